@@ -1,0 +1,168 @@
+package shard_test
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stampede-shop/stampede/shard"
+	"pgregory.net/rapid"
+)
+
+func four(tb testing.TB) *shard.Ring {
+	tb.Helper()
+	r, err := shard.NewRing(shard.Info{ID: "shard1"}, shard.Info{ID: "shard2"}, shard.Info{ID: "shard3"}, shard.Info{ID: "shard4"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func owner(tb interface{ Fatalf(string, ...any) }, m shard.Map, key string) string {
+	id, err := m.Locate(key)
+	if err != nil {
+		tb.Fatalf("Locate(%q): %v", key, err)
+	}
+	return id
+}
+
+func TestKnownAnswers(t *testing.T) {
+	t.Parallel()
+	r := four(t)
+	for key, want := range map[string]string{"alice": "shard1", "bob": "shard1", "42": "shard2"} {
+		if got := owner(t, r, key); got != want {
+			t.Errorf("Locate(%q) = %s, want %s", key, got, want)
+		}
+	}
+	if _, err := r.Locate(""); !errors.Is(err, shard.ErrEmptyKey) {
+		t.Errorf("an empty key gave %v, want ErrEmptyKey", err)
+	}
+}
+
+// byDefinition is the ring as it is defined, on hex digests and with a scan.
+func byDefinition(key string, shards []shard.Info) string {
+	type node struct{ digest, id string }
+	var nodes []node
+	for _, s := range shards {
+		for i := range shard.VirtualNodes * max(s.Weight, 1) {
+			sum := md5.Sum(fmt.Appendf(nil, "%s:%d", s.ID, i))
+			nodes = append(nodes, node{hex.EncodeToString(sum[:]), s.ID})
+		}
+	}
+	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.digest, b.digest) })
+	sum := md5.Sum([]byte(key))
+	digest := hex.EncodeToString(sum[:])
+	for _, n := range nodes {
+		if n.digest >= digest {
+			return n.id
+		}
+	}
+	return nodes[0].id
+}
+
+func TestRingFollowsItsDefinition(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9:]{1,6}`), 1, 5, rapid.ID[string]).Draw(t, "ids")
+		var shards []shard.Info
+		for _, id := range ids {
+			shards = append(shards, shard.Info{ID: id, Weight: rapid.IntRange(0, 2).Draw(t, "weight")})
+		}
+		r, err := shard.NewRing(shards...)
+		if err != nil {
+			t.Fatalf("NewRing: %v", err)
+		}
+		for range 5 {
+			key := rapid.StringN(1, 200, -1).Draw(t, "key")
+			if got, want := owner(t, r, key), byDefinition(key, shards); got != want {
+				t.Fatalf("Locate(%q) = %s, want %s", key, got, want)
+			}
+		}
+	})
+}
+
+func TestAddingAShardMovesKeysOnlyToIt(t *testing.T) {
+	t.Parallel()
+	const keys = 20000
+	for n := 1; n <= 8; n++ {
+		var infos []shard.Info
+		for i := range n {
+			infos = append(infos, shard.Info{ID: fmt.Sprintf("shard%d", i+1)})
+		}
+		before, err1 := shard.NewRing(infos...)
+		after, err2 := shard.NewRing(append(infos, shard.Info{ID: "new"})...)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		moved := 0
+		for i := range keys {
+			key := fmt.Sprintf("user-%d", i)
+			was, is := owner(t, before, key), owner(t, after, key)
+			if was == is {
+				continue
+			}
+			if moved++; is != "new" {
+				t.Fatalf("%d shards: %q moved from %s to %s", n, key, was, is)
+			}
+		}
+		share, want := float64(moved)/keys, 1/float64(n+1)
+		if share < want*0.7 || share > want*1.3 {
+			t.Errorf("%d shards: %.3f of the keys moved, want about %.3f", n, share, want)
+		}
+	}
+}
+
+func TestBadShards(t *testing.T) {
+	t.Parallel()
+	if _, err := shard.NewRing(); !errors.Is(err, shard.ErrNoShards) {
+		t.Errorf("no shards: %v", err)
+	}
+	for name, infos := range map[string][]shard.Info{
+		"empty id": {{ID: "a"}, {}}, "twice": {{ID: "a"}, {ID: "b"}, {ID: "a"}},
+		"negative": {{ID: "a", Weight: -1}}, "too heavy": {{ID: "a", Weight: 1 << 30}},
+	} {
+		if _, err := shard.NewRing(infos...); !errors.Is(err, shard.ErrBadShard) {
+			t.Errorf("%s: got %v, want ErrBadShard", name, err)
+		}
+	}
+}
+
+func TestOrderOfShardsDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	a, b := shard.Info{ID: "a"}, shard.Info{ID: "b", Weight: 3}
+	r1, _ := shard.NewRing(a, b)
+	r2, _ := shard.NewRing(b, a)
+	heavy := 0
+	for i := range 4000 {
+		key := fmt.Sprint(i)
+		if owner(t, r1, key) != owner(t, r2, key) {
+			t.Fatalf("%q depends on the order of the shards", key)
+		}
+		if owner(t, r1, key) == "b" {
+			heavy++
+		}
+	}
+	if heavy < 2600 || heavy > 3400 {
+		t.Errorf("weight 3 of 4 got %d of 4000 keys", heavy)
+	}
+}
+
+func TestLocateDoesNotAllocate(t *testing.T) {
+	r := four(t)
+	key := strings.Repeat("k", 100)
+	if n := testing.AllocsPerRun(100, func() { _, _ = r.Locate(key) }); n != 0 {
+		t.Errorf("Locate allocates %v times", n)
+	}
+}
+
+func BenchmarkLocate(b *testing.B) {
+	r := four(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = r.Locate("0192f0c1-2d3e-7f80-9abc-def012345678")
+	}
+}

@@ -1,0 +1,86 @@
+package edge
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the edge's Prometheus metrics; they are kept also when nobody registered them.
+type metrics struct {
+	requests  *prometheus.CounterVec // code
+	inFlight  prometheus.Gauge
+	seconds   prometheus.Histogram
+	byOrigin  *prometheus.CounterVec // origin, outcome
+	originUp  *prometheus.GaugeVec   // origin
+	ejections *prometheus.CounterVec // origin, state
+	retries   *prometheus.CounterVec // reason
+	waits     prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	opts := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: "stampede", Subsystem: "edge", Name: name, Help: help}
+	}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts(opts(name, help)), labels)
+	}
+	m := &metrics{
+		requests: counters("requests_total", "Requests answered, by status code; 499 means that the client left first.", "code"),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts(opts("in_flight_requests", "Requests being served."))),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "stampede", Subsystem: "edge", Name: "request_seconds",
+			Help:    "Time from a request's arrival to the last byte of its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5, 10, 15},
+		}),
+		byOrigin:  counters("origin_requests_total", "Attempts by origin and outcome (answered, refused, broken, cancelled).", "origin", "outcome"),
+		originUp:  prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("origin_up", "1 when the origin is healthy.")), []string{"origin"}),
+		ejections: counters("ejections_total", "How often an origin was taken out, by the state it got.", "origin", "state"),
+		retries:   counters("retries_total", "Attempts beyond the first, by why, and those the budget refused.", "reason"),
+		waits:     prometheus.NewCounter(prometheus.CounterOpts(opts("waits_total", "Requests that found no usable origin and waited for one."))),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.inFlight, m.seconds, m.byOrigin, m.originUp, m.ejections, m.retries, m.waits} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("edge: register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) answered(code int, d time.Duration) {
+	m.requests.WithLabelValues(strconv.Itoa(code)).Inc()
+	m.seconds.Observe(d.Seconds())
+}
+
+// aborted counts an answer that was cut off after its header.
+func (m *metrics) aborted(d time.Duration) {
+	m.requests.WithLabelValues("aborted").Inc()
+	m.seconds.Observe(d.Seconds())
+}
+
+func (m *metrics) attempt(origin, outcome string) { m.byOrigin.WithLabelValues(origin, outcome).Inc() }
+func (m *metrics) retry(reason string)            { m.retries.WithLabelValues(reason).Inc() }
+func (m *metrics) ejected(origin string, s state) {
+	m.ejections.WithLabelValues(origin, s.String()).Inc()
+}
+
+func (m *metrics) up(origin string, up bool) {
+	v := 0.0
+	if up {
+		v = 1
+	}
+	m.originUp.WithLabelValues(origin).Set(v)
+}
+
+// forget drops an origin that was removed, so that the number of series stays bounded.
+func (m *metrics) forget(origin string) {
+	l := prometheus.Labels{"origin": origin}
+	m.originUp.DeletePartialMatch(l)
+	m.byOrigin.DeletePartialMatch(l)
+	m.ejections.DeletePartialMatch(l)
+}

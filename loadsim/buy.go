@@ -1,0 +1,142 @@
+package loadsim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// money is an amount in minor units.
+type money = int64
+
+// lines are the items of a cart or an order, as far as they are checked.
+type lines []struct {
+	ProductID int64 `json:"product_id"`
+	Quantity  int64 `json:"quantity"`
+	UnitPrice money `json:"unit_price"`
+	LineTotal money `json:"line_total"`
+}
+
+// sum checks each line's total and adds them up.
+func (l lines) sum() (units int64, total money, err error) {
+	for _, x := range l {
+		if x.Quantity <= 0 || x.LineTotal != x.Quantity*x.UnitPrice {
+			return 0, 0, fmt.Errorf("product %d: %d × %d is not %d", x.ProductID, x.Quantity, x.UnitPrice, x.LineTotal)
+		}
+		units += x.Quantity
+		total += x.LineTotal
+	}
+	return units, total, nil
+}
+
+// fill puts viewed products into the cart, a random one to five of those that can be had.
+func (s *shopper) fill(ctx context.Context) {
+	adds := 1 + s.rng.IntN(addsMax)
+	for _, i := range s.rng.Perm(len(s.viewed)) {
+		if adds == 0 || s.over(ctx) {
+			return
+		}
+		p := s.viewed[i]
+		if p.soldOut {
+			continue
+		}
+		adds--
+		s.add(ctx, p.id, 1+int64(s.rng.IntN(5)/4)) // now and then two
+	}
+}
+
+func (s *shopper) add(ctx context.Context, id, quantity int64) {
+	c := call{
+		method: http.MethodPost, path: "/cart/add", key: newKey(),
+		body: fmt.Sprintf(`{"product_id":%d,"quantity":%d}`, id, quantity),
+	}
+	_, end := s.ask(ctx, stepCart, c, func(res response) verdict {
+		switch res.status {
+		case http.StatusOK:
+			s.expect[id] += quantity
+			return verdict{fail: s.checkCart(res.body)}
+		case http.StatusNotFound, http.StatusConflict:
+			return verdict{refusal: res.status}
+		default:
+			return verdict{fail: wrongStatus(res.status, res.body)}
+		}
+	})
+	s.doubt = s.doubt || end == failed
+}
+
+// checkCart compares a cart with what was put in. After an edit of which nobody knows whether it took effect, only that
+// the cart agrees with itself.
+func (s *shopper) checkCart(body []byte) *failure {
+	var cart struct {
+		Items     lines  `json:"items"`
+		ItemCount int64  `json:"item_count"`
+		Subtotal  *money `json:"subtotal"`
+	}
+	if err := json.Unmarshal(body, &cart); err != nil || cart.Subtotal == nil {
+		return wrong(kindBody, "not a cart: %s", excerpt(body))
+	}
+	s.cart = *cart.Subtotal
+	units, total, err := cart.Items.sum()
+	switch {
+	case err != nil:
+		return wrong(kindCart, "%v", err)
+	case units != cart.ItemCount || total != *cart.Subtotal:
+		return wrong(kindCart, "lines make %d units and %d, the cart says %d and %d", units, total, cart.ItemCount, *cart.Subtotal)
+	case s.doubt:
+		return nil
+	case len(cart.Items) != len(s.expect):
+		return wrong(kindCart, "%d lines, %d products were put in", len(cart.Items), len(s.expect))
+	}
+	for _, x := range cart.Items {
+		if x.Quantity != s.expect[x.ProductID] {
+			return wrong(kindCart, "%d of product %d, %d were put in", x.Quantity, x.ProductID, s.expect[x.ProductID])
+		}
+	}
+	return nil
+}
+
+// buy checks out what is in the cart.
+func (s *shopper) buy(ctx context.Context) {
+	if len(s.expect) == 0 {
+		return
+	}
+	c := call{method: http.MethodPost, path: "/orders/checkout", key: newKey(), body: `{"payment":{"method":"test"}}`}
+	s.ask(ctx, stepCheckout, c, func(res response) verdict {
+		switch res.status {
+		case http.StatusCreated:
+			fail := s.checkOrder(res.body)
+			return verdict{fail: fail, order: fail == nil}
+		case http.StatusAccepted: // the payment's outcome is not known yet; the shop will settle it
+			return verdict{refusal: res.status}
+		case http.StatusConflict, http.StatusPaymentRequired:
+			return verdict{refusal: res.status}
+		default:
+			return verdict{fail: wrongStatus(res.status, res.body)}
+		}
+	})
+}
+
+func (s *shopper) checkOrder(body []byte) *failure {
+	var order struct {
+		ID     string `json:"id"`
+		Status string `json:"status"`
+		Items  lines  `json:"items"`
+		Total  money  `json:"total"`
+	}
+	if err := json.Unmarshal(body, &order); err != nil || order.ID == "" {
+		return wrong(kindBody, "not an order: %s", excerpt(body))
+	}
+	_, total, err := order.Items.sum()
+	switch {
+	case err != nil:
+		return wrong(kindOrder, "order %s: %v", order.ID, err)
+	case order.Status != "confirmed":
+		return wrong(kindOrder, "order %s is %q, not confirmed", order.ID, order.Status)
+	case total != order.Total:
+		return wrong(kindOrder, "order %s: lines make %d, the total says %d", order.ID, total, order.Total)
+	case !s.doubt && s.cart != order.Total:
+		return wrong(kindOrder, "order %s: total %d, the cart said %d", order.ID, order.Total, s.cart)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package loadsim
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// jar holds the cookies of one session with one shop: what a browser keeps, without domains and paths.
+type jar struct {
+	names, values []string
+}
+
+// maxCookies bounds what a shop can make us keep.
+const maxCookies = 32
+
+func (j *jar) clear() { j.names, j.values = j.names[:0], j.values[:0] }
+
+// take notes what an answer sets or deletes.
+func (j *jar) take(h http.Header) {
+	for _, line := range h["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		if err != nil {
+			continue
+		}
+		gone := c.MaxAge < 0 || !c.Expires.IsZero() && c.MaxAge == 0 && c.Expires.Before(time.Now())
+		j.set(c.Name, c.Value, gone)
+	}
+}
+
+func (j *jar) set(name, value string, gone bool) {
+	for i := range j.names {
+		if j.names[i] != name {
+			continue
+		}
+		if gone {
+			j.names = append(j.names[:i], j.names[i+1:]...)
+			j.values = append(j.values[:i], j.values[i+1:]...)
+		} else {
+			j.values[i] = value
+		}
+		return
+	}
+	if !gone && len(j.names) < maxCookies {
+		j.names, j.values = append(j.names, name), append(j.values, value)
+	}
+}
+
+// header is the value of the Cookie header, "" when there are none.
+func (j *jar) header() string {
+	switch len(j.names) {
+	case 0:
+		return ""
+	case 1:
+		return j.names[0] + "=" + j.values[0]
+	}
+	parts := make([]string, len(j.names))
+	for i := range j.names {
+		parts[i] = j.names[i] + "=" + j.values[i]
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,225 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/stampede-shop/stampede/internal/local/pg"
+	"github.com/stampede-shop/stampede/internal/local/proc"
+)
+
+// Options say what is to run on this machine.
+type Options struct {
+	Data     string // the data folder; needed
+	Fresh    bool   // drop what is in it first
+	Replicas int    // streaming replicas of each primary, 0 to 16
+	Shards   int    // shard databases; 0 is 4
+	Clusters int    // primaries, over which the shards are spread; 0 is 1, at most 16
+	Memory   int64  // bytes that settings are sized for; 0 is what the machine has
+	Logger   *slog.Logger
+}
+
+// Named is a database on one server.
+type Named struct {
+	Name string // the server's process: replica-1
+	DSN  string
+}
+
+// Shard is one shard's database on its primary and on the replicas of that.
+type Shard struct {
+	ID       string // shard1
+	Primary  string // the process of its primary
+	DSN      string
+	Replicas []Named
+}
+
+// NATS says where the NATS server is to be. It is run by whoever has natsserver linked in.
+type NATS struct {
+	Dir   string // for Options.Dir
+	Port  int    // the same after every restart
+	Token string
+	URL   string // for clients; holds the token
+}
+
+// Layout is what runs on this machine and where it is reached. The processes are to be run by a
+// Supervisor; PostgreSQL's data is made, and grown, by them when they start. DSNs are URLs, to which
+// &name=value can be added; their role owns the databases and is no superuser.
+type Layout struct {
+	Data            *Data
+	Processes       []Process
+	CatalogPrimary  string
+	CatalogReplicas []Named
+	Shards          []Shard // in the order of their numbers
+	RedisAddr       string  // host:port on the loopback
+	RedisSocket     string  // the same server's Unix socket, faster
+	NATS            NATS
+	LogDir          string
+	PrimaryNames    []string // the processes that write
+
+	sockets   string
+	recording sync.Mutex
+}
+
+// Open takes hold of the data folder, cleans up after a run that was killed, and lays out the servers.
+// It starts nothing. Close the layout when the supervisor has stopped.
+func Open(ctx context.Context, o Options) (*Layout, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	data, err := OpenData(ctx, o.Data, o.Fresh)
+	if err != nil {
+		return nil, err
+	}
+	l := &Layout{Data: data, LogDir: data.Path("log")}
+	if err := l.lay(o); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func (o Options) checked() (Options, error) {
+	if o.Shards == 0 {
+		o.Shards = 4
+	}
+	if o.Clusters == 0 {
+		o.Clusters = 1
+	}
+	if o.Memory == 0 {
+		o.Memory = machineMemory()
+	}
+	if o.Memory == 0 {
+		o.Memory = 4 << 30
+	}
+	switch {
+	case o.Data == "":
+		return o, errors.New("the data folder is not given")
+	case o.Replicas < 0 || o.Replicas > maxReplicas:
+		return o, fmt.Errorf("--replicas is %d; 0 to %d are allowed", o.Replicas, maxReplicas)
+	case o.Clusters < 1 || o.Clusters > 16:
+		return o, fmt.Errorf("--clusters is %d; 1 to 16 are allowed", o.Clusters)
+	case o.Shards < 1 || o.Shards > 256:
+		return o, fmt.Errorf("--shards is %d; 1 to 256 are allowed", o.Shards)
+	}
+	return o, nil
+}
+
+// lay decides on everything, in the order in which one thing depends on another.
+func (l *Layout) lay(o Options) error {
+	user, err := l.Data.serverUser()
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{l.Data.Path("run"), l.LogDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	root, err := l.Data.pgRoot(user)
+	if err != nil {
+		return err
+	}
+	if l.sockets, err = l.Data.sockets(user); err != nil {
+		return err
+	}
+	if err := l.layPostgres(o, user, root); err != nil {
+		return err
+	}
+	if err := l.layRedis(o, user); err != nil {
+		return err
+	}
+	return l.layNATS()
+}
+
+func (l *Layout) layRedis(o Options, user *proc.User) error {
+	binary, err := findRedis()
+	if err != nil {
+		return err
+	}
+	port, err := l.Data.Port("redis")
+	if err != nil {
+		return err
+	}
+	l.RedisAddr, l.RedisSocket = "127.0.0.1:"+strconv.Itoa(port), filepath.Join(l.sockets, "redis.sock")
+	r := redis{binary: binary, user: user, port: port, socket: l.RedisSocket, memory: max(64<<20, min(o.Memory/16, 1<<30))}
+	l.Processes = append(l.Processes, r.process("redis", filepath.Join(l.LogDir, "redis.log")))
+	return nil
+}
+
+func (l *Layout) layNATS() (err error) {
+	l.NATS.Dir = l.Data.Path("nats")
+	if l.NATS.Port, err = l.Data.Port("nats"); err != nil {
+		return err
+	}
+	if l.NATS.Token, err = l.Data.Secret("nats-token"); err != nil {
+		return err
+	}
+	l.NATS.URL = fmt.Sprintf("nats://%s@127.0.0.1:%d", l.NATS.Token, l.NATS.Port)
+	return nil
+}
+
+// Ready looks whether clients can connect and JetStream runs; for the Ready of its process.
+func (n NATS) Ready(ctx context.Context) error { return natsReady(ctx, n.Port) }
+
+// Close removes the sockets' folder and lets go of the data folder. Only after the supervisor has
+// stopped. Safe to call twice.
+func (l *Layout) Close() error {
+	var err error
+	if l.sockets != "" {
+		err = os.RemoveAll(l.sockets)
+	}
+	return errors.Join(err, l.Data.Close())
+}
+
+// layPostgres lays out the primaries and replicas and says where each database is.
+func (l *Layout) layPostgres(o Options, user *proc.User, root string) error {
+	recorded, err := readTopology(root)
+	if err != nil {
+		return err
+	}
+	plan, err := recorded.grow(o.Shards, o.Clusters)
+	if err != nil {
+		return err
+	}
+	major, _ := pg.Exists(filepath.Join(root, "primary1"))
+	bin, err := pg.Find(major)
+	if err != nil {
+		return err
+	}
+	settings := pg.Durable(pg.Size{Memory: o.Memory, Instances: o.Clusters * (1 + o.Replicas)})
+	statistics := bin.StatementStatistics()
+	var extensions []string
+	if statistics != nil {
+		extensions = []string{"pg_stat_statements"}
+	}
+	var clusters []*pgCluster
+	for k := 1; k <= o.Clusters; k++ {
+		c := newCluster(k, o.Replicas, pg.Server{Bin: bin, User: user, SocketDir: l.sockets}, root)
+		c.settings, c.extensions = settings.With(statistics), extensions
+		c.databases, c.logDir = plan.on(k), l.LogDir
+		c.record = func() error { return l.record(root, plan, k) }
+		if err := c.dropOldReplicas(); err != nil {
+			return err
+		}
+		clusters = append(clusters, c)
+		l.Processes = append(l.Processes, c.processes()...)
+		l.PrimaryNames = append(l.PrimaryNames, c.primaryName())
+	}
+	l.addresses(plan, clusters)
+	return nil
+}
+
+func (l *Layout) addresses(plan topology, clusters []*pgCluster) {
+	l.CatalogPrimary, l.CatalogReplicas = clusters[0].primary.DSN(catalogDB), clusters[0].on(catalogDB)
+	for n := 1; n <= len(plan.Shards); n++ {
+		id := shardID(n)
+		c := clusters[plan.Shards[id]-1]
+		l.Shards = append(l.Shards, Shard{ID: id, Primary: c.primaryName(), DSN: c.primary.DSN(id), Replicas: c.on(id)})
+	}
+}

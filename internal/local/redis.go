@@ -1,0 +1,90 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/local/proc"
+)
+
+// ErrNoRedis is returned when redis-server is not installed.
+var ErrNoRedis = errors.New("redis-server not found in PATH; install it: apt-get install redis-server (Debian, Ubuntu) or brew install redis (macOS)")
+
+// findRedis looks in PATH and where package managers put it outside of it.
+func findRedis() (string, error) {
+	for _, name := range []string{"redis-server", "/usr/bin/redis-server", "/opt/homebrew/bin/redis-server", "/usr/local/bin/redis-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNoRedis
+}
+
+// redis is one Redis used as a cache: bounded memory, the least recently used goes first, nothing on disk.
+type redis struct {
+	binary string
+	user   *proc.User
+	port   int
+	socket string
+	memory int64 // bytes
+}
+
+func (r redis) process(name, logFile string) Process {
+	return Process{
+		Name: name, LogFile: logFile, StopTimeout: 5 * time.Second,
+		Before: func(context.Context) error {
+			if err := os.Remove(r.socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		},
+		Command: func() (*exec.Cmd, error) { return r.command(), nil },
+		Ready:   func(ctx context.Context) error { return redisPing(ctx, r.socket) },
+	}
+}
+
+func (r redis) command() *exec.Cmd {
+	cmd := exec.Command(r.binary,
+		"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--tcp-backlog", "511",
+		"--unixsocket", r.socket, "--unixsocketperm", "700",
+		"--maxmemory", strconv.FormatInt(r.memory, 10), "--maxmemory-policy", "allkeys-lru",
+		"--save", "", "--appendonly", "no", "--dir", "/", "--daemonize", "no",
+		"--lazyfree-lazy-eviction", "yes", "--lazyfree-lazy-expire", "yes", "--lazyfree-lazy-user-del", "yes")
+	cmd.Dir = "/"
+	r.user.Apply(cmd)
+	return cmd
+}
+
+// redisPing asks for a PONG through the socket.
+func redisPing(ctx context.Context, socket string) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(time.Second)
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	answer := make([]byte, 64)
+	n, err := conn.Read(answer)
+	if err == nil && !strings.HasPrefix(string(answer[:n]), "+PONG") {
+		err = fmt.Errorf("Redis answered a PING with %q", answer[:n])
+	}
+	return err
+}

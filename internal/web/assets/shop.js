@@ -1,0 +1,32 @@
+// What the pages gain with JavaScript; they work without it.
+"use strict";
+
+// A picture that cannot be fetched gives way to the drawn one.
+const standIn = (img) => {
+  const src = img.dataset.fallback;
+  if (src && img.getAttribute("src") !== src) img.src = src;
+};
+document.addEventListener("error", (e) => { if (e.target instanceof HTMLImageElement) standIn(e.target); }, true);
+for (const img of document.images) if (img.complete && img.naturalWidth === 0) standIn(img);
+
+// The stock line follows the stock while the page is looked at.
+const product = document.querySelector("[data-product]");
+const line = document.getElementById("stock");
+if (product && line) {
+  const look = async () => {
+    if (document.hidden) return;
+    try {
+      const r = await fetch(`/products/${product.dataset.product}/stock`, { headers: { Accept: "application/json" } });
+      if (!r.ok) return;
+      const left = (await r.json()).available;
+      const state = left <= 0 ? "sold_out" : left <= 10 ? "low_stock" : "in_stock";
+      const text = left <= 0 ? "Sold out" : left <= 10 ? `Only ${left} left` : "In stock";
+      if (line.textContent !== text) line.textContent = text;
+      line.className = `stock ${state}`;
+      const button = product.querySelector(".buy button");
+      if (button) button.disabled = left <= 0;
+    } catch { /* the line stays as it was */ }
+  };
+  look();
+  setInterval(look, 10000);
+}

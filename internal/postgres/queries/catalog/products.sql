@@ -1,0 +1,57 @@
+-- name: GetProduct :one
+SELECT id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+    attributes, availability, version, created_at, updated_at
+FROM products WHERE id = @id AND deleted_at IS NULL;
+
+-- name: GetProducts :many
+SELECT id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+    attributes, availability, version, created_at, updated_at
+FROM products WHERE id = ANY(@ids::bigint[]) AND deleted_at IS NULL;
+
+-- name: LockProduct :one
+SELECT version, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+    popularity, attributes
+FROM products WHERE id = @id AND deleted_at IS NULL FOR UPDATE;
+
+-- name: InsertProduct :one
+INSERT INTO products (sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+    popularity, attributes, search, created_by, updated_by)
+VALUES (@sku, @name, @slug, @description, @brand, @category, @price, @currency, @image_url, @rating, @rating_count,
+    @popularity, @attributes, CAST(sqlc.arg(search)::text AS tsvector), @actor, @actor)
+RETURNING id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+    attributes, availability, version, created_at, updated_at;
+
+-- name: UpdateProduct :one
+UPDATE products SET sku = @sku, name = @name, slug = @slug, description = @description, brand = @brand,
+    category = @category, price = @price, currency = @currency, image_url = @image_url, rating = @rating,
+    rating_count = @rating_count, popularity = @popularity, attributes = @attributes,
+    search = CAST(sqlc.arg(search)::text AS tsvector), version = version + 1, updated_at = now(), updated_by = @actor
+WHERE id = @id
+RETURNING id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+    attributes, availability, version, created_at, updated_at;
+
+-- name: DeleteProduct :one
+UPDATE products SET deleted_at = now(), version = version + 1, updated_at = now(), updated_by = @actor
+WHERE id = @id AND deleted_at IS NULL
+RETURNING version;
+
+-- name: SetAvailability :one
+-- Applies a newer stock level; changed tells whether shoppers see a difference. No row: not newer, or no such product.
+WITH old AS (
+    SELECT p.id, p.availability FROM products p WHERE p.id = @id AND p.level_version < @level_version FOR UPDATE
+)
+UPDATE products SET availability = @availability, level_version = @level_version
+FROM old WHERE products.id = old.id
+RETURNING (old.availability <> @availability)::boolean AS changed, products.version;
+
+-- name: CountProducts :one
+SELECT count(*) FROM products WHERE deleted_at IS NULL;
+
+-- name: AddOutbox :exec
+INSERT INTO outbox (topic, key, payload, traceparent) VALUES (@topic, @key, @payload, @traceparent);
+
+-- name: FindSKUs :many
+SELECT id, sku FROM products WHERE sku = ANY(@skus::text[]) AND deleted_at IS NULL;
+
+-- name: NewIDs :many
+SELECT nextval(pg_get_serial_sequence('products', 'id'))::bigint AS id FROM generate_series(1, @n::int);

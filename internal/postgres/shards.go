@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/shard"
+)
+
+// ShardOptions tune Shards; the zero value works.
+type ShardOptions struct {
+	// Timeout bounds each call on a shard, retries included, besides the caller's deadline. 0 means 5 s.
+	Timeout time.Duration
+	// Log hears of retries; nil discards.
+	Log *slog.Logger
+}
+
+// Shards is the sharded part of the shop: shop.CartStore, StockStore, UserStore, OrderStore and CheckoutStore, and the
+// worker's sweeps. It is safe for concurrent use and holds nothing that needs closing; the cluster is borrowed.
+type Shards struct {
+	c       *shard.Cluster
+	timeout time.Duration
+	log     *slog.Logger
+}
+
+var (
+	_ shop.CartStore     = (*Shards)(nil)
+	_ shop.StockStore    = (*Shards)(nil)
+	_ shop.UserStore     = (*Shards)(nil)
+	_ shop.OrderStore    = (*Shards)(nil)
+	_ shop.CheckoutStore = (*Shards)(nil)
+)
+
+// NewShards makes the stores over a cluster whose databases have the schema of MigrateShard.
+func NewShards(c *shard.Cluster, o ShardOptions) *Shards {
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Shards{c: c, timeout: o.Timeout, log: o.Log}
+}
+
+// Ping tells whether every shard answers.
+func (s *Shards) Ping(ctx context.Context) error {
+	return s.c.OnAll(ctx, func(ctx context.Context, n shard.Node) error { return n.Pool.Ping(ctx) })
+}
+
+// maxAttempts bounds how often one transaction is tried.
+const maxAttempts = 4
+
+// on runs fn, one transaction, on the shard that owns key.
+func (s *Shards) on(ctx context.Context, key string, fn func(ctx context.Context, n shard.Node) error) error {
+	n, err := s.c.OnShard(key)
+	if err != nil {
+		return err
+	}
+	return s.at(ctx, n, true, fn)
+}
+
+// at runs fn on a shard, again when the transaction was rolled back or never started, and, if doing it twice is the
+// same as once, also when its outcome got lost.
+func (s *Shards) at(ctx context.Context, n shard.Node, idempotent bool, fn func(ctx context.Context, n shard.Node) error) error {
+	qctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	start := time.Now()
+	defer func() { shop.Observe(ctx, "db", n.ID, time.Since(start)) }()
+	var err error
+	for attempt := range maxAttempts {
+		if err = fn(qctx, n); err == nil || qctx.Err() != nil {
+			break
+		}
+		if !rolledBack(err) && !pgconn.SafeToRetry(err) && !(idempotent && unreachable(err)) {
+			break
+		}
+		s.log.DebugContext(ctx, "transaction tried again", "shard", n.ID, "error", err)
+		if !pause(qctx, time.Duration(1<<attempt)*5*time.Millisecond) {
+			break
+		}
+	}
+	return shardError(n.ID, err)
+}
+
+// pause waits d, or less when ctx ends first, which it tells.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// traceparent is the W3C form of the trace that ctx belongs to, "" outside of one; outbox rows carry it on.
+func traceparent(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier.Get("traceparent")
+}
+
+func timestamp(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: true} }
+
+// timeOf is the UTC time of a column, the zero time for NULL.
+func timeOf(t pgtype.Timestamptz) time.Time {
+	if !t.Valid {
+		return time.Time{}
+	}
+	return t.Time.UTC()
+}

@@ -1,0 +1,215 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stampede-shop/stampede/internal/local/localtest"
+	"github.com/stampede-shop/stampede/internal/postgres"
+	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/shard"
+)
+
+// world is a shop on four shards of its own, with a catalogue in memory.
+type world struct {
+	*postgres.Shards
+	cluster  *shard.Cluster
+	pay      *postgres.TestPay
+	products *shelf
+}
+
+// newWorld makes four empty, migrated shards. Tests that need no clean books use shared.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	var infos []shard.Info
+	pools := map[string]*pgxpool.Pool{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range 4 {
+		id := fmt.Sprintf("shard%d", i+1)
+		infos = append(infos, shard.Info{ID: id})
+		dsn := localtest.Postgres(t).Database(t)
+		wg.Go(func() {
+			if err := postgres.MigrateShard(t.Context(), dsn); err != nil {
+				t.Error(err)
+				return
+			}
+			cfg, err := pgxpool.ParseConfig(dsn)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			cfg.MaxConns = 8
+			pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(pool.Close)
+			mu.Lock()
+			pools[id] = pool
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	ring, err := shard.NewRing(infos...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := shard.New(ring, pools, shard.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{Shards: postgres.NewShards(cluster, postgres.ShardOptions{Timeout: 20 * time.Second}), cluster: cluster,
+		pay: postgres.NewTestPay(cluster, postgres.TestPayOptions{Wait: -1}), products: &shelf{all: map[int64]shop.Product{}}}
+}
+
+// saga is the checkout over this world; crash may be nil.
+func (w *world) saga(crash func(string)) *shop.Checkouts {
+	return &shop.Checkouts{Store: w, Orders: w, Stock: w, Carts: w, Products: w.products, Pay: w.pay, NewID: newID,
+		Now: time.Now, Crash: crash}
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+var lastProduct atomic.Int64
+
+// product puts a new product on the shelf and gives it stock.
+func (w *world) product(t testing.TB, stock int64) shop.Product {
+	t.Helper()
+	id := lastProduct.Add(1)
+	p := shop.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", id), Name: fmt.Sprintf("Product %d", id), Price: 100 + id, Currency: "USD"}
+	w.products.put(p)
+	check(t, w.SetAvailable(t.Context(), "test", id, stock))
+	return p
+}
+
+// fill puts one unit of each product into a new user's cart.
+func (w *world) fill(t testing.TB, products ...shop.Product) (userID string) {
+	t.Helper()
+	userID = newID()
+	for _, p := range products {
+		_, err := w.AddLine(t.Context(), userID, newID(), shop.LineOf(p, 1), p.Currency)
+		check(t, err)
+	}
+	return userID
+}
+
+func (w *world) left(t testing.TB, p shop.Product) int64 {
+	t.Helper()
+	left, err := w.Available(t.Context(), []int64{p.ID})
+	check(t, err)
+	return left[p.ID]
+}
+
+// drain does by hand what relay and worker do with the outbox, and returns how many events there were.
+func (w *world) drain(t testing.TB, c *shop.Checkouts) map[string]int {
+	t.Helper()
+	ctx := t.Context()
+	seen := map[string]int{}
+	for _, n := range w.cluster.Nodes() {
+		found, err := n.Pool.Query(ctx, `DELETE FROM outbox RETURNING topic, payload`)
+		check(t, err)
+		events, err := pgx.CollectRows(found, pgx.RowToStructByPos[struct {
+			Topic   string
+			Payload []byte
+		}])
+		check(t, err)
+		for _, e := range events {
+			seen[e.Topic]++
+			var oe shop.OrderEvent
+			check(t, json.Unmarshal(e.Payload, &oe))
+			switch e.Topic {
+			case shop.TopicOrderConfirmed:
+				check(t, w.Commit(ctx, oe.OrderID, oe.ProductIDs))
+			case shop.TopicOrderCancelled:
+				check(t, c.UndoCancelled(ctx, oe))
+			case shop.TopicCheckoutFailed:
+				check(t, c.Undo(ctx, oe))
+			}
+		}
+	}
+	return seen
+}
+
+// exec runs SQL on the shard of a key.
+func (w *world) exec(t testing.TB, key, sql string, args ...any) {
+	t.Helper()
+	n, err := w.cluster.OnShard(key)
+	check(t, err)
+	tag, err := n.Pool.Exec(t.Context(), sql, args...)
+	check(t, err)
+	if tag.RowsAffected() == 0 {
+		t.Fatalf("no row hit by %s", sql)
+	}
+}
+
+// count runs a query for one number on the shard of a key.
+func (w *world) count(t testing.TB, key, sql string, args ...any) (n int64) {
+	t.Helper()
+	node, err := w.cluster.OnShard(key)
+	check(t, err)
+	check(t, node.Pool.QueryRow(t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantCode(t testing.TB, err error, code shop.Code) {
+	t.Helper()
+	if got := shop.CodeOf(err); got != code {
+		t.Fatalf("got %q (%v), want %q", got, err, code)
+	}
+}
+
+// shelf is a catalogue in memory.
+type shelf struct {
+	mu  sync.Mutex
+	all map[int64]shop.Product
+}
+
+func (s *shelf) put(p shop.Product) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[p.ID] = p
+}
+
+func (s *shelf) Product(_ context.Context, id int64) (shop.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.all[id]
+	if !ok {
+		return p, shop.NotFound("product", id)
+	}
+	return p, nil
+}
+
+func (s *shelf) Products(ctx context.Context, ids []int64) (out []shop.Product, err error) {
+	for _, id := range ids {
+		if p, err := s.Product(ctx, id); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func (s *shelf) ListProducts(context.Context, shop.ProductQuery) (shop.ProductPage, error) {
+	return shop.ProductPage{}, shop.Errorf(shop.CodeInternal, "not on this shelf")
+}

@@ -1,0 +1,125 @@
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Store is what the families of one process share: the connection to Redis, the state of tags, the bus. It is safe for
+// concurrent use.
+type Store struct {
+	o    Options
+	id   string // tells own messages from others'
+	gens *generations
+	l2   *l2 // nil without Redis
+
+	unsubscribe func()
+	collector   *collector
+
+	mu       sync.Mutex
+	families []member
+	closed   bool
+	work     sync.WaitGroup
+
+	sent, received atomic.Uint64 // invalidations
+}
+
+// member is what a Store needs of a Family whatever its type.
+type member interface {
+	stats() FamilyStats
+	clear()
+	close()
+}
+
+// NewStore makes a Store. Redis being away is no error: it is used when it answers.
+func NewStore(o Options) (*Store, error) {
+	s := &Store{o: o.withDefaults(), id: token(), gens: newGenerations()}
+	if len(o.Redis) > 0 {
+		var err error
+		if s.l2, err = newL2(s.o); err != nil {
+			return nil, err
+		}
+	}
+	if o.Bus != nil {
+		cancel, err := o.Bus.Subscribe(s.receive)
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("cache: subscribe to the bus: %w", err)
+		}
+		s.unsubscribe = cancel
+	}
+	if o.Registerer != nil {
+		s.collector = newCollector(s)
+		if err := o.Registerer.Register(s.collector); err != nil {
+			s.o.Logger.Warn("cache metrics not registered", "error", err)
+		}
+	}
+	return s, nil
+}
+
+// Close stops the Store and waits for the loads it started. It may be called again.
+func (s *Store) Close() {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	families := s.families
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	if s.unsubscribe != nil {
+		s.unsubscribe()
+	}
+	if s.collector != nil {
+		s.o.Registerer.Unregister(s.collector)
+	}
+	s.work.Wait()
+	if s.l2 != nil {
+		s.l2.close()
+	}
+	for _, f := range families {
+		f.close()
+	}
+}
+
+// spawn runs fn in a goroutine that Close waits for; false when the Store is closed.
+func (s *Store) spawn(fn func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.work.Go(fn)
+	return true
+}
+
+func (s *Store) add(f member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.families = append(s.families, f)
+}
+
+func (s *Store) members() []member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.families[:len(s.families):len(s.families)]
+}
+
+// Ready tells whether L2 is in use; nil without Redis.
+func (s *Store) Ready(context.Context) error {
+	if s.l2 == nil || s.l2.up.Load() {
+		return nil
+	}
+	return errDown
+}
+
+// token is a random name that nobody else has.
+func token() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

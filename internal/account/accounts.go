@@ -96,8 +96,8 @@ func (a *Accounts) sameRegistrant(ctx context.Context, u shop.User, password str
 	return u, nil
 }
 
-// Login checks address and password; what guest (the zero Session for none) has in the cart and has bought becomes the
-// account's. Errors: CodeUnauthorized, the same and after the same work whether the address or the password is wrong;
+// Login checks address and password; what guest ([Sessions.Guest], the zero Session for none) has in the cart and has
+// bought becomes the account's. Errors: CodeUnauthorized, the same and after the same work whether the address or the password is wrong;
 // CodeTooManyRequests; CodeInvalid; CodeUnavailable.
 func (a *Accounts) Login(ctx context.Context, guest Session, email, password string) (shop.User, error) {
 	email = strings.TrimSpace(email)
@@ -157,20 +157,21 @@ func (a *Accounts) limit(pair, email string) error {
 		Detail: "too many attempts to sign in to this account: wait a little, then try again"}
 }
 
-// adopt moves the cart first: a crash between the two leaves the guest's cookie working, and signing in again finishes.
+// adopt claims the guest first: only who owns it may have its cart. When a crash comes between the two, signing in again
+// with the same cookie finishes; see [Sessions.Guest].
 func (a *Accounts) adopt(ctx context.Context, guest Session, userID string) error {
 	if guest.UserID == "" || guest.SignedIn() || guest.UserID == userID {
 		return nil
 	}
-	if err := a.carts.MergeCart(ctx, guest.UserID, userID); err != nil {
-		return err
-	}
 	err := a.users.ClaimGuest(ctx, guest.UserID, userID)
-	if shop.CodeOf(err) == shop.CodeConflict { // another account was faster; that must not keep this one out
-		a.log.WarnContext(ctx, "guest belongs to another account", "guest", guest.UserID, "user", userID)
+	if shop.CodeOf(err) == shop.CodeConflict { // another account's, or an account itself; that must not keep this one out
+		a.log.InfoContext(ctx, "guest stays where it is", "guest", guest.UserID, "user", userID)
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.carts.MergeCart(ctx, guest.UserID, userID)
 }
 
 // Patch changes what is not nil. A new address or password needs CurrentPassword.

@@ -116,6 +116,23 @@ func (m *Sessions) read(value string) (Session, bool) {
 	return s, age >= -clockSkew && age < m.o.TTL
 }
 
+// Guest returns the guest that the request's cookie was made for, whether or not it still stands, and the zero Session
+// when there is none: for [Accounts.Login], which may have to finish claiming a guest that a crash left half claimed.
+func (m *Sessions) Guest(r *http.Request) Session {
+	for i, c := range r.CookiesNamed(CookieName) {
+		if i == maxCookies {
+			break
+		}
+		if s, ok := m.read(c.Value); ok {
+			if s.SignedIn() {
+				return Session{}
+			}
+			return s
+		}
+	}
+	return Session{}
+}
+
 // Ensure returns the request's session, or starts a guest's and sets its cookie.
 func (m *Sessions) Ensure(w http.ResponseWriter, r *http.Request) (Session, error) {
 	s, ok, err := m.Load(r)

@@ -65,10 +65,7 @@ func (s *site) showAccount(w http.ResponseWriter, r *http.Request, status int, b
 }
 
 func (s *site) login(w http.ResponseWriter, r *http.Request) error {
-	guest, _, err := s.Sessions.Load(r)
-	if err != nil {
-		return err
-	}
+	guest := s.Sessions.Guest(r)
 	email := clip(r.PostForm.Get("email"), 320)
 	u, err := s.Accounts.Login(r.Context(), guest, email, r.PostForm.Get("password"))
 	if err != nil {

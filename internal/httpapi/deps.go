@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/shop"
+)
+
+// Deps is what the API stands on. All of it is needed, except AdminToken (without one every administrator's call is
+// refused), Log (nil discards), Registerer (nil: no metrics), Now and NewID.
+type Deps struct {
+	Products    shop.ProductReader
+	Catalog     shop.ProductWriter
+	StockReader shop.StockReader // at most 1 s old
+	Stock       shop.StockStore
+	Carts       shop.CartStore
+	Orders      shop.OrderStore
+	Users       shop.UserStore
+	Checkouts   *shop.Checkouts
+	Sessions    *account.Sessions
+	Accounts    *account.Accounts
+	AdminToken  string
+	Log         *slog.Logger
+	Registerer  prometheus.Registerer
+	// AccessLog writes a line for every request at level info; otherwise those that went well are at level debug.
+	AccessLog bool
+	Now       func() time.Time
+	NewID     func() string
+}
+
+// api is the handlers' receiver.
+type api struct {
+	Deps
+	doc     *document
+	openapi []byte
+}
+
+func newAPI(d Deps) (*api, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.NewID == nil {
+		d.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	a := &api{Deps: d}
+	var err error
+	if a.doc, err = newDocument(a.routes()); err != nil {
+		return nil, err
+	}
+	a.openapi, err = a.doc.json()
+	return a, err
+}
+
+func (d Deps) check() error {
+	missing := map[string]bool{
+		"Products": d.Products == nil, "Catalog": d.Catalog == nil, "StockReader": d.StockReader == nil,
+		"Stock": d.Stock == nil, "Carts": d.Carts == nil, "Orders": d.Orders == nil, "Users": d.Users == nil,
+		"Checkouts": d.Checkouts == nil, "Sessions": d.Sessions == nil, "Accounts": d.Accounts == nil,
+	}
+	var errs []error
+	for name, is := range missing {
+		if is {
+			errs = append(errs, errors.New("httpapi: Deps."+name+" is missing"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// New returns the whole API with its middleware; any other path is a 404 problem.
+func New(d Deps) (http.Handler, error) {
+	mux := http.NewServeMux()
+	if err := Register(mux, d); err != nil {
+		return nil, err
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		WriteProblem(w, r, shop.Errorf(shop.CodeNotFound, "there is no %s: see /openapi.json for what there is", r.URL.Path))
+	})
+	return Middleware(mux, MiddlewareDeps{Log: d.Log, Registerer: d.Registerer, AccessLog: d.AccessLog, Now: d.Now, NewID: d.NewID}), nil
+}
+
+// Register mounts the JSON calls, and nothing else, on a mux that may hold other things too. It adds no middleware:
+// wrap the mux in [Middleware].
+func Register(mux *http.ServeMux, d Deps) error {
+	a, err := newAPI(d)
+	if err != nil {
+		return err
+	}
+	a.mount(mux)
+	return nil
+}

@@ -1,0 +1,63 @@
+# `make up` runs the platform, `make test` runs every test; both install what is missing first. `make help` lists all.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := bin/stampede
+DATA ?= .stampede
+CATALOG ?=
+UPFLAGS ?=
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+PACKAGES = $(shell go list ./... | grep -v /test/e2e)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: build ## install what is missing, run the whole platform here (CATALOG=FILE, DATA=DIR, UPFLAGS="…")
+	$(BIN) up --detach --data $(DATA) $(if $(CATALOG),--catalog $(CATALOG)) $(UPFLAGS)
+
+.PHONY: down
+down: ## stop the platform; the data stays in DATA
+	$(BIN) down --data $(DATA)
+
+.PHONY: build
+build: ## build bin/stampede
+	@scripts/install up
+	@mkdir -p bin
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/stampede
+
+.PHONY: test
+test: ## install what is missing, run every test: race detector on, then end to end on the plain binary
+	@scripts/install test
+	go test -race -timeout 15m $(PACKAGES)
+	go test -timeout 18m -count=1 ./test/e2e/...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, shell syntax; generated code is current
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	go vet ./...
+	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+	bash -n scripts/install .ci/run
+	@$(MAKE) --no-print-directory check-generated
+
+.PHONY: generate
+generate: ## regenerate what is made from SQL and from the API's code
+	cd tools && go build -o ../bin/sqlc github.com/sqlc-dev/sqlc/cmd/sqlc
+	cd internal/postgres && ../../bin/sqlc generate
+	go run ./cmd/stampede openapi > docs/openapi.json.tmp && mv docs/openapi.json.tmp docs/openapi.json
+
+.PHONY: check-generated
+check-generated: ## fail when generated files are not current
+	cd tools && go build -o ../bin/sqlc github.com/sqlc-dev/sqlc/cmd/sqlc
+	cd internal/postgres && ../../bin/sqlc diff
+	go run ./cmd/stampede openapi | diff -q - docs/openapi.json || { echo "docs/openapi.json is old: run make generate"; exit 1; }
+
+.PHONY: bench
+bench: build ## run the benchmarks (NAME=one)
+	@scripts/install bench
+	go run ./bench $(NAME)
+
+.PHONY: clean
+clean: ## remove what was built; the data stays
+	rm -rf bin

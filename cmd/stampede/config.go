@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/stampede-shop/stampede/internal/app"
+)
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Validate the configuration."`
+	Show  configShowCmd  `cmd:"" help:"Print the effective configuration, secrets masked."`
+}
+
+type configFile struct {
+	Config string `type:"path" help:"YAML configuration file." placeholder:"FILE"`
+}
+
+func (configFile) Help() string {
+	return "Example:\n  stampede config check --config /etc/stampede.yaml"
+}
+
+type configCheckCmd struct{ configFile }
+
+func (c configCheckCmd) Run(s streams) error {
+	if _, err := app.ReadOrDefault(c.Config); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(s.Out, "ok")
+	return err
+}
+
+type configShowCmd struct{ configFile }
+
+func (c configShowCmd) Run(s streams) error {
+	cfg, err := app.ReadOrDefault(c.Config)
+	if err != nil {
+		return err
+	}
+	return cfg.Show(s.Out)
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/stampede-shop/stampede/internal/app"
+)
+
+type upCmd struct {
+	Data       string `type:"path" default:".stampede" help:"Data folder." placeholder:"DIR"`
+	Host       string `default:"127.0.0.1" help:"Address the edge listens on; 0.0.0.0 opens the shop to the network."`
+	Port       int    `default:"8000" help:"Port of the edge; 0 picks a free one."`
+	OpsPort    int    `default:"8001" help:"Port of operations, on loopback; 0 picks a free one."`
+	APIs       int    `name:"apis" default:"2" help:"API processes."`
+	Replicas   int    `default:"2" help:"Streaming replicas of each PostgreSQL primary."`
+	Shards     int    `default:"4" help:"Shard databases."`
+	Clusters   int    `default:"1" help:"PostgreSQL primaries over which the shards are spread."`
+	RedisNodes int    `default:"1" help:"Redis servers; only 1 in this version."`
+	Limits     string `enum:"off,on,strict" default:"on" help:"Request limits at the edge. None are enforced in this version: off and on are the same, strict is refused."`
+	Chaos      bool   `help:"Allow faults to be injected; not in this version."`
+	Products   int    `default:"10000" help:"Products of the synthetic catalogue, made when the catalogue is empty."`
+	Catalog    string `type:"existingfile" help:"Catalogue to import (JSON, NDJSON, CSV) instead of the synthetic one." placeholder:"FILE"`
+	Fresh      bool   `help:"Drop the data first; only a folder that Stampede made."`
+	Detach     bool   `help:"Return when the platform is ready; stop it with 'stampede down'."`
+}
+
+func (upCmd) Help() string {
+	return "Example:\n  stampede up --catalog products.ndjson\nCtrl-C stops everything cleanly and loses nothing."
+}
+
+func (u upCmd) options() app.UpOptions {
+	return app.UpOptions{Data: u.Data, Host: u.Host, Port: u.Port, OpsPort: u.OpsPort, APIs: u.APIs, Replicas: u.Replicas,
+		Shards: u.Shards, Clusters: u.Clusters, Products: u.Products, Catalog: u.Catalog, Fresh: u.Fresh, Progress: os.Stderr}
+}
+
+func (u upCmd) check() error {
+	switch {
+	case u.RedisNodes != 1:
+		return usageError{errNotYet(fmt.Sprintf("--redis-nodes %d", u.RedisNodes))}
+	case u.Chaos:
+		return usageError{errNotYet("--chaos")}
+	case u.Limits == "strict":
+		return usageError{errNotYet("--limits strict")}
+	}
+	if err := u.options().Check(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+func (u upCmd) Run(ctx context.Context, s streams) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	if u.Detach {
+		st, err := app.Detach(ctx, u.Data, os.Args[1:], s.Err)
+		if err != nil {
+			return err
+		}
+		printURLs(s, st)
+		return nil
+	}
+	o := u.options()
+	o.Ready = func(st app.State) { printURLs(s, st) }
+	return app.Up(ctx, o)
+}
+
+func printURLs(s streams, st app.State) {
+	_, _ = fmt.Fprintf(s.Out, "shop        %s\noperations  %s  (token: %s)\nstop with   stampede down --data %s\n",
+		st.URL, st.Ops, filepath.Join(st.Data, "admin-token"), st.Data)
+}
+
+type downCmd struct {
+	Data string `type:"path" default:".stampede" help:"Data folder." placeholder:"DIR"`
+}
+
+func (downCmd) Help() string { return "Example:\n  stampede down" }
+
+func (d downCmd) Run(ctx context.Context, s streams) error {
+	was, err := app.Down(ctx, d.Data)
+	if err != nil {
+		return err
+	}
+	msg := "stopped; the data stays in " + d.Data
+	if !was {
+		msg = "nothing is running in " + d.Data
+	}
+	_, err = fmt.Fprintln(s.Err, msg)
+	return err
+}

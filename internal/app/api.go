@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
+	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/httpapi"
+	"github.com/stampede-shop/stampede/internal/web"
+)
+
+const (
+	drainNotice = 700 * time.Millisecond // how long /readyz fails before the listener closes: balancers poll faster
+	drainLimit  = 10 * time.Second
+)
+
+func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+	debug.SetGCPercent(200) // the live heap is small beside the cache's bound; fewer collections pay
+	s, err := openStack(ctx, cfg, name, log, ops.reg)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.handler(ops)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	s.opsRoutes(ops)
+	return func(ctx context.Context) error {
+		defer s.close()
+		return serveHTTP(ctx, log, cfg.API.Listen, h, drainLimit, func() {
+			ops.draining.Store(true)
+			time.Sleep(drainNotice) // not a wait for a condition: the balancer's polls are not ours to see
+		})
+	}, nil
+}
+
+// handler mounts the JSON API, the storefront and the health checks on one mux behind the common middleware.
+func (s *stack) handler(ops *roleOps) (http.Handler, error) {
+	sessionOptions := account.SessionOptions{Keys: s.cfg.SessionKeys(), Users: s.users, TTL: s.cfg.Session.TTL, NewID: newID}
+	if s.cfg.Session.Secure {
+		sessionOptions.Secure = func(*http.Request) bool { return true }
+	}
+	sessions, err := account.NewSessions(sessionOptions)
+	if err != nil {
+		return nil, fmt.Errorf("session.keys: %w", err)
+	}
+	accounts := account.NewAccounts(account.Options{Users: s.users, Carts: s.shards, Sessions: sessions, Log: s.log})
+	mux := http.NewServeMux()
+	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.shards,
+		Carts: s.shards, Orders: s.shards, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
+		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID})
+	if err != nil {
+		return nil, err
+	}
+	err = web.Register(mux, web.Deps{Products: s.products, StockReader: s.stock, Carts: s.shards, Orders: s.shards,
+		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: time.Now, NewID: newID})
+	if err != nil {
+		return nil, err
+	}
+	h := httpapi.Middleware(mux, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now})
+	if s.cfg.OTel.Endpoint != "" {
+		h = otelhttp.NewHandler(h, "api")
+	}
+	root := http.NewServeMux()
+	root.Handle("/", h)
+	root.HandleFunc("GET /readyz", ops.serving)
+	return root, nil
+}
+
+// opsRoutes adds what the platform's operations endpoint asks an API process for. Ready means that the shards answer
+// or did a moment ago, and a catalogue node does.
+func (s *stack) opsRoutes(ops *roleOps) {
+	ops.check("shards", s.shards.Ping)
+	ops.check("catalogue", s.catalog.Ping)
+	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.set.Status(), "shards": s.shardStatus()})
+	})
+	ops.mux.HandleFunc("POST /internal/purge", s.purgeHandler)
+}
+
+type purgeRequest struct {
+	Tags []string `json:"tags"`
+	Keys []string `json:"keys"`
+	All  bool     `json:"all"`
+}
+
+func (s *stack) purgeHandler(w http.ResponseWriter, r *http.Request) {
+	var req purgeRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&req); err != nil {
+		http.Error(w, "the body must be {\"tags\":[…],\"keys\":[…]}: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	err := s.purge(r.Context(), append(req.Tags, req.Keys...))
+	if err == nil && req.All {
+		err = s.store.Clear(r.Context())
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]int{"purged": len(req.Tags) + len(req.Keys)})
+}
+
+type shardStatus struct {
+	ID    string `json:"id"`
+	Conns int32  `json:"connections"`
+	InUse int32  `json:"in_use"`
+}
+
+func (s *stack) shardStatus() []shardStatus {
+	var out []shardStatus
+	for _, n := range s.cluster.Nodes() {
+		st := n.Pool.Stat()
+		out = append(out, shardStatus{n.ID, st.TotalConns(), st.AcquiredConns()})
+	}
+	return out
+}

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Client talks to the operations endpoint of a running platform.
+type Client struct {
+	http  *http.Client
+	base  string
+	token string
+	State State
+}
+
+// NewClient finds the platform by its data folder, or by its operations URL (the token is then STAMPEDE_ADMIN_TOKEN, or
+// that of the data folder).
+func NewClient(data, ops string) (*Client, error) {
+	c := &Client{token: os.Getenv("STAMPEDE_ADMIN_TOKEN")}
+	if ops == "" {
+		st, err := ReadState(data)
+		if err != nil {
+			return nil, err
+		}
+		c.State, ops = st, st.Ops
+	}
+	if raw, err := os.ReadFile(filepath.Join(data, tokenFile)); err == nil && c.token == "" {
+		c.token = strings.TrimSpace(string(raw))
+	}
+	c.http, c.base = clientFor(ops, 30*time.Second)
+	return c, nil
+}
+
+// Do calls an operations endpoint; in and out are JSON, either may be nil.
+func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: its operations endpoint %s does not answer: %w", ErrNotRunning, c.base, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(raw)))
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, out)
+}

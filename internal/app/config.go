@@ -1,0 +1,125 @@
+package app
+
+import "time"
+
+// Config is the whole configuration of every role. One YAML file, overridden by STAMPEDE_* variables, overridden by
+// flags. A key's variable is its path in upper case with underscores: catalog.primary is STAMPEDE_CATALOG_PRIMARY.
+type Config struct {
+	Catalog CatalogConfig `koanf:"catalog"`
+	Shards  []ShardConfig `koanf:"shards"`
+	Redis   RedisConfig   `koanf:"redis"`
+	NATS    NATSConfig    `koanf:"nats"`
+	Session SessionConfig `koanf:"session"`
+	Admin   AdminConfig   `koanf:"admin"`
+	Payment PaymentConfig `koanf:"payment"`
+	Mail    MailConfig    `koanf:"mail"`
+	API     APIConfig     `koanf:"api"`
+	Edge    EdgeConfig    `koanf:"edge"`
+	Ops     OpsConfig     `koanf:"ops"`
+	Log     LogConfig     `koanf:"log"`
+	OTel    OTelConfig    `koanf:"otel"`
+}
+
+// CatalogConfig names the catalogue database: a primary and any number of streaming replicas, as PostgreSQL DSNs.
+type CatalogConfig struct {
+	Primary  string   `koanf:"primary" secret:"dsn"`
+	Replicas []string `koanf:"replicas" secret:"dsn"`
+	PoolSize int      `koanf:"pool_size"` // connections a process opens to each node at most
+}
+
+// ShardConfig is one shard. Its ID and Weight decide which keys it owns: never change them once data is there.
+type ShardConfig struct {
+	ID     string `koanf:"id"`
+	Weight int    `koanf:"weight"`
+	DSN    string `koanf:"dsn" secret:"dsn"`
+}
+
+// RedisConfig is the L2 cache: host:port, or the path of a Unix socket. Empty runs without L2.
+type RedisConfig struct {
+	Addr string `koanf:"addr"`
+}
+
+func (r RedisConfig) addrs() []string {
+	if r.Addr == "" {
+		return nil
+	}
+	return []string{r.Addr}
+}
+
+// NATSConfig is the queue.
+type NATSConfig struct {
+	URL string `koanf:"url" secret:"dsn"`
+}
+
+// SessionConfig signs the shopper's cookie: base64 keys of at least 32 bytes, the first signs, all verify.
+type SessionConfig struct {
+	Keys   []string      `koanf:"keys" secret:"yes"`
+	TTL    time.Duration `koanf:"ttl"`
+	Secure bool          `koanf:"secure"` // mark cookies Secure although TLS ends in front of us
+}
+
+// AdminConfig holds the administrator's bearer token; empty refuses every administrative call.
+type AdminConfig struct {
+	Token string `koanf:"token" secret:"yes"`
+}
+
+// PaymentConfig chooses the payment provider: "test", or empty to refuse checkouts.
+type PaymentConfig struct {
+	Provider string `koanf:"provider"`
+}
+
+// MailConfig sends mail by SMTP when an address is set, else into .eml files in Dir.
+type MailConfig struct {
+	Dir  string     `koanf:"dir"`
+	From string     `koanf:"from"`
+	SMTP SMTPConfig `koanf:"smtp"`
+}
+
+// SMTPConfig is a mail relay, host:port; STARTTLS when offered.
+type SMTPConfig struct {
+	Addr     string `koanf:"addr"`
+	Username string `koanf:"username"`
+	Password string `koanf:"password" secret:"yes"`
+}
+
+// APIConfig is where an API process listens: host:port or unix:PATH.
+type APIConfig struct {
+	Listen string `koanf:"listen"`
+}
+
+// EdgeConfig is where the edge listens and whom it balances over: URLs or unix:PATH.
+type EdgeConfig struct {
+	Listen         string   `koanf:"listen"`
+	Origins        []string `koanf:"origins"`
+	TrustedProxies []string `koanf:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
+}
+
+// OpsConfig is a role's operations listener (metrics, health, pprof): loopback host:port or unix:PATH.
+type OpsConfig struct {
+	Listen string `koanf:"listen"`
+}
+
+// LogConfig is the least level that is logged: debug, info, warn or error.
+type LogConfig struct {
+	Level string `koanf:"level"`
+}
+
+// OTelConfig is an OTLP/HTTP endpoint (http://host:4318); empty exports no traces.
+type OTelConfig struct {
+	Endpoint string  `koanf:"endpoint"`
+	Sample   float64 `koanf:"sample"` // share of requests traced, 0..1
+}
+
+// Default is the configuration before any file, variable or flag.
+func Default() Config {
+	return Config{
+		Catalog: CatalogConfig{PoolSize: 12},
+		Session: SessionConfig{TTL: 90 * 24 * time.Hour},
+		Mail:    MailConfig{From: "shop@localhost"},
+		API:     APIConfig{Listen: "127.0.0.1:8080"},
+		Edge:    EdgeConfig{Listen: "127.0.0.1:8000"},
+		Ops:     OpsConfig{Listen: "127.0.0.1:8001"},
+		Log:     LogConfig{Level: "info"},
+		OTel:    OTelConfig{Sample: 0.01},
+	}
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// File, then variables, then overrides; what is not set keeps its default.
+func TestLoadPrecedence(t *testing.T) {
+	path := writeConfig(t, "catalog: {primary: 'postgres://a@h/c', pool_size: 3}\nlog: {level: warn}\n")
+	t.Setenv("STAMPEDE_LOG_LEVEL", "error")
+	t.Setenv("STAMPEDE_CATALOG_POOL_SIZE", "7")
+	t.Setenv("STAMPEDE_SHARDS", "shard1=postgres://h/one,shard2*3=postgres://h/two")
+	t.Setenv("STAMPEDE_EDGE_ORIGINS", "http://a:1,http://b:2")
+	t.Setenv("STAMPEDE_UNRELATED", "x")
+	cfg, err := Load(path, map[string]any{"log.level": "debug"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Log.Level != "debug" || cfg.Catalog.PoolSize != 7 || cfg.Catalog.Primary != "postgres://a@h/c" {
+		t.Errorf("%+v", cfg)
+	}
+	if len(cfg.Shards) != 2 || cfg.Shards[1] != (ShardConfig{"shard2", 3, "postgres://h/two"}) {
+		t.Errorf("shards %+v", cfg.Shards)
+	}
+	if len(cfg.Edge.Origins) != 2 || cfg.Session.TTL != Default().Session.TTL {
+		t.Errorf("%+v %v", cfg.Edge, cfg.Session.TTL)
+	}
+}
+
+// A wrong value names its key, its value and what is allowed.
+func TestLoadRefuses(t *testing.T) {
+	for text, want := range map[string][]string{
+		"log: {level: loud}":                             {"log.level", "loud", "debug, info, warn, error"},
+		"shards: [{id: a, dsn: ''}, {id: a, dsn: ''}]":   {"shards[1].id", "no other shard has"},
+		"shards: [{id: a, weight: -1}]":                  {"shards[0].weight", "-1"},
+		"edge: {origins: ['ftp://x']}":                   {"edge.origins[0]", "ftp://x", "http://"},
+		"api: {listen: nowhere}":                         {"api.listen", "nowhere", "host:port"},
+		"session: {keys: ['short']}":                     {"session.keys[0]", "32 random bytes"},
+		"admin: {token: 'x'}":                            {"admin.token", "16 characters"},
+		"payment: {provider: gold}":                      {"payment.provider", "gold", "test"},
+		"catalog: {pool_size: 0}":                        {"catalog.pool_size", "1 to 1000"},
+		"catalog: {primry: 'postgres://x/y'}":            {"primry"},
+		"catalog: {primary: 'postgres://u:hush@[bad/y'}": {"catalog.primary"},
+		"edge: {trusted_proxies: ['10.0.0.0']}":          {"edge.trusted_proxies[0]", "10.0.0.0/8"},
+		"otel: {sample: 2}":                              {"otel.sample", "between 0 and 1"},
+		"session: {ttl: never}":                          {"ttl"},
+	} {
+		_, err := Load(writeConfig(t, text), nil)
+		if err == nil {
+			t.Errorf("%s: accepted", text)
+			continue
+		}
+		for _, w := range want {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: %q does not say %q", text, err, w)
+			}
+		}
+		if strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the error tells the password: %v", text, err)
+		}
+	}
+}
+
+func TestShowMasksSecretsAndSaveKeepsThem(t *testing.T) {
+	cfg := Default()
+	cfg.Catalog.Primary = "postgres://u:hush@h/c"
+	cfg.Catalog.Replicas = []string{"host=h password=hush dbname=c"}
+	cfg.Shards = []ShardConfig{{ID: "shard1", Weight: 1, DSN: "postgres://u:hush@h/s"}}
+	cfg.Admin.Token = "hush-hush-hush-hush"
+	cfg.Mail.SMTP.Password = "hush"
+	var shown strings.Builder
+	if err := cfg.Show(&shown); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(shown.String(), "hush") || !strings.Contains(shown.String(), "pool_size: 12") {
+		t.Errorf("shown:\n%s", &shown)
+	}
+	path := filepath.Join(t.TempDir(), "saved.yaml")
+	if err := cfg.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v %v", info.Mode(), err)
+	}
+	back, err := Load(path, nil)
+	if err != nil || back.Admin.Token != cfg.Admin.Token || back.Catalog.Primary != cfg.Catalog.Primary || back.Shards[0] != cfg.Shards[0] {
+		t.Errorf("saved and loaded: %v\n%+v", err, back)
+	}
+}

@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// roleOps is a role's operations endpoint: metrics, health and profiles, on loopback or a Unix socket. Checks run at
+// every /readyz; draining makes it fail first, so that balancers leave before the listener closes.
+type roleOps struct {
+	reg      *prometheus.Registry
+	mux      *http.ServeMux
+	checks   []check
+	draining atomic.Bool
+}
+
+type check struct {
+	name string
+	ok   func(ctx context.Context) error
+}
+
+const readyTimeout = 2 * time.Second
+
+func newRoleOps() *roleOps {
+	o := &roleOps{reg: prometheus.NewRegistry(), mux: http.NewServeMux()}
+	o.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.reg, promhttp.HandlerOpts{}))
+	o.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	o.mux.HandleFunc("GET /readyz", o.readyz)
+	mountPprof(o.mux, func(h http.HandlerFunc) http.HandlerFunc { return h })
+	return o
+}
+
+// mountPprof adds the profiles behind guard.
+func mountPprof(mux *http.ServeMux, guard func(http.HandlerFunc) http.HandlerFunc) {
+	mux.HandleFunc("/debug/pprof/", guard(pprof.Index))
+	mux.HandleFunc("/debug/pprof/cmdline", guard(pprof.Cmdline))
+	mux.HandleFunc("/debug/pprof/profile", guard(pprof.Profile))
+	mux.HandleFunc("/debug/pprof/symbol", guard(pprof.Symbol))
+	mux.HandleFunc("/debug/pprof/trace", guard(pprof.Trace))
+}
+
+func (o *roleOps) check(name string, ok func(ctx context.Context) error) {
+	o.checks = append(o.checks, check{name, ok})
+}
+
+// ready runs the checks; the error names what is not.
+func (o *roleOps) ready(ctx context.Context) error {
+	if o.draining.Load() {
+		return errors.New("draining")
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	var errs []error
+	for _, c := range o.checks {
+		if err := c.ok(ctx); err != nil {
+			errs = append(errs, errors.New(c.name+": "+err.Error()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o *roleOps) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := o.ready(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// serving is what a balancer in front asks: whether this process takes requests. A database that is down is down for all
+// API processes alike; taking every one of them out for it would also end what caches can still answer.
+func (o *roleOps) serving(w http.ResponseWriter, _ *http.Request) {
+	if o.draining.Load() {
+		http.Error(w, "draining", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// serveHTTP serves until ctx ends, then lets requests under way finish for at most drain. before runs first when
+// stopping, while the listener still accepts.
+func serveHTTP(ctx context.Context, log *slog.Logger, addr string, h http.Handler, drain time.Duration, before func()) error {
+	l, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return serveOn(ctx, log, l, h, drain, before)
+}
+
+func serveOn(ctx context.Context, log *slog.Logger, l net.Listener, h http.Handler, drain time.Duration, before func()) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	if before != nil {
+		before()
+	}
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if err := srv.Shutdown(stopCtx); err != nil {
+		_ = srv.Close()
+	}
+	<-done
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}

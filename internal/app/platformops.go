@@ -1,0 +1,221 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// platformOps is the operations endpoint of `up`: the health, metrics and figures of all processes in one place.
+// Everything under /admin/, the profiles and the page need the admin token; Host must be a loopback name or the one
+// listened on, and Origin ours, so that a web page elsewhere cannot reach it through the operator's browser.
+type platformOps struct {
+	token   string
+	members func() []member // the roles and where each answers
+	status  func() any
+}
+
+// member is one role process.
+type member struct {
+	Name string
+	Ops  string
+}
+
+const opsTimeout = 3 * time.Second
+
+func (p *platformOps) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", p.readyz)
+	mux.HandleFunc("GET /metrics", p.metrics)
+	mux.HandleFunc("GET /{$}", p.auth(p.page))
+	mux.HandleFunc("POST /{$}", p.signIn)
+	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, p.status()) }))
+	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, p.stats(r.Context())) }))
+	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))
+	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards")))
+	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas")))
+	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
+	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
+	return p.checkHost(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// checkHost refuses names that only DNS rebinding would bring here.
+func (p *platformOps) checkHost(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" && host != "local" {
+			http.Error(w, "the Host header must be localhost or an address", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+const tokenCookie = "stampede_ops"
+
+func (p *platformOps) allowed(given string) bool {
+	return p.token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(p.token)) == 1
+}
+
+// auth takes the bearer token, or the cookie that the sign-in form and the link of `up` set.
+func (p *platformOps) auth(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && p.allowed(bearer) {
+			h(w, r)
+			return
+		}
+		if c, err := r.Cookie(tokenCookie); err == nil && p.allowed(c.Value) {
+			h(w, r)
+			return
+		}
+		if t := r.URL.Query().Get("token"); p.allowed(t) {
+			p.setCookie(w, t)
+			http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+			return
+		}
+		if r.URL.Path == "/" {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, signInPage)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stampede"`)
+		http.Error(w, "the admin token is needed: it is in the data folder's admin-token file", http.StatusUnauthorized)
+	}
+}
+
+func (p *platformOps) setCookie(w http.ResponseWriter, token string) {
+	http.SetCookie(w, &http.Cookie{Name: tokenCookie, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+func (p *platformOps) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4096)
+	if t := r.PostFormValue("token"); p.allowed(t) {
+		p.setCookie(w, t)
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// readyz is ready when every role is.
+func (p *platformOps) readyz(w http.ResponseWriter, r *http.Request) {
+	problems := fanOut(r.Context(), p.members(), func(ctx context.Context, m member) (string, error) {
+		_, err := get(ctx, m.Ops, "/readyz")
+		if err != nil {
+			return fmt.Sprintf("%s: %v\n", m.Name, err), nil
+		}
+		return "", nil
+	})
+	if text := strings.Join(problems, ""); text != "" {
+		http.Error(w, text, http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+// fanOut asks every member at once and returns the answers in order; failures leave the zero value.
+func fanOut[T any](ctx context.Context, members []member, ask func(context.Context, member) (T, error)) []T {
+	ctx, cancel := context.WithTimeout(ctx, opsTimeout)
+	defer cancel()
+	out := make([]T, len(members))
+	var wg sync.WaitGroup
+	for i, m := range members {
+		wg.Go(func() {
+			if v, err := ask(ctx, m); err == nil {
+				out[i] = v
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func get(ctx context.Context, addr, path string) ([]byte, error) {
+	client, base := clientFor(addr, opsTimeout)
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	if err == nil && resp.StatusCode >= 300 {
+		err = fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(raw)))
+	}
+	return raw, err
+}
+
+// stats are the figures of every API process by name, with the state of all processes.
+func (p *platformOps) stats(ctx context.Context) map[string]any {
+	out := map[string]any{"time": time.Now().UTC(), "platform": p.status()}
+	apis := p.apiMembers()
+	for i, raw := range fanOut(ctx, apis, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
+		if raw != nil {
+			out[apis[i].Name] = json.RawMessage(raw)
+		}
+	}
+	return out
+}
+
+func (p *platformOps) apiMembers() []member {
+	var out []member
+	for _, m := range p.members() {
+		if strings.HasPrefix(m.Name, "api") {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// stream sends stats as server-sent events, one a second.
+func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	ctl := http.NewResponseController(w)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		raw, err := json.Marshal(p.stats(r.Context()))
+		if err != nil {
+			return
+		}
+		if _, err := fmt.Fprintf(w, "event: stats\ndata: %s\n\n", raw); err != nil || ctl.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// part answers with one member of each API process's figures.
+func (p *platformOps) part(key string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		out := map[string]json.RawMessage{}
+		apis := p.apiMembers()
+		for i, raw := range fanOut(r.Context(), apis, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
+			var all map[string]json.RawMessage
+			if json.Unmarshal(raw, &all) == nil {
+				out[apis[i].Name] = all[key]
+			}
+		}
+		writeJSON(w, http.StatusOK, out)
+	}
+}

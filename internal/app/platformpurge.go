@@ -1,0 +1,100 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// purge hands the request to one API process, whose invalidation reaches all tiers and processes before it answers.
+func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	var req purgeRequest
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(body))
+		dec.DisallowUnknownFields()
+		err = dec.Decode(&req)
+	}
+	if err == nil && len(req.Tags)+len(req.Keys) == 0 && !req.All {
+		err = errors.New("nothing named")
+	}
+	if err != nil {
+		http.Error(w, fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err), http.StatusBadRequest)
+		return
+	}
+	var errs []error
+	for _, m := range p.apiMembers() {
+		status, answer, err := post(r, m.Ops, "/internal/purge", body)
+		if err == nil && status < 300 {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(answer)
+			return
+		}
+		errs = append(errs, fmt.Errorf("%s: %d %s %w", m.Name, status, answer, err))
+	}
+	http.Error(w, errors.Join(errs...).Error(), http.StatusServiceUnavailable)
+}
+
+func post(r *http.Request, addr, path string, body []byte) (int, []byte, error) {
+	client, base := clientFor(addr, opsTimeout)
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, answer, err
+}
+
+// metrics is the exposition of every process in one, each series labelled with its process.
+func (p *platformOps) metrics(w http.ResponseWriter, r *http.Request) {
+	members := p.members()
+	families := map[string]*dto.MetricFamily{}
+	for i, raw := range fanOut(r.Context(), members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/metrics") }) {
+		mergeFamilies(families, raw, members[i].Name)
+	}
+	names := make([]string, 0, len(families))
+	for n := range families {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	w.Header().Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
+	for _, n := range names {
+		if _, err := expfmt.MetricFamilyToText(w, families[n]); err != nil {
+			return
+		}
+	}
+}
+
+func mergeFamilies(into map[string]*dto.MetricFamily, raw []byte, process string) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	parsed, err := parser.TextToMetricFamilies(bytes.NewReader(raw))
+	if err != nil {
+		return
+	}
+	label := "process"
+	for name, f := range parsed {
+		for _, m := range f.Metric {
+			m.Label = append(m.Label, &dto.LabelPair{Name: &label, Value: &process})
+		}
+		if have, ok := into[name]; ok {
+			have.Metric = append(have.Metric, f.Metric...)
+		} else {
+			into[name] = f
+		}
+	}
+}

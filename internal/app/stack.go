@@ -1,0 +1,210 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/postgres"
+	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/queue"
+	"github.com/stampede-shop/stampede/replica"
+	"github.com/stampede-shop/stampede/shard"
+)
+
+// stack is what API and worker share: the databases, the caches in front of them, the queue, and the shop on top.
+// close releases everything in reverse order of opening and is safe to call twice.
+type stack struct {
+	cfg     Config
+	log     *slog.Logger
+	reg     prometheus.Registerer
+	catalog *postgres.Catalog
+	shards  *postgres.Shards
+	cluster *shard.Cluster
+	set     *replica.Set
+	store   *cache.Store
+	nc      *nats.Conn
+	js      jetstream.JetStream
+
+	products  *cached.Products
+	stock     *cached.Stock
+	users     *cached.Users
+	writer    *cached.Catalog
+	checkouts *shop.Checkouts
+
+	closers []func()
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// openStack connects to everything cfg names. Redis and NATS may be down: they are reconnected in the background.
+func openStack(ctx context.Context, cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (*stack, error) {
+	s := &stack{cfg: cfg, log: log, reg: reg}
+	for _, step := range []func(context.Context) error{
+		s.openShards, s.openCatalog, func(ctx context.Context) error { return s.openQueue(ctx, name) },
+		func(context.Context) error { return s.openCache(name) }, s.openShop,
+	} {
+		if err := step(ctx); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *stack) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}
+
+func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
+
+// pool opens lazily: a database that is down now is an error of the query, not of the start.
+func (s *stack) pool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c.MaxConns = int32(s.cfg.Catalog.PoolSize)
+	c.ConnConfig.ConnectTimeout = 3 * time.Second
+	c.MaxConnIdleTime = 5 * time.Minute
+	c.HealthCheckPeriod = 15 * time.Second
+	if s.cfg.OTel.Endpoint != "" {
+		c.ConnConfig.Tracer = otelpgx.NewTracer()
+	}
+	p, err := pgxpool.NewWithConfig(ctx, c)
+	if err == nil {
+		s.onClose(p.Close)
+	}
+	return p, err
+}
+
+func (s *stack) openShards(ctx context.Context) error {
+	cluster, err := openCluster(ctx, s.cfg, s.pool)
+	if err != nil {
+		return err
+	}
+	s.cluster = cluster
+	s.shards = postgres.NewShards(cluster, postgres.ShardOptions{Log: s.log})
+	return nil
+}
+
+// openCluster builds the ring of the configured shards with a pool each.
+func openCluster(ctx context.Context, cfg Config, open func(context.Context, string) (*pgxpool.Pool, error)) (*shard.Cluster, error) {
+	if len(cfg.Shards) == 0 {
+		return nil, errors.New("shards: none configured: name at least one as {id, dsn}")
+	}
+	ring, err := cfg.Ring()
+	if err != nil {
+		return nil, err
+	}
+	pools := map[string]*pgxpool.Pool{}
+	for _, sc := range cfg.Shards {
+		if sc.DSN == "" {
+			return nil, fmt.Errorf("shards: %s has no dsn", sc.ID)
+		}
+		if pools[sc.ID], err = open(ctx, sc.DSN); err != nil {
+			return nil, err
+		}
+	}
+	return shard.New(ring, pools, shard.Options{})
+}
+
+// Ring is the consistent-hash ring of the configured shards.
+func (c Config) Ring() (*shard.Ring, error) {
+	infos := make([]shard.Info, len(c.Shards))
+	for i, s := range c.Shards {
+		infos[i] = shard.Info{ID: s.ID, Weight: s.Weight}
+	}
+	return shard.NewRing(infos...)
+}
+
+func (s *stack) openCatalog(ctx context.Context) error {
+	if s.cfg.Catalog.Primary == "" {
+		return errors.New("catalog.primary: not configured: give the DSN of the catalogue database")
+	}
+	primary, err := s.pool(ctx, s.cfg.Catalog.Primary)
+	if err != nil {
+		return err
+	}
+	var replicas []replica.Replica
+	for i, dsn := range s.cfg.Catalog.Replicas {
+		p, err := s.pool(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		replicas = append(replicas, replica.Replica{Name: fmt.Sprintf("replica-%d", i+1), Pool: p})
+	}
+	s.set = replica.New(primary, replicas, replica.Options{Logger: s.log, Registerer: s.reg})
+	s.onClose(s.set.Close)
+	return nil
+}
+
+func (s *stack) openQueue(_ context.Context, name string) (err error) {
+	if s.cfg.NATS.URL == "" {
+		return errors.New("nats.url: not configured: give the queue's address, such as nats://127.0.0.1:4222")
+	}
+	if s.nc, err = queue.Connect(s.cfg.NATS.URL, queue.ConnectOptions{Name: name, Log: s.log}); err != nil {
+		return err
+	}
+	s.onClose(s.nc.Close)
+	s.js, err = jetstream.New(s.nc)
+	return err
+}
+
+const metaLSN = "lsn" // of an invalidation: reads must have seen this position of the catalogue's log
+
+func (s *stack) openCache(name string) error {
+	bus, err := queue.NewBus(s.nc, "stampede.invalidate", name+"-"+newID(), queue.BusOptions{Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.onClose(bus.Close)
+	s.store, err = cache.NewStore(cache.Options{Redis: s.cfg.Redis.addrs(), Bus: bus, Logger: s.log, Registerer: s.reg,
+		OnInvalidate: func(inv cache.Invalidation) { s.require(inv.Meta[metaLSN]) }})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.store.Close)
+	return nil
+}
+
+// require makes this process's catalogue reads see at least lsn, so that a purge is not undone by a lagging replica.
+func (s *stack) require(lsn string) {
+	if l, err := replica.ParseLSN(lsn); err == nil {
+		s.set.Require(l)
+	}
+}
+
+// purge drops tags from every tier and process; what is read afterwards is at least as new as the catalogue is now.
+func (s *stack) purge(ctx context.Context, tags []string) error {
+	lsn, err := s.set.CommitLSN(ctx)
+	if err != nil {
+		return err
+	}
+	return s.store.InvalidateMeta(ctx, cache.Invalidation{Tags: tags, Meta: map[string]string{metaLSN: lsn.String()}})
+}
+
+func (s *stack) openShop(context.Context) error {
+	s.catalog = postgres.NewCatalog(s.set, postgres.CatalogOptions{})
+	s.products = cached.NewProducts(s.catalog, s.store, cached.Options{})
+	s.stock = cached.NewStock(s.shards, s.store, cached.Options{})
+	s.users = cached.NewUsers(s.shards, s.store, cached.Options{})
+	s.writer = cached.NewCatalog(s.catalog, s.purge, cached.Options{Log: s.log})
+	s.checkouts = &shop.Checkouts{Store: s.shards, Orders: s.shards, Stock: s.shards, Carts: s.shards,
+		Products: s.products, Pay: s.payments(), NewID: newID, Now: time.Now, Log: s.log, Crash: crashPoint()}
+	return nil
+}

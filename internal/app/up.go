@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/local"
+)
+
+// UpOptions are the flags of `stampede up`.
+type UpOptions struct {
+	Data, Host                       string
+	Port, OpsPort                    int // 0 picks a free one
+	APIs, Replicas, Shards, Clusters int
+	Products                         int    // of the synthetic catalogue
+	Catalog                          string // file to import instead
+	Fresh                            bool
+	Progress                         io.Writer   // one line a step, for people
+	Ready                            func(State) // called once everything serves
+}
+
+// Check names the flag that is wrong, its value and what is allowed.
+func (o UpOptions) Check() error {
+	for _, f := range []struct {
+		name      string
+		v, lo, hi int
+	}{
+		{"--port", o.Port, 0, 65535}, {"--ops-port", o.OpsPort, 0, 65535}, {"--apis", o.APIs, 1, 64},
+		{"--replicas", o.Replicas, 0, 16}, {"--shards", o.Shards, 1, 256}, {"--clusters", o.Clusters, 1, 16},
+		{"--products", o.Products, 0, 10_000_000},
+	} {
+		if f.v < f.lo || f.v > f.hi {
+			return fmt.Errorf("%s %d: from %d to %d", f.name, f.v, f.lo, f.hi)
+		}
+	}
+	if o.Clusters > o.Shards {
+		return fmt.Errorf("--clusters %d: at most one for each of the %d shards", o.Clusters, o.Shards)
+	}
+	return nil
+}
+
+// platform is a running `up`.
+type platform struct {
+	o        UpOptions
+	log      *slog.Logger
+	layout   *local.Layout
+	cfg      Config
+	self     string // this program
+	edge     net.Listener
+	ops      net.Listener
+	sup      *local.Supervisor
+	state    State
+	progress func(format string, args ...any)
+}
+
+// Up runs the whole platform until ctx ends, then stops it cleanly.
+func Up(ctx context.Context, o UpOptions) (err error) {
+	pipe := readyPipe()
+	p := &platform{o: o, progress: progressTo(o.Progress, pipe)}
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	start := time.Now()
+	if err := p.start(ctx); err != nil {
+		return err
+	}
+	p.progress("ready after %.1f s", time.Since(start).Seconds())
+	if err := writeState(p.layout.Data.Dir, p.state); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(p.layout.Data.Path(stateFile)) }()
+	if o.Ready != nil {
+		o.Ready(p.state)
+	}
+	if pipe != nil {
+		_, _ = fmt.Fprintln(pipe, readyLine)
+		_ = pipe.Close()
+	}
+	return p.serve(ctx)
+}
+
+func progressTo(w io.Writer, pipe *os.File) func(string, ...any) {
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		line := fmt.Sprintf(format, args...) + "\n"
+		if pipe != nil {
+			_, _ = io.WriteString(pipe, line) // whoever started us may be gone
+		}
+		_, _ = io.WriteString(w, line)
+	}
+}
+
+// open takes the data folder and the listening sockets: what somebody else may have.
+func (p *platform) open(ctx context.Context) (err error) {
+	if p.self, err = os.Executable(); err != nil {
+		return err
+	}
+	p.layout, err = local.Open(ctx, local.Options{Data: p.o.Data, Fresh: p.o.Fresh, Replicas: p.o.Replicas,
+		Shards: p.o.Shards, Clusters: p.o.Clusters})
+	if err != nil {
+		return err
+	}
+	if err = p.openFiles(); err == nil {
+		err = p.listen(ctx)
+	}
+	if err != nil {
+		err = errors.Join(err, p.close())
+	}
+	return err
+}
+
+func (p *platform) openFiles() error {
+	for _, dir := range []string{"log", "run", "mail"} {
+		if err := os.MkdirAll(p.layout.Data.Path(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(p.layout.LogDir, "up.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_ = debug.SetCrashOutput(f, debug.CrashOptions{}) // a detached platform has no terminal to die on
+	p.log = newLogger(f, LogConfig{Level: "info"}, "up")
+	return nil
+}
+
+func (p *platform) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if p.edge, err = lc.Listen(ctx, "tcp", net.JoinHostPort(p.o.Host, strconv.Itoa(p.o.Port))); err != nil {
+		return fmt.Errorf("port of the edge: %w (choose another with --port)", err)
+	}
+	if p.ops, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.o.OpsPort))); err != nil {
+		return fmt.Errorf("port of operations: %w (choose another with --ops-port)", err)
+	}
+	p.state = State{PID: os.Getpid(), URL: urlOf(p.edge), Ops: urlOf(p.ops), Data: p.layout.Data.Dir, Started: time.Now().UTC()}
+	return nil
+}
+
+// urlOf is what a person on this machine types.
+func urlOf(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // a TCP listener's address always splits
+	return "http://localhost:" + port
+}
+
+func (p *platform) start(ctx context.Context) error {
+	var err error
+	if p.cfg, err = p.config(); err != nil {
+		return err
+	}
+	if err := p.cfg.Save(p.layout.Data.Path(configFile)); err != nil {
+		return err
+	}
+	procs, err := p.processes()
+	if err != nil {
+		return err
+	}
+	p.sup, err = local.NewSupervisor(procs, local.SupervisorOptions{PidFile: p.layout.Data.PidFile(), Logger: p.log,
+		OnChange: func(s local.Status) {
+			p.log.Info("process", "name", s.Name, "state", string(s.State), "pid", s.Pid, "error", s.LastError)
+		}})
+	if err != nil {
+		return err
+	}
+	p.progress("starting PostgreSQL, Redis and NATS in %s", p.layout.Data.Dir)
+	return p.sup.Start(ctx)
+}
+
+// serve answers operations until ctx ends.
+func (p *platform) serve(ctx context.Context) error {
+	ops := &platformOps{token: p.cfg.Admin.Token, members: p.members, status: func() any { return p.status() }}
+	err := serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
+	if ctx.Err() != nil {
+		p.progress("stopping")
+	}
+	return err
+}
+
+const stopLimit = 60 * time.Second
+
+// close stops everything in reverse order. Safe in any state.
+func (p *platform) close() error {
+	var errs []error
+	if p.sup != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+		defer cancel()
+		errs = append(errs, p.sup.Stop(ctx))
+	}
+	for _, l := range []net.Listener{p.edge, p.ops} {
+		if l != nil {
+			_ = l.Close() // serving may have closed it already
+		}
+	}
+	return errors.Join(append(errs, p.layout.Close())...)
+}

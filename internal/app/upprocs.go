@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/local"
+)
+
+// config is what the roles are told: everything on this machine.
+func (p *platform) config() (Config, error) {
+	cfg := Default()
+	l := p.layout
+	cfg.Catalog.Primary = l.CatalogPrimary
+	for _, r := range l.CatalogReplicas {
+		cfg.Catalog.Replicas = append(cfg.Catalog.Replicas, r.DSN)
+	}
+	for _, s := range l.Shards {
+		cfg.Shards = append(cfg.Shards, ShardConfig{ID: s.ID, Weight: 1, DSN: s.DSN})
+	}
+	cfg.Redis.Addr = l.RedisSocket
+	cfg.NATS.URL = l.NATS.URL
+	cfg.Payment.Provider = "test"
+	cfg.Mail.Dir = l.Data.Path("mail")
+	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
+	token, err := secret(l.Data.Path(tokenFile))
+	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
+		token, err = given, writeFileAtomic(l.Data.Path(tokenFile), []byte(given+"\n"), 0o600)
+	}
+	if err != nil {
+		return cfg, err
+	}
+	key, err := secret(l.Data.Path(sessionFile))
+	cfg.Admin.Token, cfg.Session.Keys = token, []string{key}
+	for i := range p.o.APIs {
+		cfg.Edge.Origins = append(cfg.Edge.Origins, "unix:"+p.socket(apiName(i)))
+	}
+	return cfg, errors.Join(err, cfg.Validate())
+}
+
+func apiName(i int) string { return fmt.Sprintf("api-%d", i+1) }
+
+// socket is where a role listens; ops sockets end in .ops. The folder is the one whose path is known to be short enough.
+func (p *platform) socket(name string) string {
+	return filepath.Join(filepath.Dir(p.layout.RedisSocket), name)
+}
+
+func (p *platform) processes() ([]local.Process, error) {
+	procs := append([]local.Process(nil), p.layout.Processes...)
+	data := append([]string{prepareStep, "redis", "nats"}, p.layout.PrimaryNames...)
+	procs = append(procs, p.natsProcess(), local.Process{Name: prepareStep, Needs: p.layout.PrimaryNames, Before: p.prepare, StartTimeout: prepareLimit})
+	var apis []string
+	for i := range p.o.APIs {
+		apis = append(apis, apiName(i))
+		procs = append(procs, p.roleProcess(apiName(i), "api", data, "--listen", "unix:"+p.socket(apiName(i))))
+	}
+	procs = append(procs, p.roleProcess("worker", "worker", data))
+	edge, err := p.edgeProcess(apis)
+	return append(procs, edge), err
+}
+
+const (
+	prepareStep  = "prepare"
+	prepareLimit = time.Hour // a catalogue of millions takes its time
+)
+
+// roleProcess is this program in one role, told by the configuration file that up wrote.
+func (p *platform) roleProcess(name, role string, needs []string, args ...string) local.Process {
+	args = append([]string{role, "--config", p.layout.Data.Path(configFile), "--name", name, "--ops", "unix:" + p.socket(name+".ops")}, args...)
+	return local.Process{
+		Name: name, Needs: needs, LogFile: filepath.Join(p.layout.LogDir, name+".log"),
+		Command: func() (*exec.Cmd, error) {
+			cmd := exec.Command(p.self, args...) //nolint:gosec // ourselves
+			cmd.Env = roleEnv()
+			return cmd, nil
+		},
+		Ready: func(ctx context.Context) error {
+			_, err := get(ctx, "unix:"+p.socket(name+".ops"), "/readyz")
+			return err
+		},
+	}
+}
+
+// roleEnv is our environment less what would override the configuration that up wrote.
+func roleEnv() []string {
+	keys := envKeys()
+	var env []string
+	for _, kv := range os.Environ() {
+		name, value, _ := strings.Cut(kv, "=")
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || strings.HasPrefix(key, "log.") || strings.HasPrefix(key, "otel.") {
+			env = append(env, kv)
+		}
+	}
+	return env
+}
+
+// edgeProcess gets the listening socket that we hold: connections wait in its backlog while the edge restarts.
+func (p *platform) edgeProcess(apis []string) (local.Process, error) {
+	file, err := local.ListenerFile(p.edge)
+	if err != nil {
+		return local.Process{}, err
+	}
+	proc := p.roleProcess("edge", "edge", apis, "--listen", "fd:3")
+	command := proc.Command
+	proc.Command = func() (*exec.Cmd, error) {
+		cmd, err := command()
+		if err == nil {
+			cmd.ExtraFiles = []*os.File{file}
+		}
+		return cmd, err
+	}
+	return proc, nil
+}
+
+// natsProcess runs the queue server embedded in this program as a process of its own, so that it can die and come back alone.
+func (p *platform) natsProcess() local.Process {
+	n := p.layout.NATS
+	return local.Process{
+		Name: "nats", LogFile: filepath.Join(p.layout.LogDir, "nats.log"), Ready: n.Ready,
+		Command: func() (*exec.Cmd, error) {
+			cmd := exec.Command(p.self, "nats", "--dir", n.Dir, "--port", fmt.Sprint(n.Port)) //nolint:gosec // ourselves
+			cmd.Env = append(os.Environ(), "STAMPEDE_NATS_TOKEN="+n.Token)
+			return cmd, nil
+		},
+	}
+}
+
+// members are the roles with an operations endpoint.
+func (p *platform) members() []member {
+	var out []member
+	for i := range p.o.APIs {
+		out = append(out, member{apiName(i), "unix:" + p.socket(apiName(i)+".ops")})
+	}
+	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{"edge", "unix:" + p.socket("edge.ops")})
+}
+
+// Status is what `stampede status` shows.
+type Status struct {
+	State
+	Healthy   bool            `json:"healthy"` // every process runs and is ready
+	Processes []ProcessStatus `json:"processes"`
+}
+
+// ProcessStatus is one supervised process.
+type ProcessStatus struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	PID      int       `json:"pid"`
+	Restarts int       `json:"restarts"`
+	Since    time.Time `json:"since"`
+	Address  string    `json:"address,omitempty"`
+	Error    string    `json:"last_error,omitempty"`
+}
+
+func (p *platform) status() Status {
+	st := Status{State: p.state, Healthy: true}
+	for _, s := range p.sup.Status() {
+		if s.Name == prepareStep {
+			continue
+		}
+		st.Healthy = st.Healthy && s.State == local.StateRunning
+		st.Processes = append(st.Processes, ProcessStatus{Name: s.Name, State: string(s.State), PID: s.Pid, Restarts: s.Restarts,
+			Since: s.Since, Address: p.address(s.Name), Error: s.LastError})
+	}
+	return st
+}
+
+func (p *platform) address(name string) string {
+	switch {
+	case name == "edge":
+		return p.state.URL
+	case name == "nats":
+		return fmt.Sprintf("nats://127.0.0.1:%d", p.layout.NATS.Port)
+	case name == "redis":
+		return p.layout.RedisSocket
+	case strings.HasPrefix(name, "api-"):
+		return "unix:" + p.socket(name)
+	}
+	return ""
+}

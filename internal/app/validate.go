@@ -1,0 +1,115 @@
+package app
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Validate checks every value that is set. Each problem names the key, the value and what is allowed.
+// Whether a role has all it needs is checked when the role starts.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(key string, value any, allowed string) {
+		errs = append(errs, fmt.Errorf("%s: %v is not allowed: %s", key, value, allowed))
+	}
+	c.validateData(bad)
+	c.validateListeners(bad)
+	c.validateSecrets(bad)
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		bad("log.level", quote(c.Log.Level), "one of debug, info, warn, error")
+	}
+	if !slices.Contains([]string{"", "test"}, c.Payment.Provider) {
+		bad("payment.provider", quote(c.Payment.Provider), `"test", or empty to refuse checkouts`)
+	}
+	if c.OTel.Sample < 0 || c.OTel.Sample > 1 {
+		bad("otel.sample", c.OTel.Sample, "a share between 0 and 1")
+	}
+	return errors.Join(errs...)
+}
+
+type complain func(key string, value any, allowed string)
+
+func quote(s string) string { return fmt.Sprintf("%q", s) }
+
+func (c Config) validateData(bad complain) {
+	dsn := func(key, v string) {
+		if v == "" {
+			return
+		}
+		if _, err := pgxpool.ParseConfig(v); err != nil {
+			bad(key, maskDSN(v), "a PostgreSQL DSN such as postgres://user@host:5432/name")
+		}
+	}
+	dsn("catalog.primary", c.Catalog.Primary)
+	for i, r := range c.Catalog.Replicas {
+		dsn(fmt.Sprintf("catalog.replicas[%d]", i), r)
+	}
+	if c.Catalog.PoolSize < 1 || c.Catalog.PoolSize > 1000 {
+		bad("catalog.pool_size", c.Catalog.PoolSize, "1 to 1000 connections")
+	}
+	seen := map[string]bool{}
+	for i, s := range c.Shards {
+		key := fmt.Sprintf("shards[%d]", i)
+		if s.ID == "" || seen[s.ID] {
+			bad(key+".id", quote(s.ID), "a name that no other shard has")
+		}
+		seen[s.ID] = true
+		if s.Weight < 0 || s.Weight > 100 {
+			bad(key+".weight", s.Weight, "1 to 100 (0 means 1)")
+		}
+		dsn(key+".dsn", s.DSN)
+	}
+}
+
+func (c Config) validateListeners(bad complain) {
+	for key, v := range map[string]string{"api.listen": c.API.Listen, "edge.listen": c.Edge.Listen, "ops.listen": c.Ops.Listen} {
+		if v == "" || strings.HasPrefix(v, "unix:") || strings.HasPrefix(v, "fd:") {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			bad(key, quote(v), "host:port, :port or unix:PATH")
+		}
+	}
+	for i, o := range c.Edge.Origins {
+		u, err := url.Parse(o)
+		if strings.HasPrefix(o, "unix:") || (err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")) {
+			continue
+		}
+		bad(fmt.Sprintf("edge.origins[%d]", i), quote(o), "http://host:port or unix:PATH")
+	}
+	for i, p := range c.Edge.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			bad(fmt.Sprintf("edge.trusted_proxies[%d]", i), quote(p), "a network such as 10.0.0.0/8")
+		}
+	}
+}
+
+func (c Config) validateSecrets(bad complain) {
+	for i, k := range c.Session.Keys {
+		if raw, err := base64.StdEncoding.DecodeString(k); err != nil || len(raw) < 32 {
+			bad(fmt.Sprintf("session.keys[%d]", i), "(secret)", "base64 of at least 32 random bytes: openssl rand -base64 32")
+		}
+	}
+	if t := c.Admin.Token; t != "" && len(t) < 16 {
+		bad("admin.token", "(secret)", "at least 16 characters")
+	}
+}
+
+// SessionKeys are the decoded keys.
+func (c Config) SessionKeys() [][]byte {
+	keys := make([][]byte, 0, len(c.Session.Keys))
+	for _, k := range c.Session.Keys {
+		if raw, err := base64.StdEncoding.DecodeString(k); err == nil {
+			keys = append(keys, raw)
+		}
+	}
+	return keys
+}

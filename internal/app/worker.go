@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/jobs"
+	"github.com/stampede-shop/stampede/queue"
+)
+
+func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+	s, err := openStack(ctx, cfg, name, log, ops.reg)
+	if err != nil {
+		return nil, err
+	}
+	ops.check("queue", func(context.Context) error {
+		if !s.nc.IsConnected() {
+			return errors.New("not connected")
+		}
+		return nil
+	})
+	return func(ctx context.Context) error {
+		defer s.close()
+		return s.work(ctx)
+	}, nil
+}
+
+// work runs relay and jobs until ctx ends.
+func (s *stack) work(ctx context.Context) error {
+	if err := queue.EnsureStreams(ctx, s.js, queue.StreamOptions{}); err != nil {
+		return err
+	}
+	relay := queue.NewRelay(s.js, s.outboxes(), queue.RelayOptions{Log: s.log, Registerer: s.reg})
+	relay.Start()
+	defer relay.Stop()
+	j, err := jobs.New(jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.shards, Orders: s.shards, Users: s.shards, Carts: s.shards,
+		Sweeps: s.shards, Catalog: s.catalog, Purge: s.purge, Mail: jobs.MailOptions{Dir: s.cfg.Mail.Dir, From: s.cfg.Mail.From,
+			SMTPAddr: s.cfg.Mail.SMTP.Addr, SMTPUsername: s.cfg.Mail.SMTP.Username, SMTPPassword: s.cfg.Mail.SMTP.Password},
+		Log: s.log, Registerer: s.reg, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	if err := j.Start(ctx); err != nil {
+		return err
+	}
+	defer j.Stop()
+	<-ctx.Done()
+	return nil
+}

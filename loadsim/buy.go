@@ -30,6 +30,16 @@ func (l lines) sum() (units int64, total money, err error) {
 	return units, total, nil
 }
 
+// units is how many of a product there are.
+func (l lines) units(id int64) (n int64) {
+	for _, x := range l {
+		if x.ProductID == id {
+			n += x.Quantity
+		}
+	}
+	return n
+}
+
 // fill puts viewed products into the cart, a random one to five of those that can be had.
 func (s *shopper) fill(ctx context.Context) {
 	adds := 1 + s.rng.IntN(addsMax)
@@ -55,7 +65,11 @@ func (s *shopper) add(ctx context.Context, id, quantity int64) {
 		switch res.status {
 		case http.StatusOK:
 			s.expect[id] += quantity
-			return verdict{fail: s.checkCart(res.body)}
+			fail := s.checkCart(res.body, id, quantity)
+			if fail != nil {
+				s.forget(id, quantity)
+			}
+			return verdict{fail: fail}
 		case http.StatusNotFound, http.StatusConflict:
 			return verdict{refusal: res.status}
 		default:
@@ -65,9 +79,16 @@ func (s *shopper) add(ctx context.Context, id, quantity int64) {
 	s.doubt = s.doubt || end == failed
 }
 
-// checkCart compares a cart with what was put in. After an edit of which nobody knows whether it took effect, only that
-// the cart agrees with itself.
-func (s *shopper) checkCart(body []byte) *failure {
+// forget takes back what did not make it into the cart.
+func (s *shopper) forget(id, quantity int64) {
+	if s.expect[id] -= quantity; s.expect[id] <= 0 {
+		delete(s.expect, id)
+	}
+}
+
+// checkCart compares a cart with what was put in, quantity units of id last. After an edit of which nobody knows whether
+// it took effect, the cart must agree with itself and hold at least those.
+func (s *shopper) checkCart(body []byte, id, quantity int64) *failure {
 	var cart struct {
 		Items     lines  `json:"items"`
 		ItemCount int64  `json:"item_count"`
@@ -83,6 +104,8 @@ func (s *shopper) checkCart(body []byte) *failure {
 		return wrong(kindCart, "%v", err)
 	case units != cart.ItemCount || total != *cart.Subtotal:
 		return wrong(kindCart, "lines make %d units and %d, the cart says %d and %d", units, total, cart.ItemCount, *cart.Subtotal)
+	case cart.Items.units(id) < quantity:
+		return wrong(kindCart, "%d of product %d, %d were just put in", cart.Items.units(id), id, quantity)
 	case s.doubt:
 		return nil
 	case len(cart.Items) != len(s.expect):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -80,6 +81,7 @@ func TestCancel(t *testing.T) {
 	s := newFakeShop(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s.plant("/orders/checkout", 1, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client has left
 		cancel()
 		<-r.Context().Done()
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,7 +21,6 @@ type Options struct {
 	Shards   int    // shard databases; 0 is 4
 	Clusters int    // primaries, over which the shards are spread; 0 is 1, at most 16
 	Memory   int64  // bytes that settings are sized for; 0 is what the machine has
-	Logger   *slog.Logger
 }
 
 // Named is a database on one server.

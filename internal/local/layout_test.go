@@ -161,34 +161,42 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// TestStaleLockOfAnotherProcess starts over a lock file whose pid belongs to somebody else by now.
-func TestStaleLockOfAnotherProcess(t *testing.T) {
+// TestWhatACrashMayLeave starts over a lock file whose pid belongs to somebody else by now, and with a
+// replica whose slot, and with it the log it needs, is gone: it is made anew.
+func TestWhatACrashMayLeave(t *testing.T) {
 	t.Parallel()
-	o := Options{Data: tempData(t), Shards: 1}
+	o := Options{Data: tempData(t), Shards: 1, Replicas: 1}
 	p := up(t, o)
+	execSQL(t, p.CatalogPrimary, "CREATE TABLE kept AS SELECT 1 AS n")
 	p.down(t)
+	dropSlot(t, o)
 	lock := p.Data.Path("pg", "primary1", "postmaster.pid")
 	if err := os.WriteFile(lock, []byte(strconv.Itoa(os.Getppid())+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p = up(t, o)
-	if n := count(t, p.CatalogPrimary, "SELECT 1"); n != 1 {
-		t.Error("no answer")
-	}
+	execSQL(t, p.CatalogPrimary, "INSERT INTO kept VALUES (2)")
+	eventually(t, "the replica follows again", func() bool {
+		return count(t, p.CatalogReplicas[0].DSN, "SELECT count(*) FROM kept") == 2
+	})
 }
 
-// TestReplicaThatFellTooFarBehindIsMadeAnew takes the slot, and with it the log, from a replica that is
-// down.
-func TestReplicaThatFellTooFarBehindIsMadeAnew(t *testing.T) {
-	t.Parallel()
-	o := Options{Data: tempData(t), Shards: 1, Replicas: 1}
-	p := up(t, o)
-	p.down(t)
-	p = up(t, Options{Data: o.Data, Shards: 1, Replicas: 0})
-	execSQL(t, p.CatalogPrimary, "CREATE TABLE kept AS SELECT 1 AS n")
-	p.down(t)
-	p = up(t, o)
-	eventually(t, "the replica has the table", func() bool {
-		return count(t, p.CatalogReplicas[0].DSN, "SELECT count(*) FROM kept") == 1
-	})
+// dropSlot runs the primary alone and drops the replica's slot.
+func dropSlot(t *testing.T, o Options) {
+	t.Helper()
+	l, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSupervisor(l.Processes[:1], SupervisorOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &platform{l, s}
+	defer p.down(t)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	admin := strings.Replace(l.CatalogPrimary, "user="+pg.AppRole, "user="+pg.AdminRole, 1)
+	execSQL(t, admin, "SELECT pg_drop_replication_slot('"+slotName(1)+"')")
 }

@@ -84,7 +84,7 @@ func redisPing(ctx context.Context, socket string) error {
 	answer := make([]byte, 64)
 	n, err := conn.Read(answer)
 	if err == nil && !strings.HasPrefix(string(answer[:n]), "+PONG") {
-		err = fmt.Errorf("Redis answered a PING with %q", answer[:n])
+		err = fmt.Errorf("redis answered a PING with %q", answer[:n])
 	}
 	return err
 }

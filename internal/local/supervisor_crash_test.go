@@ -101,12 +101,12 @@ func TestListenerSurvivesItsServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { _ = l.Close() })
 	file, err := ListenerFile(l)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() }) // after the supervisor has stopped
 	p := Process{Name: "server", Command: func() (*exec.Cmd, error) {
 		cmd := helper("listen")
 		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=3", ListenFDEnv))

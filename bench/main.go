@@ -1,0 +1,82 @@
+// Command bench runs the benchmarks by name, all without arguments. Each prints as its last line one JSON object with
+// name, unit, ours, and, where there is something to compare with, anchor and ratio; others_cpu is the share of the
+// machine that other processes used meanwhile.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// result is a benchmark's last line.
+type result struct {
+	Name      string         `json:"name"`
+	Unit      string         `json:"unit"`
+	Ours      float64        `json:"ours"`
+	Anchor    float64        `json:"anchor,omitempty"`
+	Ratio     float64        `json:"ratio,omitempty"`
+	Spread    float64        `json:"spread"` // (largest - smallest) / median of ours
+	Runs      int            `json:"runs"`
+	OthersCPU float64        `json:"others_cpu"`
+	Details   map[string]any `json:"details,omitempty"`
+}
+
+type benchmark struct {
+	name  string
+	about string
+	run   func(ctx context.Context) (result, error)
+}
+
+var benchmarks = []benchmark{
+	{"platform", "journey of 100 shoppers through a whole platform on this machine", benchPlatform},
+	{"million", "a million products: import, and list, search and view in the database", benchMillion},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := runAll(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func runAll(ctx context.Context, names []string) error {
+	for _, n := range names {
+		if !slices.ContainsFunc(benchmarks, func(b benchmark) bool { return b.name == n }) {
+			return fmt.Errorf("there is no benchmark %q; there are: %s", n, known())
+		}
+	}
+	for _, b := range benchmarks {
+		if len(names) > 0 && !slices.Contains(names, b.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "== %s: %s\n", b.name, b.about)
+		before := readCPU()
+		r, err := b.run(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		r.Name, r.OthersCPU = b.name, othersSince(before)
+		line, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		fmt.Println(string(line))
+	}
+	return nil
+}
+
+func known() string {
+	var names []string
+	for _, b := range benchmarks {
+		names = append(names, b.name)
+	}
+	return strings.Join(names, ", ")
+}

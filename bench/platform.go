@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+const platformRuns = 3
+
+// benchPlatform starts a platform of its own and lets 100 shoppers walk the journey three times; the books have to
+// balance afterwards.
+func benchPlatform(ctx context.Context) (result, error) {
+	dir, err := os.MkdirTemp("", "stampede-bench-")
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL's user passes through
+		return result{}, err
+	}
+	data := filepath.Join(dir, "data")
+	args := []string{"up", "--detach", "--data", data, "--port", "0", "--ops-port", "0"}
+	if c := os.Getenv("STAMPEDE_CATALOG"); c != "" {
+		args = append(args, "--catalog", c)
+	}
+	if _, err := stampede(ctx, args...); err != nil {
+		return result{}, err
+	}
+	defer func() { _, _ = stampede(context.WithoutCancel(ctx), "down", "--data", data) }()
+	r, err := measureJourney(ctx, data)
+	if err != nil {
+		return r, err
+	}
+	_, err = stampede(ctx, "audit", "--data", data)
+	return r, err
+}
+
+func measureJourney(ctx context.Context, data string) (result, error) {
+	r := result{Unit: "requests/s", Runs: platformRuns, Details: map[string]any{}}
+	var rates []float64
+	for range platformRuns {
+		out, err := stampede(ctx, "load", "--data", data, "--users", "100", "--duration", "30s", "--json")
+		var report struct {
+			Summary struct {
+				Rate   float64 `json:"avg_throughput"`
+				Failed int64   `json:"failed_requests"`
+				Orders int64   `json:"orders"`
+			} `json:"summary"`
+			Times map[string]map[string]float64 `json:"response_times"`
+		}
+		if jsonErr := json.Unmarshal(out, &report); jsonErr != nil {
+			return r, errors.Join(err, jsonErr)
+		}
+		if report.Summary.Failed > 0 {
+			return r, fmt.Errorf("%d requests were answered badly", report.Summary.Failed)
+		}
+		rates = append(rates, report.Summary.Rate)
+		r.Details["last_run_response_times"], r.Details["last_run_orders"] = report.Times, report.Summary.Orders
+	}
+	r.Ours, r.Spread = median(rates), spread(rates)
+	return r, nil
+}
+
+// stampede runs the binary that `make bench` has built and returns its standard output.
+func stampede(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "bin/stampede", args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		return out.Bytes(), fmt.Errorf("stampede %s: %w\n%s", args[0], err, errOut.String())
+	}
+	return out.Bytes(), nil
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+func spread(v []float64) float64 { return (slices.Max(v) - slices.Min(v)) / median(v) }

@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// loadReport is what the tests read of `stampede load --json`.
+type loadReport struct {
+	Summary struct {
+		TotalRequests  int64   `json:"total_requests"`
+		FailedRequests int64   `json:"failed_requests"`
+		SuccessRate    float64 `json:"success_rate"`
+		Orders         int64   `json:"orders"`
+	} `json:"summary"`
+	Errors json.RawMessage `json:"errors"`
+}
+
+func (p *platform) load(t *testing.T, users int, d time.Duration) loadReport {
+	t.Helper()
+	out, stderr, err := run(t.Context(), nil, "load", "--json", "--target", p.URL, "--users", fmt.Sprint(users), "--duration", d.String())
+	var r loadReport
+	if jsonErr := json.Unmarshal([]byte(out), &r); jsonErr != nil {
+		t.Fatalf("load: %v, %v\n%s", err, jsonErr, stderr)
+	}
+	return r
+}
+
+// Under load nobody gets a bad answer.
+func TestLoadWithoutErrors(t *testing.T) {
+	p := shared.get(t)
+	r := p.load(t, 20, 5*time.Second)
+	if r.Summary.FailedRequests != 0 || r.Summary.Orders == 0 {
+		t.Errorf("load: %+v %s", r.Summary, r.Errors)
+	}
+	p.audit(t)
+}
+
+// kill -9 of each component under load: under 0.1 % bad answers each, it comes back, the books balance.
+func TestKillEachUnderLoad(t *testing.T) {
+	p := own(t, "kill", "--products", "3000")
+	for _, victim := range []string{"api-1", "worker", "edge", "redis", "replica-1", "nats"} {
+		t.Run(victim, func(t *testing.T) {
+			before := p.pid(t, victim)
+			var r loadReport
+			var wg sync.WaitGroup
+			wg.Go(func() { r = p.load(t, 24, 8*time.Second) })
+			time.Sleep(2500 * time.Millisecond) // in the middle of the load: the moment of the fault, not a wait for something
+			if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, 15*time.Second, victim+" is back", func() error {
+				st, err := p.status()
+				if err != nil {
+					return err
+				}
+				for _, proc := range st.Processes {
+					if proc.Name == victim && proc.PID != before && proc.State == "running" {
+						return nil
+					}
+				}
+				return fmt.Errorf("%+v", st.Processes)
+			})
+			wg.Wait()
+			t.Logf("%d requests, %d bad, %d orders", r.Summary.TotalRequests, r.Summary.FailedRequests, r.Summary.Orders)
+			if r.Summary.TotalRequests == 0 || float64(r.Summary.FailedRequests) >= 0.001*float64(r.Summary.TotalRequests) {
+				t.Errorf("bad answers: %+v %s", r.Summary, r.Errors)
+			}
+			p.audit(t)
+		})
+	}
+}
+
+// kill -9 of everything at once, then up again: every acknowledged order, account and stock change is there.
+func TestKillEverything(t *testing.T) {
+	p := own(t, "killall", "--products", "500")
+	item := p.newProduct(t, "E2E-KILL", 100, 100000)
+	stocked := p.newProduct(t, "E2E-KILL-STOCK", 100, 4321)
+	ann := newShopper(p.URL)
+	ann.must(t, http.StatusCreated, "POST", "/users", map[string]any{"email": "kill@example.com", "password": "correct horse", "name": "Ann"})
+
+	stop := make(chan struct{})
+	var mu sync.Mutex
+	acknowledged := map[string]*shopper{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			buyUntil(stop, p.URL, item.ID, func(id string, s *shopper) { mu.Lock(); acknowledged[id] = s; mu.Unlock() })
+		})
+	}
+	eventually(t, 20*time.Second, "orders come in", func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(acknowledged) < 100 {
+			return fmt.Errorf("%d orders", len(acknowledged))
+		}
+		return nil
+	})
+	p.killAll(t)
+	close(stop)
+	wg.Wait()
+
+	start := time.Now()
+	if err := p.up(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d acknowledged orders; up again in %v", len(acknowledged), time.Since(start).Round(time.Millisecond))
+	for id, s := range acknowledged {
+		s.base = p.URL
+		var o order
+		if err := s.must(t, http.StatusOK, "GET", "/orders/"+id, nil).into(&o); err != nil || o.Status != "confirmed" {
+			t.Errorf("order %s: %v %+v", id, err, o)
+		}
+	}
+	ann.base = p.URL
+	ann.must(t, http.StatusOK, "GET", "/users/me", nil)
+	if n := p.available(t, stocked.ID); n != 4321 {
+		t.Errorf("stock change lost: %d", n)
+	}
+	p.audit(t)
+}
+
+// buyUntil buys one unit after the other, each as a new shopper, and reports what was acknowledged.
+func buyUntil(stop <-chan struct{}, base string, product int64, ack func(id string, s *shopper)) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		s := newShopper(base)
+		if a, err := s.do("POST", "/cart/add", map[string]any{"product_id": product, "quantity": 1}); err != nil || a.Status != http.StatusOK {
+			continue
+		}
+		a, err := s.do("POST", "/orders/checkout", nil)
+		var o order
+		if err == nil && a.Status == http.StatusCreated && a.into(&o) == nil {
+			ack(o.ID, s)
+		}
+	}
+}
+
+// killAll ends the supervisor and all of its children with SIGKILL at once, as a power cut would, and waits until they
+// are gone.
+func (p *platform) killAll(t *testing.T) {
+	t.Helper()
+	st, err := p.status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := []int{st.PID}
+	for _, proc := range st.Processes {
+		if proc.PID > 0 {
+			pids = append(pids, proc.PID)
+		}
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Errorf("kill %d: %v", pid, err)
+		}
+	}
+	for _, pid := range pids {
+		eventually(t, 10*time.Second, "killed", func() error { return gone(pid) })
+	}
+}
+
+// The API process dies between two steps of the saga; the shopper's request is answered by the other one, once.
+func TestCrashInsideCheckout(t *testing.T) {
+	for _, point := range []string{"opened", "reserved", "charged", "confirmed"} {
+		t.Run(point, func(t *testing.T) {
+			p := newPlatform("crash-" + point)
+			p.env = []string{"STAMPEDE_CRASH_AT=" + point + ":" + filepath.Join(root, "crashed-"+point)}
+			t.Cleanup(func() {
+				if err := p.down(); err != nil {
+					t.Error(err)
+				}
+			})
+			if err := p.up("--products", "100", "--replicas", "1"); err != nil {
+				t.Fatal(err)
+			}
+			item := p.newProduct(t, "E2E-CRASH", 250, 10)
+			s := newShopper(p.URL)
+			s.must(t, http.StatusOK, "POST", "/cart/add", map[string]any{"product_id": item.ID, "quantity": 1})
+			var o order
+			if err := s.must(t, http.StatusCreated, "POST", "/orders/checkout", nil).into(&o); err != nil || o.Status != "confirmed" {
+				t.Fatalf("%v %+v", err, o)
+			}
+			eventually(t, 10*time.Second, "one unit sold", func() error {
+				if n := p.available(t, item.ID); n != 9 {
+					return fmt.Errorf("%d left", n)
+				}
+				return nil
+			})
+			p.audit(t)
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -53,6 +54,8 @@ type entry[V any] struct {
 	tags   []string
 	until  time.Time
 	weight uint32
+
+	checked atomic.Uint64 // generations.done when it was last found fresh, plus 1
 }
 
 // New adds a family to a Store. The name must be its own: values of two families of one name would mix in Redis.
@@ -140,7 +143,17 @@ func (f *Family[V]) keep(key string, e *entry[V]) bool {
 }
 
 // fresh tells whether no invalidation concerns what was read.
-func (e *entry[V]) fresh(g *generations) bool { return g.newest(e.slots) <= e.born }
+func (e *entry[V]) fresh(g *generations) bool {
+	done := g.done.Load() + 1 // before the slots: what comes later moves it on
+	if e.checked.Load() == done {
+		return true
+	}
+	if g.newest(e.slots) > e.born {
+		return false
+	}
+	e.checked.Store(done)
+	return true
+}
 
 // outdated tells whether a caller must not be content with it: it was invalidated, and some invalidation ended after
 // it was born and before the caller arrived. That one may have been of another tag (the slots only know their last), then the caller

@@ -14,6 +14,7 @@ import (
 type generations struct {
 	seq     atomic.Uint64
 	cleared atomic.Uint64
+	done    atomic.Uint64 // invalidations that have reached their slots: while it stands still, so does freshness
 	slots   [slotCount]atomic.Uint64
 	seed    maphash.Seed
 }
@@ -48,10 +49,14 @@ func (g *generations) bump(tags []string) {
 		slot := &g.slots[maphash.String(g.seed, tag)%slotCount]
 		raise(slot, g.seq.Add(1))
 	}
+	g.done.Add(1)
 }
 
 // clear invalidates everything read before now.
-func (g *generations) clear() { raise(&g.cleared, g.seq.Add(1)) }
+func (g *generations) clear() {
+	raise(&g.cleared, g.seq.Add(1))
+	g.done.Add(1)
+}
 
 // newest is the number of the last invalidation that concerns the slots.
 func (g *generations) newest(slots []uint32) uint64 {

@@ -53,6 +53,10 @@ func (s *Store) Clear(ctx context.Context) error {
 	return nil
 }
 
+// Forget drops what this process holds in L1, for when it may have missed messages of the bus. L2 checks every value it
+// gives, so it needs none of this.
+func (s *Store) Forget() { s.dropLocal(message{Clear: true}) }
+
 // drop tells Redis first: a process that drops a value from L1 must not find the old one in L2 again.
 func (s *Store) drop(ctx context.Context, m message) error {
 	var l2err error

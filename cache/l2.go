@@ -84,7 +84,7 @@ func (l *l2) do(ctx context.Context, build func(c rueidis.Client) rueidis.Comman
 	if !l.up.Load() {
 		return nil, errDown
 	}
-	res, err := l.raw(ctx, build)
+	res, err := l.raw(ctx, l.o.Timeout, build)
 	switch {
 	case err == nil:
 		if l.fails.Load() != 0 {
@@ -99,13 +99,13 @@ func (l *l2) do(ctx context.Context, build func(c rueidis.Client) rueidis.Comman
 	return res, err
 }
 
-// raw is do whatever the breaker says.
-func (l *l2) raw(ctx context.Context, build func(c rueidis.Client) rueidis.Commands) ([]rueidis.RedisResult, error) {
+// raw is do whatever the breaker says, bounded by limit.
+func (l *l2) raw(ctx context.Context, limit time.Duration, build func(c rueidis.Client) rueidis.Commands) ([]rueidis.RedisResult, error) {
 	c := l.client.Load()
 	if c == nil {
 		return nil, errDown
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	res := (*c).DoMulti(ctx, build(*c)...)
 	for _, r := range res {

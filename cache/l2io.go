@@ -38,7 +38,7 @@ func (l *l2) fetch(ctx context.Context, keys []string) ([]*record, moment, error
 		return recs, moment{}, err
 	}
 	if !ok {
-		now, err = l.tick(ctx, 0)
+		now, err = l.tick(ctx, l.o.Timeout, 0)
 		return recs, now, err
 	}
 	var tags []string

@@ -59,8 +59,12 @@ func (b *bus) breakWith(err error) {
 	b.fail = err
 }
 
+// store makes a Store; unless told otherwise it is patient, because a busy machine is not what most tests are about.
 func store(tb testing.TB, o cache.Options) *cache.Store {
 	tb.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
 	s, err := cache.NewStore(o)
 	if err != nil {
 		tb.Fatal(err)

@@ -43,7 +43,7 @@ func (l *l2) revive(ctx context.Context) error {
 		}
 		l.client.Store(&c)
 	}
-	if _, err := l.tick(ctx, 0); err != nil {
+	if _, err := l.tick(ctx, l.patience(), 0); err != nil {
 		return err
 	}
 	for {

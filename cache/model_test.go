@@ -93,7 +93,7 @@ func (d *db) loadMany(_ context.Context, missing []string) (map[string]cache.Loa
 // Readers and writers race in two processes: no read returns less than what was written and invalidated before it began.
 func TestNoReadOlderThanAFinishedWrite(t *testing.T) {
 	t.Parallel()
-	a, b, _ := pair(t, localtest.Redis(t).Addr, func(o *cache.Options) { o.Timeout = 5 * time.Second })
+	a, b, _ := pair(t, localtest.Redis(t).Addr, nil)
 	stores := []*cache.Store{a, b}
 	families := []*cache.Family[int64]{
 		cache.New[int64](a, "n", cache.FamilyOptions{}),

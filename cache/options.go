@@ -42,7 +42,7 @@ type Options struct {
 	Redis []string
 	// Prefix starts every key in Redis. Default "stampede:".
 	Prefix string
-	// Timeout bounds every exchange with Redis. Default 100 ms.
+	// Timeout bounds every exchange with Redis on behalf of a reader; invalidations have five times as long. Default 100 ms.
 	Timeout time.Duration
 	// Trip is after how many failures in a row Redis is left alone until it answers a probe. Default 5.
 	Trip int

@@ -61,9 +61,12 @@ func parseMoment(r rueidis.RedisResult) (m moment, ok bool, err error) {
 	return m, err == nil, err
 }
 
+// patience bounds what no shopper waits for: an invalidation that is late is worth more than one that is remembered.
+func (l *l2) patience() time.Duration { return 5 * l.o.Timeout }
+
 // tick moves the clock on by so much and reads it. It does not ask the breaker.
-func (l *l2) tick(ctx context.Context, by int) (moment, error) {
-	res, err := l.raw(ctx, func(c rueidis.Client) rueidis.Commands {
+func (l *l2) tick(ctx context.Context, limit time.Duration, by int) (moment, error) {
+	res, err := l.raw(ctx, limit, func(c rueidis.Client) rueidis.Commands {
 		return rueidis.Commands{c.B().Eval().Script(tickScript).Numkeys(1).Key(l.clockKey()).Arg(token(), strconv.Itoa(by)).Build()}
 	})
 	if err != nil {
@@ -90,18 +93,18 @@ func (l *l2) invalidate(ctx context.Context, tags []string, clear bool) error {
 // bump gives every tag a new version, or with clear the clock a new epoch.
 func (l *l2) bump(ctx context.Context, tags []string, clear bool) error {
 	if clear {
-		_, err := l.raw(ctx, func(c rueidis.Client) rueidis.Commands {
+		_, err := l.raw(ctx, l.patience(), func(c rueidis.Client) rueidis.Commands {
 			return rueidis.Commands{c.B().Hset().Key(l.clockKey()).FieldValue().FieldValue("e", token()).FieldValue("n", "0").Build()}
 		})
 		return err
 	}
 	for part := range slices.Chunk(tags, chunk) {
-		now, err := l.tick(ctx, 1)
+		now, err := l.tick(ctx, l.patience(), 1)
 		if err != nil {
 			return err
 		}
 		ttl := strconv.Itoa(int(tagTTL / time.Second))
-		if _, err := l.raw(ctx, func(c rueidis.Client) rueidis.Commands {
+		if _, err := l.raw(ctx, l.patience(), func(c rueidis.Client) rueidis.Commands {
 			cmds := make(rueidis.Commands, len(part))
 			for i, tag := range part {
 				cmds[i] = c.B().Eval().Script(raiseScript).Numkeys(1).Key(l.tagKey(now.epoch, tag)).

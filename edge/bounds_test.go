@@ -56,14 +56,14 @@ func TestBodyLimits(t *testing.T) {
 		}
 	}
 	res, body := s.do(t, "POST", "/", strings.Repeat("x", 2001))
-	wantProblem(t, res, body, 413, "body-too-large")
+	wantProblem(t, res, body, 413, "too-large")
 	chunked, err := s.client.Post(s.url, "text/plain", iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 3000))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = chunked.Body.Close() }()
 	text, _ := io.ReadAll(chunked.Body)
-	wantProblem(t, chunked, string(text), 413, "body-too-large")
+	wantProblem(t, chunked, string(text), 413, "too-large")
 	if s.kept.Load() != 0 {
 		t.Errorf("%d bytes still reserved", s.kept.Load())
 	}

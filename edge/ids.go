@@ -25,9 +25,9 @@ func newID() string {
 	return string(s[:])
 }
 
-// saneID says whether a request id from outside may be passed on and logged: 1 to 128 letters, digits, "-_.:".
+// saneID says whether a request id from outside may be passed on and logged: 1 to 64 letters, digits, "-_.:".
 func saneID(id string) bool {
-	if id == "" || len(id) > 128 {
+	if id == "" || len(id) > 64 {
 		return false
 	}
 	for i := range len(id) {

@@ -52,7 +52,7 @@ var (
 		Detail: "the server did not complete its answer; it is not known whether the request took effect, so look before sending it again"}
 	problemTimeout = problem{Type: "gateway-timeout", Status: http.StatusGatewayTimeout,
 		Detail: "the server did not answer in time; it is not known whether the request took effect, so look before sending it again"}
-	problemTooLarge = problem{Type: "body-too-large", Status: http.StatusRequestEntityTooLarge, closeConn: true,
+	problemTooLarge = problem{Type: "too-large", Status: http.StatusRequestEntityTooLarge, closeConn: true,
 		Detail: "the request body is larger than this server takes; send less at once"}
 	problemSlowBody = problem{Type: "request-timeout", Status: http.StatusRequestTimeout, closeConn: true,
 		Detail: "the request body did not arrive in time; send it again"}

@@ -248,14 +248,6 @@ func TestReadsSurviveRepeatedKillsUnderLoad(t *testing.T) {
 	}
 }
 
-func TestCloseTwice(t *testing.T) {
-	t.Parallel()
-	p := pool(t, "host=127.0.0.1 port=1")
-	s := replica.New(p, nil, replica.Options{})
-	s.Close()
-	s.Close()
-}
-
 func ExampleSet_Read() {
 	ctx := context.Background()
 	primary, _ := pgxpool.New(ctx, "host=primary")

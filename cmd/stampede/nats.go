@@ -15,6 +15,7 @@ type natsCmd struct {
 
 // Run serves until ctx ends. The token comes by the environment, where other users do not see it.
 func (n natsCmd) Run(ctx context.Context) error {
-	return natsserver.Run(ctx, natsserver.Options{Dir: n.Dir, Port: n.Port, Token: os.Getenv("STAMPEDE_NATS_TOKEN"),
+	// The relay deletes an outbox row once the stream has acknowledged it, so an acknowledgement has to mean "on disk".
+	return natsserver.Run(ctx, natsserver.Options{Dir: n.Dir, Port: n.Port, Token: os.Getenv("STAMPEDE_NATS_TOKEN"), SyncAlways: true,
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil))})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/exaring/otelpgx"
@@ -43,7 +44,8 @@ type stack struct {
 	writer    *cached.Catalog
 	checkouts *shop.Checkouts
 
-	closers []func()
+	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
+	closers  []func()
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -168,7 +170,8 @@ func (s *stack) openQueue(_ context.Context, name string) (err error) {
 const metaLSN = "lsn" // of an invalidation: reads must have seen this position of the catalogue's log
 
 func (s *stack) openCache(name string) error {
-	bus, err := queue.NewBus(s.nc, "stampede.invalidate", name+"-"+newID(), queue.BusOptions{Log: s.log})
+	bus, err := queue.NewBus(s.nc, "stampede.invalidate", name+"-"+newID(),
+		queue.BusOptions{Log: s.log, Registerer: s.reg, OnGap: s.missedMessages})
 	if err != nil {
 		return err
 	}
@@ -178,6 +181,7 @@ func (s *stack) openCache(name string) error {
 	if err != nil {
 		return err
 	}
+	s.gapStore.Store(s.store)
 	s.onClose(s.store.Close)
 	return nil
 }
@@ -190,12 +194,29 @@ func (s *stack) require(lsn string) {
 }
 
 // purge drops tags from every tier and process; what is read afterwards is at least as new as the catalogue is now.
+// Without the catalogue's position it still drops them, and says so.
 func (s *stack) purge(ctx context.Context, tags []string) error {
+	inv := cache.Invalidation{Tags: tags}
 	lsn, err := s.set.CommitLSN(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		inv.Meta = map[string]string{metaLSN: lsn.String()}
 	}
-	return s.store.InvalidateMeta(ctx, cache.Invalidation{Tags: tags, Meta: map[string]string{metaLSN: lsn.String()}})
+	return errors.Join(err, s.store.InvalidateMeta(ctx, inv))
+}
+
+const gapTimeout = time.Second
+
+// missedMessages runs after this process may have missed invalidations: nothing it holds is trusted any more, and what it
+// reads from now on is at least as new as the catalogue is now.
+func (s *stack) missedMessages() {
+	ctx, cancel := context.WithTimeout(context.Background(), gapTimeout)
+	defer cancel()
+	if lsn, err := s.set.CommitLSN(ctx); err == nil {
+		s.set.Require(lsn)
+	}
+	if store := s.gapStore.Load(); store != nil {
+		store.Forget()
+	}
 }
 
 func (s *stack) openShop(context.Context) error {

@@ -50,7 +50,7 @@ func processes(t *testing.T, n int) ([]*cache.Store, *bus) {
 	redis, wire := localtest.Redis(t).Addr, &bus{}
 	stores := make([]*cache.Store, n)
 	for i := range stores {
-		s, err := cache.NewStore(cache.Options{Redis: []string{redis}, Bus: wire})
+		s, err := cache.NewStore(cache.Options{Redis: []string{redis}, Bus: wire, Timeout: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

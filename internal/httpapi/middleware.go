@@ -166,14 +166,12 @@ func withTrace(r *http.Request) context.Context {
 	return propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 }
 
-// clientOf is the shopper's address: the last that X-Forwarded-For names, which our edge wrote, or the connection's.
+// clientOf is the shopper's address: the first that X-Forwarded-For names, because our edge has dropped what it does not
+// believe, or the connection's.
 func clientOf(r *http.Request) string {
-	if list := r.Header.Values("X-Forwarded-For"); len(list) > 0 {
-		last := list[len(list)-1]
-		last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
-		if last != "" && len(last) <= 64 {
-			return last
-		}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
+	if first = strings.TrimSpace(first); first != "" && len(first) <= 64 {
+		return first
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -103,7 +103,7 @@ func TestContextOfARequest(t *testing.T) {
 	}), MiddlewareDeps{Log: slog.New(slog.NewJSONHandler(&log, nil)), AccessLog: true})
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("X-Request-Id", "r1")
-	r.Header.Set("X-Forwarded-For", "1.1.1.1, 2.2.2.2")
+	r.Header.Set("X-Forwarded-For", "2.2.2.2, 1.1.1.1")
 	r.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	if client != "2.2.2.2" || id != "r1" || parent != "0af7651916cd43dd8448eb211c80319c" {

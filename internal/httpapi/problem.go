@@ -19,6 +19,11 @@ const (
 	codeMethod      shop.Code = "method-not-allowed"
 	codeTooLarge    shop.Code = "too-large"
 	codeUnsupported shop.Code = "unsupported-media-type"
+
+	// These the edge answers by itself; they are explained here with the others.
+	codeSlowRequest    shop.Code = "request-timeout"
+	codeBadGateway     shop.Code = "bad-gateway"
+	codeGatewayTimeout shop.Code = "gateway-timeout"
 )
 
 // kind is what a code means over HTTP: the one place that says so.
@@ -35,6 +40,7 @@ var kinds = map[shop.Code]kind{
 	shop.CodeForbidden:           {403, "Not allowed", "Who asks is known, and may not do this."},
 	shop.CodeNotFound:            {404, "Not found", "There is no such thing, or it belongs to somebody else."},
 	codeMethod:                   {405, "Method not allowed", "The Allow header lists the methods of this path."},
+	codeSlowRequest:              {408, "The request was too slow", "The body did not arrive in time. Send it again."},
 	shop.CodeConflict:            {409, "Conflict", "Somebody else was faster, or the present state forbids it. Read again, then decide."},
 	shop.CodeEmailTaken:          {409, "The e-mail address has an account", "Sign in instead, or use another address."},
 	shop.CodeSKUTaken:            {409, "The SKU is taken", "Another product has this SKU."},
@@ -49,6 +55,8 @@ var kinds = map[shop.Code]kind{
 	shop.CodeIdempotencyMismatch: {422, "The idempotency key was used before", "The same key came with another body within 24 hours. Use a new key."},
 	shop.CodeTooManyRequests:     {429, "Too many requests", "Wait for as many seconds as Retry-After says."},
 	shop.CodeInternal:            {500, "Internal error", "Our fault; it was logged under the id in X-Request-Id."},
+	codeBadGateway:               {502, "No complete answer", "It is not known whether the request took effect: look before sending it again."},
+	codeGatewayTimeout:           {504, "No answer in time", "It is not known whether the request took effect: look before sending it again."},
 	shop.CodeUnavailable:         {503, "Temporarily unavailable", "Try again after as many seconds as Retry-After says."},
 }
 

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/stampede-shop/stampede/internal/postgres/sharddb"
-	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/shard"
 )
 
@@ -163,74 +160,4 @@ func (a *auditor) twiceBought(ctx context.Context) (all []finding, err error) {
 	})
 	a.checked[ruleBoughtOnce] = a.checked[ruleOrderTotals]
 	return all, err
-}
-
-// stock checks all products, page by page on each shard.
-func (a *auditor) stock(ctx context.Context) (all []finding, err error) {
-	var mu sync.Mutex
-	err = a.onAll(ctx, func(ctx context.Context, n shard.Node, _ *sync.Mutex) error {
-		orphans, err := sharddb.New(n.Pool).AuditOrphans(ctx)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		for _, id := range orphans {
-			all = append(all, finding{ruleStockBalance, shop.ProductKey(id), "units are reserved but there is no stock row"})
-		}
-		mu.Unlock()
-		size := 20 * a.o.Page
-		for after, done := int64(-1<<62), false; !done; {
-			found, err := sharddb.New(n.Pool).AuditStock(ctx, sharddb.AuditStockParams{Grace: a.grace(), After: after,
-				Ids: []int64{}, MaxRows: int32(size)})
-			if err != nil {
-				return err
-			}
-			if done = len(found) < size; len(found) > 0 {
-				after = found[len(found)-1].ProductID
-			}
-			bad, err := a.judgeStock(ctx, n.ID, found, &mu)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			all = append(all, bad...)
-			mu.Unlock()
-		}
-		return nil
-	})
-	return all, err
-}
-
-func (a *auditor) stockByID(ctx context.Context, ids map[int64]bool) (all []finding, err error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	var mu sync.Mutex
-	err = a.onAll(ctx, func(ctx context.Context, n shard.Node, _ *sync.Mutex) error {
-		q := sharddb.New(n.Pool)
-		orphans, err := q.AuditOrphans(ctx)
-		if err != nil {
-			return err
-		}
-		found, err := q.AuditStock(ctx, sharddb.AuditStockParams{Grace: a.grace(), After: -1 << 62,
-			Ids: slices.Sorted(maps.Keys(ids)), MaxRows: int32(len(ids))})
-		if err != nil {
-			return err
-		}
-		bad, err := a.judgeStock(ctx, n.ID, found, &mu)
-		mu.Lock()
-		defer mu.Unlock()
-		for _, id := range orphans {
-			bad = append(bad, finding{ruleStockBalance, shop.ProductKey(id), "units are reserved but there is no stock row"})
-		}
-		all = append(all, bad...)
-		return err
-	})
-	return all, err
-}
-
-// productOf is the product id in a finding's subject.
-func productOf(subject string) int64 {
-	id, _ := strconv.ParseInt(strings.TrimSpace(subject), 10, 64)
-	return id
 }

@@ -3,12 +3,79 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/stampede-shop/stampede/internal/postgres/sharddb"
 	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/shard"
 )
+
+// stock checks all products, page by page on each shard.
+func (a *auditor) stock(ctx context.Context) (all []finding, err error) {
+	var mu sync.Mutex
+	err = a.onAll(ctx, func(ctx context.Context, n shard.Node, _ *sync.Mutex) error {
+		orphans, err := sharddb.New(n.Pool).AuditOrphans(ctx)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		for _, id := range orphans {
+			all = append(all, finding{ruleStockBalance, shop.ProductKey(id), "units are reserved but there is no stock row"})
+		}
+		mu.Unlock()
+		size := 20 * a.o.Page
+		for after, done := int64(-1<<62), false; !done; {
+			found, err := sharddb.New(n.Pool).AuditStock(ctx, sharddb.AuditStockParams{Grace: a.grace(), After: after,
+				Ids: []int64{}, MaxRows: int32(size)})
+			if err != nil {
+				return err
+			}
+			if done = len(found) < size; len(found) > 0 {
+				after = found[len(found)-1].ProductID
+			}
+			bad, err := a.judgeStock(ctx, n.ID, found, &mu)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			all = append(all, bad...)
+			mu.Unlock()
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (a *auditor) stockByID(ctx context.Context, ids map[int64]bool) (all []finding, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var mu sync.Mutex
+	err = a.onAll(ctx, func(ctx context.Context, n shard.Node, _ *sync.Mutex) error {
+		q := sharddb.New(n.Pool)
+		orphans, err := q.AuditOrphans(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := q.AuditStock(ctx, sharddb.AuditStockParams{Grace: a.grace(), After: -1 << 62,
+			Ids: slices.Sorted(maps.Keys(ids)), MaxRows: int32(len(ids))})
+		if err != nil {
+			return err
+		}
+		bad, err := a.judgeStock(ctx, n.ID, found, &mu)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, id := range orphans {
+			bad = append(bad, finding{ruleStockBalance, shop.ProductKey(id), "units are reserved but there is no stock row"})
+		}
+		all = append(all, bad...)
+		return err
+	})
+	return all, err
+}
 
 // judgeStock applies the rules about products to some stock rows of one shard. mu guards the counters.
 func (a *auditor) judgeStock(ctx context.Context, node string, found []sharddb.AuditStockRow, mu *sync.Mutex) (all []finding, err error) {
@@ -62,4 +129,10 @@ func (a *auditor) compareCatalogue(ctx context.Context, found []sharddb.AuditSto
 		}
 	}
 	return all, compared, nil
+}
+
+// productOf is the product id in a finding's subject.
+func productOf(subject string) int64 {
+	id, _ := strconv.ParseInt(subject, 10, 64)
+	return id
 }

@@ -139,9 +139,11 @@ func (b *importBatch) identify(ctx context.Context, q *catalogdb.Queries) error 
 		return err
 	}
 	for i := range b.rows {
-		if !b.rows[i].known {
-			b.rows[i].id, ids = ids[0], ids[1:]
+		row := &b.rows[i]
+		if !row.known {
+			row.id, ids = ids[0], ids[1:]
 		}
+		row.words.addMarks(row.product, row.id)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // listOrder is one of the sorts: the column of its index, the direction (ties are broken by id in the same direction),
-// the number that stands for it in cursors, and the kind of its marks, if it has any.
+// the number that stands for it in cursors, and the kind of its marks.
 type listOrder struct {
 	tag    byte
 	column string
@@ -21,7 +21,7 @@ type listOrder struct {
 
 var listOrders = map[shop.Sort]listOrder{
 	shop.SortPopular:   {tag: 1, column: "popularity", desc: true, mark: markPopularity},
-	shop.SortNewest:    {tag: 2, column: "id", desc: true},
+	shop.SortNewest:    {tag: 2, column: "id", desc: true, mark: markNewest},
 	shop.SortPrice:     {tag: 3, column: "price", mark: markPrice},
 	shop.SortPriceDesc: {tag: 4, column: "price", desc: true, mark: markPrice},
 	shop.SortRating:    {tag: 5, column: "rating", desc: true, float: true, mark: markRating},

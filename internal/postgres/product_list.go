@@ -113,7 +113,7 @@ func (l *listing) run(ctx context.Context, db *pgxpool.Pool) (shop.ProductPage, 
 	var m searchMatch
 	if l.q.Q != "" {
 		var err error
-		if m, err = resolveWords(ctx, db, l.words); err != nil || m.query == "" {
+		if m, err = resolveWords(ctx, db, l.words, l.filterMarks()); err != nil || m.query == "" {
 			return shop.ProductPage{Products: []shop.Product{}}, err
 		}
 	}
@@ -123,30 +123,53 @@ func (l *listing) run(ctx context.Context, db *pgxpool.Pool) (shop.ProductPage, 
 
 // rows chooses the way to the page.
 func (l *listing) rows(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
-	few := m.query != "" && m.atMost <= fewRows
-	if !few && l.probed() {
+	if m.query != "" {
+		return l.search(ctx, db, m)
+	}
+	if l.probed() {
 		n, err := l.probe(ctx, db)
 		if err != nil {
 			return nil, err
 		}
-		few = n <= fewEntries
-	}
-	marked := m.query != "" && l.order.mark != 0
-	if !few && (!marked || !l.probed() && m.expected(l.q.Limit+1) <= walkExpected) {
-		s := l.walk(m.query)
-		if m.query == "" && l.order.column == "price" && l.q.Category != "" && l.q.Brand == "" {
-			s = l.leaves()
+		if n <= fewEntries {
+			rows, _, err := l.query(ctx, db, l.fetch())
+			return rows, err
 		}
-		rows, complete, err := l.query(ctx, db, s)
+	}
+	s := l.walk("")
+	if l.order.column == "price" && l.q.Category != "" && l.q.Brand == "" {
+		s = l.leaves()
+	}
+	rows, complete, err := l.query(ctx, db, s)
+	if err != nil || complete || len(rows) > l.q.Limit {
+		return rows, err
+	}
+	rows, _, err = l.query(ctx, db, l.fetch())
+	return rows, err
+}
+
+// search is rows for words.
+func (l *listing) search(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
+	few := m.atMost <= fewRows
+	if !few && m.likely <= likelyFew {
+		n, err := l.count(ctx, db, m.query)
+		if err != nil {
+			return nil, err
+		}
+		few = n <= fewRows
+		m.likely = max(m.likely, n)
+	}
+	if few {
+		rows, _, err := l.query(ctx, db, l.gather(m.query))
+		return rows, err
+	}
+	if !l.probed() && m.expected(l.q.Limit+1) <= walkExpected {
+		rows, complete, err := l.query(ctx, db, l.walk(m.query))
 		if err != nil || complete || len(rows) > l.q.Limit {
 			return rows, err
 		}
 	}
-	if !few && marked {
-		return l.byMarks(ctx, db, m)
-	}
-	rows, _, err := l.query(ctx, db, l.fetch(m.query))
-	return rows, err
+	return l.byMarks(ctx, db, m)
 }
 
 // listRow is a product with its place in the order. Bound marks the end of a bounded walk; it is no product.

@@ -41,6 +41,13 @@ func (l *listing) probe(ctx context.Context, db *pgxpool.Pool) (int64, error) {
 	return n, err
 }
 
+// count is the number of products that match, up to fewRows+1. The search index alone tells it.
+func (l *listing) count(ctx context.Context, db *pgxpool.Pool, tsquery string) (n int64, err error) {
+	err = db.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM products WHERE deleted_at IS NULL AND search @@ $1::tsquery LIMIT $2) x",
+		pgx.QueryExecModeCacheDescribe, tsquery, fewRows+1).Scan(&n)
+	return n, err
+}
+
 // leaves reads a category and all below it in the order of price: the first of each of them, from an index that is
 // ordered so, merged. When there are more of them than maxLeaves, the answer is a bound row alone.
 func (l *listing) leaves() statement {

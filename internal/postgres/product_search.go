@@ -21,16 +21,17 @@ const (
 	muchMore       = 20
 )
 
-// searchMatch is what the words of a query come to. An empty query means that nothing can match.
+// searchMatch is what the words and filters of a query come to. An empty query means that nothing can match.
 type searchMatch struct {
 	query    string // a tsquery
-	atMost   int64  // estimate of the most products that can match
+	atMost   int64  // estimate of the most products that can match: those with the rarest word
+	likely   int64  // estimate of the products that match, if words come independently of each other
 	products int64  // estimate of all products
 }
 
 // expected is how many products have to be looked at, in some order, to find so many that match, if order and words have
 // nothing to do with each other.
-func (m searchMatch) expected(want int) int64 { return int64(want) * m.products / max(1, m.atMost) }
+func (m searchMatch) expected(want int) int64 { return int64(want) * m.products / max(1, m.likely) }
 
 // queryWords finds the words of a search text, without those that say nothing.
 func queryWords(q string) []string {
@@ -52,14 +53,15 @@ func queryWords(q string) []string {
 	return all
 }
 
-// resolveWords makes a tsquery of words that all must match. A word that no product has stands for words that begin with
-// it or, failing that, for the known words nearest to it.
-func resolveWords(ctx context.Context, db *pgxpool.Pool, words []string) (searchMatch, error) {
+// resolveWords makes a tsquery of words and marks that all must match. A word that no product has stands for words that
+// begin with it or, failing that, for the known words nearest to it.
+func resolveWords(ctx context.Context, db *pgxpool.Pool, words, marks []string) (searchMatch, error) {
 	if len(words) == 0 {
 		return searchMatch{}, nil
 	}
 	q := catalogdb.New(db)
-	known, err := q.LookupWords(ctx, words)
+	all := append(words[:len(words):len(words)], marks...)
+	known, err := q.LookupWords(ctx, all)
 	if err != nil {
 		return searchMatch{}, err
 	}
@@ -70,10 +72,11 @@ func resolveWords(ctx context.Context, db *pgxpool.Pool, words []string) (search
 		m.products = k.Products
 	}
 	corrections := 0
-	terms := make([]string, len(words))
-	for i, w := range words {
+	share := float64(m.products)
+	terms := make([]string, len(all))
+	for i, w := range all {
 		t := searchTerm{alternatives: []string{tsWord(w, false)}, docs: docs[w]}
-		if docs[w] <= rareWord && corrections < maxCorrections {
+		if docs[w] <= rareWord && w[0] != '#' && corrections < maxCorrections {
 			corrections++
 			if t, err = widen(ctx, q, w, docs[w]); err != nil {
 				return searchMatch{}, err
@@ -84,7 +87,9 @@ func resolveWords(ctx context.Context, db *pgxpool.Pool, words []string) (search
 		}
 		terms[i] = t.String()
 		m.atMost = min(m.atMost, t.docs)
+		share *= min(1, float64(t.docs)/float64(m.products))
 	}
+	m.likely = max(1, int64(share))
 	m.query = strings.Join(terms, " & ")
 	return m, nil
 }
@@ -138,7 +143,8 @@ func nearest(word string, docs int64, candidates []catalogdb.SimilarWordsRow) []
 	var found []catalogdb.SimilarWordsRow
 	for _, c := range candidates {
 		d := editDistance(asked, []rune(c.Word))
-		if c.Word == word || c.Docs < max(1, docs*muchMore) || d > best || strings.ContainsFunc(c.Word, unicode.IsDigit) {
+		if c.Word == word || c.Docs < max(1, docs*muchMore) || d > best || c.Word[0] == '#' ||
+			strings.ContainsFunc(c.Word, unicode.IsDigit) {
 			continue
 		}
 		if d < best {

@@ -13,7 +13,8 @@ const (
 	walkRows     = 3_000
 	walkExpected = 700   // rows that a search should have to walk past, at most, to be worth a try
 	fewEntries   = 5_000 // so many entries are gathered and sorted
-	fewRows      = 2_000 // so many rows are
+	fewRows      = 1_500 // so many rows are
+	likelyFew    = 8_000 // of matches so estimated it is worth counting whether they are that few
 	maxLeaves    = 300   // categories below one that are merged by price
 )
 
@@ -92,11 +93,11 @@ func (l *listing) filters(s *statement) (cond string) {
 	return cond
 }
 
-// within begins with one range, which an index scan can follow; between a path and "path/" other names may lie, "path two".
+// within begins with a range, which an index scan can follow; between a path and "path/" other names may lie, such as
+// "path two". The second part is written so that the planner does not try to use an index for it.
 func (l *listing) within(s *statement) string {
-	c := s.arg(l.q.Category)
-	return " AND category >= " + c + " AND category < " + s.arg(l.q.Category+"0") +
-		" AND (category = " + c + " OR category >= " + s.arg(l.q.Category+"/") + ")"
+	return " AND category >= " + s.arg(l.q.Category) + " AND category < " + s.arg(l.q.Category+"0") +
+		" AND starts_with(category || '/', " + s.arg(l.q.Category+"/") + ")"
 }
 
 func (l *listing) stocked() string {
@@ -111,7 +112,7 @@ func (l *listing) stocked() string {
 }
 
 // walk reads the page off the sort's index. With filters or words the walk is bounded, and a last row with bound set says
-// that it was cut off. A category or a brand is checked in the index first, words in the table.
+// that it was cut off. Filters are checked in the index, words in the table.
 func (l *listing) walk(tsquery string) statement {
 	var s statement
 	col, want := l.order.column, s.arg(l.q.Limit+1)
@@ -119,32 +120,41 @@ func (l *listing) walk(tsquery string) statement {
 	if tsquery == "" && !l.filtered() {
 		return l.wrap(s, "SELECT id, "+col+" AS key, false AS bound"+from+" LIMIT "+want)
 	}
-	bound, columns := walkEntries, "id, "+col+" AS key, price, category, brand, availability"
-	cond, match := " WHERE true"+l.filters(&s), ""
-	switch {
-	case tsquery == "":
-	case l.q.Category == "" && l.q.Brand == "": // nearly every entry has to be looked up: go through the table at once
+	bound, columns, cond := walkEntries, "id, "+col+" AS key, price, category, brand, availability", " WHERE true"+l.filters(&s)
+	if tsquery != "" {
 		bound, columns = walkRows, columns+", search"
 		cond += " AND search @@ " + s.arg(tsquery) + "::tsquery"
-	default:
-		match = " CROSS JOIN LATERAL (SELECT 1 FROM products t WHERE t.id = w.id AND t.search @@ " +
-			s.arg(tsquery) + "::tsquery OFFSET 0) m"
 	}
 	b := s.arg(bound)
-	return l.wrap(s, "(SELECT w.id, w.key, false AS bound FROM (SELECT "+columns+from+" LIMIT "+b+") w"+match+cond+")"+
+	return l.wrap(s, "(SELECT id, key, false AS bound FROM (SELECT "+columns+from+" LIMIT "+b+") w"+cond+")"+
 		" UNION ALL (SELECT id, "+col+", true"+from+" OFFSET "+b+" LIMIT 1) LIMIT "+want)
 }
 
-// fetch finds everything that matches, through whichever indexes the planner likes, and sorts it.
-func (l *listing) fetch(tsquery string) statement {
+// fetch finds everything that passes the filters, through whichever index the planner likes, and sorts it.
+func (l *listing) fetch() statement {
 	var s statement
-	where := l.live(&s) + l.filters(&s)
-	if tsquery != "" {
-		where += " AND search @@ " + s.arg(tsquery) + "::tsquery"
+	columns := "id"
+	if l.order.column != "id" {
+		columns += ", " + l.order.column
 	}
-	keys := "SELECT id, key, false AS bound FROM m" + l.ordered("key", "id") + " LIMIT " + s.arg(l.q.Limit+1)
-	f := l.wrap(s, keys)
-	f.sql = "WITH m AS MATERIALIZED (SELECT id, " + l.order.column + " AS key FROM products" + where + ") " + f.sql
+	m := "SELECT " + columns + " FROM products" + l.live(&s) + l.filters(&s)
+	return l.sorted(s, m, "")
+}
+
+// gather finds everything that has the words, through the search index (nothing else inside of m could tempt the planner),
+// then filters and sorts it.
+func (l *listing) gather(tsquery string) statement {
+	var s statement
+	m := "SELECT id, popularity, rating, price, category, brand, availability, deleted_at FROM products" +
+		" WHERE deleted_at IS NULL AND search @@ " + s.arg(tsquery) + "::tsquery"
+	return l.sorted(s, m, l.live(&s)+l.filters(&s))
+}
+
+// sorted reads the page from the rows of m that pass where.
+func (l *listing) sorted(s statement, m, where string) statement {
+	col, want := l.order.column, s.arg(l.q.Limit+1)
+	f := l.wrap(s, "SELECT id, "+col+" AS key, false AS bound FROM m"+where+l.ordered(col, "id")+" LIMIT "+want)
+	f.sql = "WITH m AS MATERIALIZED (" + m + ") " + f.sql
 	return f
 }
 

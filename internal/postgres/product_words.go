@@ -21,7 +21,7 @@ type wordList map[string]byte
 // productWords finds the words of a product: weight A the name, B the brand, C the category, D the description.
 // Very common English words count only outside of descriptions.
 func productWords(p shop.NewProduct) wordList {
-	words := make(wordList, 48)
+	words := make(wordList, 64)
 	add := func(text string, weight byte) {
 		eachWord(text, true, func(w string) bool {
 			if _, known := words[w]; !known && (weight != 'D' || !stopWords[w]) {
@@ -34,7 +34,6 @@ func productWords(p shop.NewProduct) wordList {
 	add(p.Brand, 'B')
 	add(p.Category, 'C')
 	add(p.Description, 'D')
-	words.addMarks(p)
 	return words
 }
 

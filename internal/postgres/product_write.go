@@ -21,8 +21,13 @@ func (c *Catalog) CreateProduct(ctx context.Context, actor string, n shop.NewPro
 	words := productWords(n)
 	var p shop.Product
 	err = c.write(ctx, func(ctx context.Context, _ pgx.Tx, q *catalogdb.Queries) error {
+		ids, err := q.NewIDs(ctx, 1)
+		if err != nil {
+			return err
+		}
+		words.addMarks(n, ids[0])
 		r, err := q.InsertProduct(ctx, catalogdb.InsertProductParams{
-			Sku: n.SKU, Name: n.Name, Slug: n.Slug, Description: n.Description, Brand: n.Brand, Category: n.Category,
+			ID: ids[0], Sku: n.SKU, Name: n.Name, Slug: n.Slug, Description: n.Description, Brand: n.Brand, Category: n.Category,
 			Price: n.Price, Currency: n.Currency, ImageUrl: n.ImageURL, Rating: n.Rating, RatingCount: n.RatingCount,
 			Popularity: n.Popularity, Attributes: n.Attributes, Search: words.vector(), Actor: actor,
 		})
@@ -73,6 +78,7 @@ func (c *Catalog) edit(ctx context.Context, actor string, id, ifVersion int64,
 			return err
 		}
 		words := productWords(n)
+		words.addMarks(n, id)
 		r, err := q.UpdateProduct(ctx, catalogdb.UpdateProductParams{
 			ID: id, Sku: n.SKU, Name: n.Name, Slug: n.Slug, Description: n.Description, Brand: n.Brand, Category: n.Category,
 			Price: n.Price, Currency: n.Currency, ImageUrl: n.ImageURL, Rating: n.Rating, RatingCount: n.RatingCount,

@@ -21,7 +21,6 @@ const maxSweep = 10_000
 type held struct {
 	orderID   string
 	productID int64
-	userID    string
 }
 
 // SweepReservations looks at up to limit reservations of each shard that are held past their expiry, and settles them
@@ -31,7 +30,7 @@ func (s *Shards) SweepReservations(ctx context.Context, limit int) (int, error) 
 	expired, err := s.gatherHeld(ctx, func(ctx context.Context, q *sharddb.Queries) (out []held, err error) {
 		found, err := q.ExpiredReservations(ctx, int32(min(limit, maxSweep)))
 		for _, r := range found {
-			out = append(out, held{r.OrderID, r.ProductID, r.UserID})
+			out = append(out, held{r.OrderID, r.ProductID})
 		}
 		return out, err
 	})
@@ -88,13 +87,12 @@ func (s *Shards) PurgeOldKeys(ctx context.Context, limit int) (int64, error) {
 	return n.Load() + stones, errors.Join(err, terr)
 }
 
-// purgeTombstones needs the buyer's shard to know that nobody can still be reserving. The user id of a tombstone that
-// came before its reserve is empty, so checkouts are looked for on all shards.
+// purgeTombstones asks the buyers' shards first whether anybody may still be reserving.
 func (s *Shards) purgeTombstones(ctx context.Context, limit int32) (int64, error) {
 	old, err := s.gatherHeld(ctx, func(ctx context.Context, q *sharddb.Queries) (out []held, err error) {
 		found, err := q.OldTombstones(ctx, limit)
 		for _, r := range found {
-			out = append(out, held{r.OrderID, r.ProductID, r.UserID})
+			out = append(out, held{r.OrderID, r.ProductID})
 		}
 		return out, err
 	})
@@ -133,8 +131,8 @@ func (s *Shards) gatherHeld(ctx context.Context, find func(context.Context, *sha
 	return all, err
 }
 
-// checkoutStates looks the orders' checkouts up on every shard: an order id does not tell its shard. With an error,
-// what is missing from the answer may exist.
+// checkoutStates looks the orders' checkouts up on every shard: neither an order id nor a tombstone that came before its
+// reserve tells the buyer. With an error, what is missing from the answer may exist.
 func (s *Shards) checkoutStates(ctx context.Context, of []held) (map[string]sharddb.CheckoutStatesRow, error) {
 	states := map[string]sharddb.CheckoutStatesRow{}
 	if len(of) == 0 {

@@ -206,15 +206,16 @@ func (q *Queries) GetProducts(ctx context.Context, ids []int64) ([]GetProductsRo
 }
 
 const insertProduct = `-- name: InsertProduct :one
-INSERT INTO products (sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+INSERT INTO products (id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     popularity, attributes, search, created_by, updated_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, CAST($14::text AS tsvector), $15, $15)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    $13, $14, CAST($15::text AS tsvector), $16, $16)
 RETURNING id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     attributes, availability, version, created_at, updated_at
 `
 
 type InsertProductParams struct {
+	ID          int64
 	Sku         string
 	Name        string
 	Slug        string
@@ -254,6 +255,7 @@ type InsertProductRow struct {
 
 func (q *Queries) InsertProduct(ctx context.Context, arg InsertProductParams) (InsertProductRow, error) {
 	row := q.db.QueryRow(ctx, insertProduct,
+		arg.ID,
 		arg.Sku,
 		arg.Name,
 		arg.Slug,
@@ -339,7 +341,7 @@ func (q *Queries) LockProduct(ctx context.Context, id int64) (LockProductRow, er
 }
 
 const newIDs = `-- name: NewIDs :many
-SELECT nextval(pg_get_serial_sequence('products', 'id'))::bigint AS id FROM generate_series(1, $1::int)
+SELECT nextval('products_id_seq')::bigint AS id FROM generate_series(1, $1::int)
 `
 
 func (q *Queries) NewIDs(ctx context.Context, n int32) ([]int64, error) {

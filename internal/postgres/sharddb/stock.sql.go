@@ -94,14 +94,13 @@ func (q *Queries) DropTombstones(ctx context.Context, orderIds []string) (int64,
 }
 
 const expiredReservations = `-- name: ExpiredReservations :many
-SELECT order_id, product_id, user_id FROM reservations WHERE state = 'held' AND expires_at < now()
+SELECT order_id, product_id FROM reservations WHERE state = 'held' AND expires_at < now()
 ORDER BY expires_at LIMIT $1
 `
 
 type ExpiredReservationsRow struct {
 	OrderID   string
 	ProductID int64
-	UserID    string
 }
 
 func (q *Queries) ExpiredReservations(ctx context.Context, limit int32) ([]ExpiredReservationsRow, error) {
@@ -113,7 +112,7 @@ func (q *Queries) ExpiredReservations(ctx context.Context, limit int32) ([]Expir
 	var items []ExpiredReservationsRow
 	for rows.Next() {
 		var i ExpiredReservationsRow
-		if err := rows.Scan(&i.OrderID, &i.ProductID, &i.UserID); err != nil {
+		if err := rows.Scan(&i.OrderID, &i.ProductID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -184,7 +183,7 @@ func (q *Queries) LockStock(ctx context.Context, productIds []int64) error {
 }
 
 const oldTombstones = `-- name: OldTombstones :many
-SELECT order_id, product_id, user_id FROM reservations
+SELECT order_id, product_id FROM reservations
 WHERE state = 'released' AND updated_at < now() - interval '24 hours'
 ORDER BY updated_at LIMIT $1
 `
@@ -192,7 +191,6 @@ ORDER BY updated_at LIMIT $1
 type OldTombstonesRow struct {
 	OrderID   string
 	ProductID int64
-	UserID    string
 }
 
 func (q *Queries) OldTombstones(ctx context.Context, limit int32) ([]OldTombstonesRow, error) {
@@ -204,7 +202,7 @@ func (q *Queries) OldTombstones(ctx context.Context, limit int32) ([]OldTombston
 	var items []OldTombstonesRow
 	for rows.Next() {
 		var i OldTombstonesRow
-		if err := rows.Scan(&i.OrderID, &i.ProductID, &i.UserID); err != nil {
+		if err := rows.Scan(&i.OrderID, &i.ProductID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

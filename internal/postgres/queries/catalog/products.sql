@@ -14,9 +14,9 @@ SELECT version, sku, name, slug, description, brand, category, price, currency, 
 FROM products WHERE id = @id AND deleted_at IS NULL FOR UPDATE;
 
 -- name: InsertProduct :one
-INSERT INTO products (sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
+INSERT INTO products (id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     popularity, attributes, search, created_by, updated_by)
-VALUES (@sku, @name, @slug, @description, @brand, @category, @price, @currency, @image_url, @rating, @rating_count,
+VALUES (@id, @sku, @name, @slug, @description, @brand, @category, @price, @currency, @image_url, @rating, @rating_count,
     @popularity, @attributes, CAST(sqlc.arg(search)::text AS tsvector), @actor, @actor)
 RETURNING id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     attributes, availability, version, created_at, updated_at;
@@ -54,4 +54,4 @@ INSERT INTO outbox (topic, key, payload, traceparent) VALUES (@topic, @key, @pay
 SELECT id, sku FROM products WHERE sku = ANY(@skus::text[]) AND deleted_at IS NULL;
 
 -- name: NewIDs :many
-SELECT nextval(pg_get_serial_sequence('products', 'id'))::bigint AS id FROM generate_series(1, @n::int);
+SELECT nextval('products_id_seq')::bigint AS id FROM generate_series(1, @n::int);

@@ -97,11 +97,11 @@ SELECT 'stock.level', g.product_id::text, jsonb_build_object('product_id', g.pro
 FROM given g WHERE availability_class(g.available) <> availability_class(g.was);
 
 -- name: ExpiredReservations :many
-SELECT order_id, product_id, user_id FROM reservations WHERE state = 'held' AND expires_at < now()
+SELECT order_id, product_id FROM reservations WHERE state = 'held' AND expires_at < now()
 ORDER BY expires_at LIMIT $1;
 
 -- name: OldTombstones :many
-SELECT order_id, product_id, user_id FROM reservations
+SELECT order_id, product_id FROM reservations
 WHERE state = 'released' AND updated_at < now() - interval '24 hours'
 ORDER BY updated_at LIMIT $1;
 

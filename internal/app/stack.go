@@ -152,7 +152,18 @@ func (s *stack) openCatalog(ctx context.Context) error {
 	}
 	s.set = replica.New(primary, replicas, replica.Options{Logger: s.log, Registerer: s.reg})
 	s.onClose(s.set.Close)
+	s.catchUp(ctx)
 	return nil
+}
+
+// catchUp makes this process's catalogue reads at least as new as the catalogue is now: after a start, or a gap in what it
+// was told, a replica that lags must not answer with what is older. Without a primary there is nothing newer to see.
+func (s *stack) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if lsn, err := s.set.CommitLSN(ctx); err == nil {
+		s.set.Require(lsn)
+	}
 }
 
 func (s *stack) openQueue(_ context.Context, name string) (err error) {
@@ -204,16 +215,10 @@ func (s *stack) purge(ctx context.Context, tags []string) error {
 	return errors.Join(err, s.store.InvalidateMeta(ctx, inv))
 }
 
-const gapTimeout = time.Second
-
 // missedMessages runs after this process may have missed invalidations: nothing it holds is trusted any more, and what it
 // reads from now on is at least as new as the catalogue is now.
 func (s *stack) missedMessages() {
-	ctx, cancel := context.WithTimeout(context.Background(), gapTimeout)
-	defer cancel()
-	if lsn, err := s.set.CommitLSN(ctx); err == nil {
-		s.set.Require(lsn)
-	}
+	s.catchUp(context.Background())
 	if store := s.gapStore.Load(); store != nil {
 		store.Forget()
 	}

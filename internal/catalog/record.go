@@ -47,6 +47,12 @@ func (c cell) str() (string, error) {
 	return s, nil
 }
 
+// line is the text of a field of one line, mended.
+func (c cell) line() (string, error) {
+	s, err := c.str()
+	return tidy(s), err
+}
+
 // number is the text of a number, which JSON may also give as a text.
 func (c cell) number() string {
 	if s, err := c.str(); err == nil {
@@ -76,11 +82,11 @@ var setters = map[string]func(*shop.CatalogItem, cell) error{
 		}
 		return err
 	},
-	"name":         func(i *shop.CatalogItem, c cell) (err error) { i.Product.Name, err = c.str(); return err },
+	"name":         func(i *shop.CatalogItem, c cell) (err error) { i.Product.Name, err = c.line(); return err },
 	"slug":         func(i *shop.CatalogItem, c cell) (err error) { i.Product.Slug, err = c.str(); return err },
 	"description":  func(i *shop.CatalogItem, c cell) (err error) { i.Product.Description, err = c.str(); return err },
-	"brand":        func(i *shop.CatalogItem, c cell) (err error) { i.Product.Brand, err = c.str(); return err },
-	"category":     func(i *shop.CatalogItem, c cell) (err error) { i.Product.Category, err = c.str(); return err },
+	"brand":        func(i *shop.CatalogItem, c cell) (err error) { i.Product.Brand, err = c.line(); return err },
+	"category":     func(i *shop.CatalogItem, c cell) (err error) { i.Product.Category, err = c.line(); return err },
 	"currency":     func(i *shop.CatalogItem, c cell) (err error) { i.Product.Currency, err = c.str(); return err },
 	"image_url":    func(i *shop.CatalogItem, c cell) (err error) { i.Product.ImageURL, err = c.str(); return err },
 	"price":        func(i *shop.CatalogItem, c cell) (err error) { i.Product.Price, err = c.decimal(2); return err },

@@ -34,6 +34,7 @@ test: ## install what is missing, run every test: race detector on, then end to 
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, shell syntax; generated code is current
+	@scripts/install lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
 	go vet ./...
 	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -80,13 +81,14 @@ func tree(v reflect.Value, secret string, mask bool) any {
 
 var dsnPassword = regexp.MustCompile(`(password\s*=\s*)('[^']*'|\S+)`)
 
-// maskDSN hides the password of a DSN in URL or key=value form.
+// maskDSN hides the password of a DSN in URL or key=value form. A URL that cannot be read is hidden whole.
 func maskDSN(dsn string) string {
-	if u, err := url.Parse(dsn); err == nil && u.User != nil {
-		if _, has := u.User.Password(); has {
-			u.User = url.UserPassword(u.User.Username(), masked)
-			dsn = u.String()
-		}
+	if !strings.Contains(dsn, "://") {
+		return dsnPassword.ReplaceAllString(dsn, "${1}"+masked)
 	}
-	return dsnPassword.ReplaceAllString(dsn, "${1}"+masked)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return masked
+	}
+	return dsnPassword.ReplaceAllString(u.Redacted(), "${1}"+masked)
 }

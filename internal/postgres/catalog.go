@@ -35,8 +35,9 @@ type CatalogOptions struct {
 // primary, each write with its outbox row in one transaction. It implements shop.ProductReader and shop.ProductWriter
 // and is safe for concurrent use. The Set is borrowed.
 type Catalog struct {
-	set *replica.Set
-	o   CatalogOptions
+	set    *replica.Set
+	o      CatalogOptions
+	bounds listBounds
 }
 
 var (
@@ -58,7 +59,7 @@ func NewCatalog(set *replica.Set, o CatalogOptions) *Catalog {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Catalog{set: set, o: o}
+	return &Catalog{set: set, o: o, bounds: usualBounds}
 }
 
 // Ping tells whether the catalogue can be read.

@@ -27,7 +27,7 @@ const (
 //
 // Which one, bounded counts decide, not the planner's assumption that filters and orders are independent.
 func (c *Catalog) ListProducts(ctx context.Context, q shop.ProductQuery) (shop.ProductPage, error) {
-	l, err := newListing(q)
+	l, err := newListing(q, c.bounds)
 	if err != nil {
 		return shop.ProductPage{}, err
 	}
@@ -41,13 +41,14 @@ func (c *Catalog) ListProducts(ctx context.Context, q shop.ProductQuery) (shop.P
 
 // listing is a checked ProductQuery.
 type listing struct {
+	listBounds
 	q     shop.ProductQuery
 	order listOrder
 	after *listKey
 	words []string // of q
 }
 
-func newListing(q shop.ProductQuery) (*listing, error) {
+func newListing(q shop.ProductQuery, b listBounds) (*listing, error) {
 	if q.Limit == 0 {
 		q.Limit = defaultLimit
 	}
@@ -61,7 +62,7 @@ func newListing(q shop.ProductQuery) (*listing, error) {
 	if !ok {
 		return nil, shop.Invalid("sort", "must be one of popular, newest, price, -price, rating")
 	}
-	l := &listing{q: q, order: order}
+	l := &listing{listBounds: b, q: q, order: order}
 	if q.Cursor != "" {
 		k, err := decodeCursor(order, q.Cursor)
 		if err != nil {
@@ -126,18 +127,18 @@ func (l *listing) rows(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]
 	if m.query != "" {
 		return l.search(ctx, db, m)
 	}
-	if l.probed() {
+	if l.narrowed() && !l.byPrice() {
 		n, err := l.probe(ctx, db)
 		if err != nil {
 			return nil, err
 		}
-		if n <= fewEntries {
+		if n <= l.fewEntries {
 			rows, _, err := l.query(ctx, db, l.fetch())
 			return rows, err
 		}
 	}
 	s := l.walk("")
-	if l.order.column == "price" && l.q.Category != "" && l.q.Brand == "" {
+	if l.byPrice() && l.q.Category != "" {
 		s = l.leaves()
 	}
 	rows, complete, err := l.query(ctx, db, s)
@@ -150,20 +151,18 @@ func (l *listing) rows(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]
 
 // search is rows for words.
 func (l *listing) search(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
-	few := m.atMost <= fewRows
-	if !few && m.likely <= likelyFew {
-		n, err := l.count(ctx, db, m.query)
-		if err != nil {
-			return nil, err
+	if m.likely <= l.likelyFew {
+		most := l.fewRows
+		if m.atMost > int64(most) {
+			most = l.trialRows
 		}
-		few = n <= fewRows
-		m.likely = max(m.likely, n)
+		rows, complete, err := l.query(ctx, db, l.gather(m.query, most))
+		if err != nil || complete {
+			return rows, err
+		}
+		m.likely = 2 * int64(most) // or so: the words come together more often than by chance
 	}
-	if few {
-		rows, _, err := l.query(ctx, db, l.gather(m.query))
-		return rows, err
-	}
-	if !l.probed() && m.expected(l.q.Limit+1) <= walkExpected {
+	if !l.narrowed() && m.expected(l.q.Limit+1) <= l.walkExpected {
 		rows, complete, err := l.query(ctx, db, l.walk(m.query))
 		if err != nil || complete || len(rows) > l.q.Limit {
 			return rows, err

@@ -1,17 +1,11 @@
 package postgres
 
 import (
-	"context"
 	"hash/crc32"
 	"math"
 	"math/bits"
-	"slices"
 	"strconv"
-	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/stampede-shop/stampede/internal/postgres/catalogdb"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -29,9 +23,24 @@ const (
 	markBrand      = 'b'
 )
 
+// wideMark is the kind of the marks of eight ranges together, from a multiple of eight; 0 when a kind has none. Asking for
+// few wide ranges instead of many small ones is what makes a search far down the order fast.
+func wideMark(kind byte) byte {
+	switch kind {
+	case markPrice, markPopularity:
+		return kind - 'a' + 'A'
+	}
+	return 0
+}
+
+const (
+	wide    = 8
+	maxMark = 9999 // ids beyond 163 million share the last range
+)
+
 // mark is "#", the kind, and the number of the range in four digits.
 func mark(kind byte, n int) string {
-	n = min(n, 9999)
+	n = min(n, maxMark)
 	return string([]byte{'#', kind, byte('0' + n/1000), byte('0' + n/100%10), byte('0' + n/10%10), byte('0' + n%10)})
 }
 
@@ -74,8 +83,11 @@ func (o listOrder) number(k listKey) int {
 
 // addMarks adds those of a product to its words.
 func (l wordList) addMarks(p shop.NewProduct, id int64) {
-	l[mark(markPrice, markNumber(uint64(p.Price), priceFine))] = 'D'
-	l[mark(markPopularity, markNumber(uint64(p.Popularity), popularityFine))] = 'D'
+	price, popularity := markNumber(uint64(p.Price), priceFine), markNumber(uint64(p.Popularity), popularityFine)
+	l[mark(markPrice, price)] = 'D'
+	l[mark(wideMark(markPrice), price/wide)] = 'D'
+	l[mark(markPopularity, popularity)] = 'D'
+	l[mark(wideMark(markPopularity), popularity/wide)] = 'D'
 	l[mark(markRating, ratingNumber(p.Rating))] = 'D'
 	l[mark(markNewest, int(id>>14))] = 'D'
 	if p.Brand != "" {
@@ -101,60 +113,4 @@ func (l *listing) filterMarks() []string {
 		all = append(all, namedMark(markBrand, l.q.Brand))
 	}
 	return all
-}
-
-// How many products byMarks looks at: at first so many times what should hold a page, then times as many with each step,
-// but never more than should hold markRows of those searched for.
-const (
-	marksEnough = 3
-	marksGrow   = 4
-	markRows    = 2_000
-)
-
-// byMarks answers a search for frequent words: range after range of the order, in few and growing steps.
-func (l *listing) byMarks(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
-	all, err := catalogdb.New(db).ListMarks(ctx, catalogdb.ListMarksParams{First: mark(l.order.mark, 0), Last: mark(l.order.mark, 9999)})
-	if err != nil {
-		return nil, err
-	}
-	if l.order.desc {
-		slices.Reverse(all)
-	}
-	if l.after != nil {
-		all = l.marksAfter(all)
-	}
-	want := l.q.Limit + 1
-	docs, most := m.expected(marksEnough*want), m.expected(markRows)
-	var found []listRow
-	for len(all) > 0 && len(found) < want {
-		step := takeMarks(&all, docs)
-		rows, _, err := l.query(ctx, db, l.gather(m.query+" & ("+strings.Join(step, " | ")+")"))
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, rows...)
-		docs = min(docs*marksGrow, most)
-	}
-	return found[:min(want, len(found))], nil
-}
-
-// marksAfter leaves out the ranges that earlier pages have passed.
-func (l *listing) marksAfter(all []catalogdb.SearchWord) []catalogdb.SearchWord {
-	at := mark(l.order.mark, l.order.number(*l.after))
-	return slices.DeleteFunc(all, func(w catalogdb.SearchWord) bool {
-		if l.order.desc {
-			return w.Word > at
-		}
-		return w.Word < at
-	})
-}
-
-// takeMarks cuts off as many ranges as hold about docs products, at least one.
-func takeMarks(all *[]catalogdb.SearchWord, docs int64) []string {
-	var step []string
-	for sum := int64(0); len(*all) > 0 && (len(step) == 0 || sum+(*all)[0].Docs <= docs); *all = (*all)[1:] {
-		step = append(step, tsWord((*all)[0].Word, false))
-		sum += (*all)[0].Docs
-	}
-	return step
 }

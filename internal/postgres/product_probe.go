@@ -9,10 +9,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// probed tells whether a filter may be so narrow that gathering what matches is best.
-func (l *listing) probed() bool {
-	soldOut := l.q.InStock != nil && !*l.q.InStock
-	return soldOut || l.q.Category != "" || l.q.Brand != "" || l.priceFiltered()
+// narrowed tells whether a filter may be so narrow that gathering what matches is best.
+func (l *listing) narrowed() bool {
+	return l.soldOut() || l.q.Category != "" || l.q.Brand != "" || l.priceFiltered()
+}
+
+func (l *listing) soldOut() bool { return l.q.InStock != nil && !*l.q.InStock }
+
+// byPrice tells whether an index holds just what is asked for in the order of price.
+func (l *listing) byPrice() bool {
+	return l.order.column == "price" && !l.soldOut() && (l.q.Category == "") != (l.q.Brand == "")
 }
 
 // probe counts, up to fewEntries+1, what passes each filter alone and returns the smallest count.
@@ -21,7 +27,7 @@ func (l *listing) probe(ctx context.Context, db *pgxpool.Pool) (int64, error) {
 	var counts []string
 	count := func(cond string) {
 		counts = append(counts, "(SELECT count(*) FROM (SELECT 1 FROM products WHERE deleted_at IS NULL"+cond+
-			" LIMIT "+strconv.Itoa(fewEntries+1)+") x)")
+			" LIMIT "+strconv.FormatInt(l.fewEntries+1, 10)+") x)")
 	}
 	if l.q.Brand != "" {
 		count(" AND brand = " + s.arg(l.q.Brand))
@@ -32,19 +38,12 @@ func (l *listing) probe(ctx context.Context, db *pgxpool.Pool) (int64, error) {
 	if l.priceFiltered() {
 		count(l.priced(&s))
 	}
-	if l.q.InStock != nil && !*l.q.InStock {
+	if l.soldOut() {
 		count(l.stocked())
 	}
 	s.sql = "SELECT least(" + strings.Join(counts, ", ") + ")"
 	var n int64
 	err := db.QueryRow(ctx, s.sql, append([]any{pgx.QueryExecModeCacheDescribe}, s.args...)...).Scan(&n)
-	return n, err
-}
-
-// count is the number of products that match, up to fewRows+1. The search index alone tells it.
-func (l *listing) count(ctx context.Context, db *pgxpool.Pool, tsquery string) (n int64, err error) {
-	err = db.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM products WHERE deleted_at IS NULL AND search @@ $1::tsquery LIMIT $2) x",
-		pgx.QueryExecModeCacheDescribe, tsquery, fewRows+1).Scan(&n)
 	return n, err
 }
 
@@ -58,10 +57,10 @@ func (l *listing) leaves() statement {
 	first, then := strings.Replace(next, "%s", ">= "+from, 1), strings.Replace(next, "%s", "> below.path", 1)
 	each := "SELECT id, price FROM products" + l.live(&s) + " AND category = paths.path" + l.stocked() +
 		l.ordered("price", "id") + " LIMIT " + want
-	limit := strconv.Itoa(maxLeaves)
+	limit := strconv.Itoa(l.maxLeaves)
 	f := l.wrap(s, "SELECT * FROM ((SELECT each.id, each.price AS key, false AS bound FROM paths CROSS JOIN LATERAL ("+each+") each"+
 		" WHERE (SELECT count(*) FROM paths) <= "+limit+l.ordered("key", "each.id")+" LIMIT "+want+") UNION ALL (SELECT id, price, true FROM products"+
-		" WHERE deleted_at IS NULL AND (SELECT count(*) FROM paths) > "+limit+" LIMIT 1)) b")
+		" WHERE deleted_at IS NULL AND (SELECT count(*) FROM paths) > "+limit+" ORDER BY id LIMIT 1)) b")
 	f.sql = "WITH RECURSIVE below(path, n) AS (SELECT " + first + ", 1 UNION ALL SELECT " + then + ", n + 1 FROM below" +
 		" WHERE path IS NOT NULL AND n <= " + limit + "), paths AS (SELECT path FROM below WHERE path IS NOT NULL UNION ALL SELECT " +
 		own + "::text) " + f.sql

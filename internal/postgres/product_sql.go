@@ -1,22 +1,32 @@
 package postgres
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-// Bounds of the ways to a page, in index entries (looked at without touching the table) and rows of the table.
-const (
-	walkEntries  = 20_000
-	walkRows     = 3_000
-	walkExpected = 700   // rows that a search should have to walk past, at most, to be worth a try
-	fewEntries   = 5_000 // so many entries are gathered and sorted
-	fewRows      = 1_500 // so many rows are
-	likelyFew    = 8_000 // of matches so estimated it is worth counting whether they are that few
-	maxLeaves    = 300   // categories below one that are merged by price
-)
+// listBounds choose between the ways to a page, in index entries (looked at without touching the table) and rows.
+type listBounds struct {
+	walkEntries  int   // of a walk along a sort index with filters
+	walkRows     int   // of a walk with words, which are looked up in the table
+	walkExpected int64 // rows that a search should have to walk past, at most, to be worth a try
+	fewEntries   int64 // so many entries are gathered and sorted
+	fewRows      int   // so many rows are
+	trialRows    int   // so many rows are for several words at once, of which it is not known how often they come together
+	likelyFew    int64 // of matches so estimated it is worth a try whether they are that few
+	markRows     int   // rows that a step of a search by marks should find, at most
+	maxLeaves    int   // categories below one that are merged by price
+}
+
+// usualBounds are measured: on a million products each way stays below 10 ms at its bounds.
+var usualBounds = listBounds{
+	walkEntries: 15_000, walkRows: 3_000, walkExpected: 700, fewEntries: 10_000, fewRows: 5_000, trialRows: 1_200,
+	likelyFew: 4_000,
+	markRows:  2_000, maxLeaves: 300,
+}
 
 const listColumns = `p.id, p.sku, p.name, p.slug, p.description, p.brand, p.category, p.price, p.currency, p.image_url,
 	p.rating, p.rating_count, p.attributes, p.availability, p.version, p.created_at, p.updated_at`
@@ -97,7 +107,7 @@ func (l *listing) filters(s *statement) (cond string) {
 // "path two". The second part is written so that the planner does not try to use an index for it.
 func (l *listing) within(s *statement) string {
 	return " AND category >= " + s.arg(l.q.Category) + " AND category < " + s.arg(l.q.Category+"0") +
-		" AND starts_with(category || '/', " + s.arg(l.q.Category+"/") + ")"
+		" AND CASE WHEN category >= " + s.arg(l.q.Category+"/") + " THEN true ELSE category = " + s.arg(l.q.Category) + " END"
 }
 
 func (l *listing) stocked() string {
@@ -120,9 +130,9 @@ func (l *listing) walk(tsquery string) statement {
 	if tsquery == "" && !l.filtered() {
 		return l.wrap(s, "SELECT id, "+col+" AS key, false AS bound"+from+" LIMIT "+want)
 	}
-	bound, columns, cond := walkEntries, "id, "+col+" AS key, price, category, brand, availability", " WHERE true"+l.filters(&s)
+	bound, columns, cond := l.walkEntries, "id, "+col+" AS key, price, category, brand, availability", " WHERE true"+l.filters(&s)
 	if tsquery != "" {
-		bound, columns = walkRows, columns+", search"
+		bound, columns = l.walkRows, columns+", search"
 		cond += " AND search @@ " + s.arg(tsquery) + "::tsquery"
 	}
 	b := s.arg(bound)
@@ -133,27 +143,46 @@ func (l *listing) walk(tsquery string) statement {
 // fetch finds everything that passes the filters, through whichever index the planner likes, and sorts it.
 func (l *listing) fetch() statement {
 	var s statement
-	columns := "id"
-	if l.order.column != "id" {
-		columns += ", " + l.order.column
-	}
-	m := "SELECT " + columns + " FROM products" + l.live(&s) + l.filters(&s)
-	return l.sorted(s, m, "")
+	m := "SELECT " + l.needed(false) + " FROM products" + l.live(&s) + l.filters(&s)
+	return l.sorted(s, m, "", "")
 }
 
 // gather finds everything that has the words, through the search index (nothing else inside of m could tempt the planner),
-// then filters and sorts it.
-func (l *listing) gather(tsquery string) statement {
+// then filters and sorts it. With a bound, it gives up when more than so many products have them: the answer then is
+// a bound row, the others are worth nothing.
+func (l *listing) gather(tsquery string, most int) statement {
 	var s statement
-	m := "SELECT id, popularity, rating, price, category, brand, availability, deleted_at FROM products" +
-		" WHERE deleted_at IS NULL AND search @@ " + s.arg(tsquery) + "::tsquery"
-	return l.sorted(s, m, l.live(&s)+l.filters(&s))
+	m := "SELECT " + l.needed(true) + " FROM products WHERE deleted_at IS NULL AND search @@ " + s.arg(tsquery) + "::tsquery"
+	over := ""
+	if most > 0 {
+		n := s.arg(most)
+		m += " LIMIT " + n + " + 1"
+		over = " UNION ALL (SELECT id, " + l.order.column + ", true FROM m OFFSET " + n + " LIMIT 1)"
+	}
+	where := l.live(&s) + l.filters(&s)
+	return l.sorted(s, m, strings.Replace(where, "deleted_at IS NULL", "true", 1), over)
 }
 
-// sorted reads the page from the rows of m that pass where.
-func (l *listing) sorted(s statement, m, where string) statement {
+// needed are the columns of m: the order's and those that filters look at later on.
+func (l *listing) needed(later bool) string {
+	columns := []string{"id"}
+	add := func(needed bool, column string) {
+		if needed && !slices.Contains(columns, column) {
+			columns = append(columns, column)
+		}
+	}
+	add(true, l.order.column)
+	add(later && (l.q.MinPrice != nil || l.q.MaxPrice != nil), "price")
+	add(later && l.q.InStock != nil, "availability")
+	add(later && l.q.Category != "", "category")
+	add(later && l.q.Brand != "", "brand")
+	return strings.Join(columns, ", ")
+}
+
+// sorted reads the page from the rows of m that pass where; more rows may follow it.
+func (l *listing) sorted(s statement, m, where, more string) statement {
 	col, want := l.order.column, s.arg(l.q.Limit+1)
-	f := l.wrap(s, "SELECT id, "+col+" AS key, false AS bound FROM m"+where+l.ordered(col, "id")+" LIMIT "+want)
+	f := l.wrap(s, "(SELECT id, "+col+" AS key, false AS bound FROM m"+where+l.ordered(col, "id")+" LIMIT "+want+")"+more)
 	f.sql = "WITH m AS MATERIALIZED (" + m + ") " + f.sql
 	return f
 }

@@ -1,0 +1,112 @@
+package batch
+
+import "time"
+
+// serve runs batches of a lane until there was nothing to do for a while.
+func (b *Batcher[Req, Res]) serve(l *lane[Req, Res]) {
+	for {
+		batch, stay := b.next(l)
+		if !stay {
+			return
+		}
+		if len(batch) > 0 {
+			b.handle(l, batch)
+		}
+	}
+}
+
+// handle runs one batch. If Run ends the goroutine instead of returning, another one takes its place.
+func (b *Batcher[Req, Res]) handle(l *lane[Req, Res], batch []*item[Req, Res]) {
+	start := time.Now()
+	survived := false
+	defer func() {
+		b.leaveSlot()
+		b.release(l, batch, time.Since(start))
+		if !survived {
+			b.workers.Go(func() { b.serve(l) })
+		}
+	}()
+	b.do(l.key, batch)
+	survived = true
+}
+
+// next returns the next batch; an empty one means to look again, stay = false that this worker has gone.
+func (b *Batcher[Req, Res]) next(l *lane[Req, Res]) (batch []*item[Req, Res], stay bool) {
+	b.mu.Lock()
+	if wait, company := b.linger(l); wait > 0 {
+		b.mu.Unlock()
+		b.await(l, wait, company)
+		b.mu.Lock()
+	}
+	if l.head != nil {
+		b.mu.Unlock()
+		b.enterSlot() // before the batch is made: others may still come
+		b.mu.Lock()
+		if batch = b.take(l); len(batch) > 0 {
+			b.count.Running++
+			b.mu.Unlock()
+			return batch, true
+		}
+		b.leaveSlot()
+	}
+	if b.closed {
+		b.retire(l)
+		b.mu.Unlock()
+		return nil, false
+	}
+	l.idle++
+	b.mu.Unlock()
+	t := time.NewTimer(b.o.IdleAfter)
+	defer t.Stop()
+	select {
+	case <-l.wake:
+		return nil, true
+	case <-b.quit:
+	case <-t.C:
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-l.wake: // somebody counts on us
+		return nil, true
+	default:
+	}
+	l.idle--
+	if b.closed && l.head != nil {
+		return nil, true
+	}
+	b.retire(l)
+	return nil, false
+}
+
+func (b *Batcher[Req, Res]) enterSlot() {
+	if b.slots != nil {
+		b.slots <- struct{}{}
+	}
+}
+
+func (b *Batcher[Req, Res]) leaveSlot() {
+	if b.slots != nil {
+		<-b.slots
+	}
+}
+
+// retire ends a worker; the last one takes the lane with it.
+func (b *Batcher[Req, Res]) retire(l *lane[Req, Res]) {
+	if l.workers--; l.workers == 0 {
+		delete(b.lanes, l.key)
+	}
+}
+
+// release ends a batch: what had to stay apart from it may run now.
+func (b *Batcher[Req, Res]) release(l *lane[Req, Res], batch []*item[Req, Res], took time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, it := range batch {
+		if it.apart != "" {
+			delete(l.busy, it.apart)
+		}
+	}
+	b.count.Running--
+	l.pace.ran(len(batch)+l.length, took)
+}

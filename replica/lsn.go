@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -12,6 +13,9 @@ var ErrBadLSN = errors.New("replica: not an LSN")
 
 // LSN is a position in PostgreSQL's write-ahead log, in bytes from its beginning.
 type LSN uint64
+
+// MaxLSN is further than any replica gets: only the primary has seen it.
+const MaxLSN LSN = math.MaxUint64
 
 // ParseLSN reads PostgreSQL's form, two hexadecimal numbers of at most 32 bits: "0/16B3748".
 func ParseLSN(s string) (LSN, error) {
@@ -29,3 +33,13 @@ func ParseLSN(s string) (LSN, error) {
 
 // String is PostgreSQL's form.
 func (l LSN) String() string { return fmt.Sprintf("%X/%X", uint32(l>>32), uint32(l)) }
+
+// settle turns where the next record begins into where the last one may have ended. At the beginning of a page the two differ by
+// the page's header, and a replica of an idle primary would seem to be behind for ever.
+func (l LSN) settle() LSN {
+	const page, header = 8192, 24
+	if l%page == header {
+		return l - header
+	}
+	return l
+}

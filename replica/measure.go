@@ -8,70 +8,94 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// replayedSQL fails on purpose (no row) on a server that is not a standby.
-const replayedSQL = "SELECT pg_last_wal_replay_lsn()::text WHERE pg_is_in_recovery() AND pg_last_wal_replay_lsn() IS NOT NULL"
+// measureSQL serves both roles: whether the server is a standby, how far it is, on which timeline, and the seconds since the last
+// commit that it replayed. A standby's timeline is that of what it receives, else that of its last checkpoint.
+const measureSQL = `SELECT pg_is_in_recovery(),
+ COALESCE(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text, '0/0'),
+ CASE WHEN pg_is_in_recovery() THEN '0/0' ELSE pg_current_wal_insert_lsn()::text END,
+ CASE WHEN pg_is_in_recovery() THEN COALESCE((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))
+  ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
+ CASE WHEN pg_is_in_recovery() THEN COALESCE(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::float8 ELSE 0 END`
 
-var errNotReplica = errors.New("replica: the server is not replaying a log")
+// What can be wrong with a server that answers.
+var (
+	errNotReplica  = errors.New("replica: the server is not replaying a log")
+	errNotPrimary  = errors.New("replica: the server is a standby")
+	errOldTimeline = errors.New("replica: the server is on a timeline that was left behind by a failover")
+)
 
-// measure asks one node over the checker's own connection, which it opens when there is none.
-func (s *Set) measure(ctx context.Context, n *node, sql string) (LSN, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.o.CheckTimeout)
+// reading is one measurement.
+type reading struct {
+	standby  bool
+	lsn      LSN // replayed; of a primary: forced to disk, which is all that replicas can have
+	inserted LSN // of a primary: where the next record goes
+	timeline uint32
+	delay    time.Duration
+}
+
+// measure asks one server over the watcher's own connection, which it opens when there is none.
+func (g *Group) measure(ctx context.Context, n *server) (reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.o.CheckTimeout)
 	defer cancel()
 	if n.conn == nil || n.conn.IsClosed() {
 		conn, err := connect(ctx, n)
 		if err != nil {
-			return 0, err
+			return reading{}, err
 		}
 		n.conn = conn
 	}
 	start := time.Now()
-	lsn, err := queryLSN(ctx, n.conn, sql)
+	r, err := ask(ctx, n.conn)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	n.strikes = 0
 	if reads := n.reads.Load(); reads == n.checked {
-		n.observe(time.Since(start)) // an idle node's old latency must not keep it idle for ever
+		n.observe(time.Since(start)) // an idle server's old latency must not keep it idle for ever
 	} else {
 		n.checked = reads
 	}
-	return lsn, nil
+	return r, nil
 }
 
-// replayedNow asks over a connection of its own, from a request.
-func replayedNow(ctx context.Context, n *node, timeout time.Duration) (LSN, error) {
+// measureNow asks over a connection of its own, from a request.
+func measureNow(ctx context.Context, n *server, timeout time.Duration) (reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	conn, err := connect(ctx, n)
 	if err != nil {
-		return 0, err
+		return reading{}, err
 	}
 	defer conn.Close(ctx)
-	return queryLSN(ctx, conn, replayedSQL)
+	return ask(ctx, conn)
 }
 
-func connect(ctx context.Context, n *node) (*pgx.Conn, error) {
-	cfg := n.pool.Config().ConnConfig.Copy()
+func connect(ctx context.Context, n *server) (*pgx.Conn, error) {
+	cfg := n.config.Copy()
 	cfg.Tracer = nil // a line or span a second about the checker itself helps nobody
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
-func queryLSN(ctx context.Context, conn *pgx.Conn, sql string) (LSN, error) {
-	var text string
-	if err := conn.QueryRow(ctx, sql).Scan(&text); errors.Is(err, pgx.ErrNoRows) {
-		return 0, errNotReplica
-	} else if err != nil {
-		return 0, err
+func ask(ctx context.Context, conn *pgx.Conn) (r reading, err error) {
+	var text, inserted string
+	var seconds float64
+	var tli int32
+	if err := conn.QueryRow(ctx, measureSQL).Scan(&r.standby, &text, &inserted, &tli, &seconds); err != nil {
+		return r, err
 	}
-	return ParseLSN(text)
+	r.timeline, r.delay = uint32(max(tli, 0)), time.Duration(seconds*float64(time.Second)) //nolint:gosec // not negative
+	if r.lsn, err = ParseLSN(text); err == nil {
+		r.inserted, err = ParseLSN(inserted)
+	}
+	return r, err
 }
 
-func (s *Set) closeConns() {
-	ctx, cancel := context.WithTimeout(context.Background(), s.o.CheckTimeout)
-	defer cancel()
-	for _, n := range append([]*node{s.primary}, s.replicas...) {
-		if n.conn != nil {
-			_ = n.conn.Close(ctx)
-		}
+func (n *server) hangUp(timeout time.Duration) {
+	if n.conn == nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	_ = n.conn.Close(ctx)
+	n.conn = nil
 }

@@ -86,13 +86,20 @@ func TestLagIsMeasuredFromWhenThePrimaryMovedOn(t *testing.T) {
 
 // offline makes a Set without servers.
 func offline(replicas int) *Set {
-	s := &Set{o: Options{}.withDefaults(), primary: newNode(PrimaryName, nil), wake: make(chan struct{}, 1)}
+	g := newGroup(Options{})
+	g.writer = newServer(PrimaryName, nil)
+	g.writer.writer = true
+	g.writer.close()
+	s := &Set{g: g, name: "db", primary: member{g.writer, nil}}
 	for i := range replicas {
-		n := newNode(fmt.Sprint("r", i), nil)
-		n.healthy.Store(true)
+		n := newServer(fmt.Sprint("r", i), nil)
+		n.close()
 		n.replayed.Store(100)
-		s.replicas = append(s.replicas, n)
+		g.replicas = append(g.replicas, n)
+		s.replicas = append(s.replicas, member{n, nil})
 	}
+	g.limitPrimary()
+	g.sets = []*Set{s}
 	return s
 }
 
@@ -103,21 +110,26 @@ func TestLessLoadedReplicaIsPreferred(t *testing.T) {
 		r.observe(time.Millisecond)
 	}
 	s.replicas[1].inFlight.Store(100)
-	counts := map[*node]int{}
+	counts := map[*server]int{}
+	pick := func(tried ...*server) *server {
+		m, _ := s.pick(s.need(t.Context()), tried)
+		return m.server
+	}
 	for range 3000 {
-		counts[s.pick(nil)]++
+		counts[pick()]++
 	}
+	one, two, three := s.replicas[0].server, s.replicas[1].server, s.replicas[2].server
 	// The busy one loses against each of the two it can be compared with.
-	if counts[s.replicas[1]] != 0 || counts[s.replicas[0]] < 1000 || counts[s.replicas[2]] < 500 {
-		t.Errorf("picked %d, %d, %d times", counts[s.replicas[0]], counts[s.replicas[1]], counts[s.replicas[2]])
+	if counts[two] != 0 || counts[one] < 1000 || counts[three] < 500 {
+		t.Errorf("picked %d, %d, %d times", counts[one], counts[two], counts[three])
 	}
-	s.replicas[0].healthy.Store(false)
-	s.replicas[2].replayed.Store(99)
+	one.open(0)
+	three.replayed.Store(99)
 	s.Require(100)
-	if got := s.pick(nil); got != s.replicas[1] {
+	if got := pick(); got != two {
 		t.Errorf("picked %v, want the only one that is healthy and has replayed enough", got)
 	}
-	if got := s.pick(s.replicas[1:2]); got != nil {
+	if got := pick(two); got != nil {
 		t.Errorf("picked %v again", got.name)
 	}
 }

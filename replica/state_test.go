@@ -1,0 +1,181 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	var b breaker
+	if b.state() != "open" || !b.halfOpen() || b.state() != "half-open" {
+		t.Fatal("a new one is not tried")
+	}
+	for i := range neededProbes {
+		ok, probe := b.admit()
+		if !ok || !probe {
+			t.Fatalf("probe %d is not let in", i)
+		}
+		if ok, _ := b.admit(); ok {
+			t.Fatal("two probes at a time")
+		}
+		b.probed(true)
+	}
+	if ok, probe := b.admit(); !ok || probe || b.state() != "closed" {
+		t.Fatalf("after good probes: %s", b.state())
+	}
+	if !b.open(0) || b.open(0) || !b.halfOpen() {
+		t.Fatal("it does not open once, and half-open at once")
+	}
+	for i, least := 0, 100*time.Millisecond; i < 3; i, least = i+1, 2*least { // failing probes wait longer and longer
+		_, _ = b.admit()
+		b.open(0)
+		b.probed(false)
+		if got := time.Until(time.Unix(0, b.openTill.Load())); got > least || got < least/2 || b.halfOpen() {
+			t.Errorf("failure %d: probes in %v, want %v", i, got, least)
+		}
+		b.openTill.Store(0)
+		b.halfOpen()
+	}
+}
+
+func TestFailingProbeIsRepeatedElsewhere(t *testing.T) {
+	t.Parallel()
+	s := offline(1)
+	n := s.replicas[0].server
+	n.open(0)
+	n.halfOpen()
+	var nodes []string
+	err := s.Read(t.Context(), func(_ context.Context, _ *pgxpool.Pool, node string) error {
+		nodes = append(nodes, node)
+		if node != PrimaryName {
+			return &net.OpError{Op: "read", Err: errors.New("reset")}
+		}
+		return nil
+	})
+	if err != nil || len(nodes) != 2 || n.state() != "open" || n.probing.Load() {
+		t.Errorf("%v after %v, %s", err, nodes, n.state())
+	}
+}
+
+func TestBrownout(t *testing.T) {
+	t.Parallel()
+	s := offline(1)
+	s.g.o.PrimaryReadLimit, s.g.o.PrimaryReadQueue, s.g.o.PrimaryReadWait = 2, 1, 50*time.Millisecond
+	s.g.limitPrimary()
+	s.replicas[0].open(0)
+	in, out := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 2)
+	read := func() error {
+		return s.Read(t.Context(), func(context.Context, *pgxpool.Pool, string) error {
+			in <- struct{}{}
+			<-out
+			return nil
+		})
+	}
+	for range 2 {
+		go func() { done <- read() }()
+		<-in
+	}
+	queued := make(chan error, 1)
+	start := time.Now()
+	go func() { queued <- read() }()
+	for s.g.budget.waiting.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	var over *Overload
+	if err := read(); !errors.As(err, &over) || !errors.Is(err, ErrOverloaded) || over.RetryAfter < time.Second {
+		t.Errorf("beyond the queue: %v", err)
+	}
+	if err := <-queued; !errors.Is(err, ErrOverloaded) || time.Since(start) < 50*time.Millisecond {
+		t.Errorf("queued in vain: %v after %v", err, time.Since(start))
+	}
+	close(out)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	go func() { <-in }()
+	if err := read(); err != nil || s.g.budget.refused.Load() != 2 {
+		t.Errorf("with room again: %v, %d refused", err, s.g.budget.refused.Load())
+	}
+}
+
+func TestFence(t *testing.T) {
+	t.Parallel()
+	var f Fence
+	for _, c := range []struct {
+		tli uint32
+		ok  bool
+	}{{1, true}, {1, true}, {3, true}, {2, false}, {1, false}, {3, true}} {
+		if f.Observe(c.tli) != c.ok {
+			t.Errorf("timeline %d: %v", c.tli, !c.ok)
+		}
+	}
+}
+
+func TestStatementNames(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		"-- name: GetCart :one\nSELECT 1": "GetCart", "  select 1": "select", "-- a note\nINSERT INTO x": "insert", "": "other",
+		"-- name:": "other", "begin": "begin", "/* x */ select": "other", "commit;select": "commit",
+	} {
+		if got := statementName(sql); got != want {
+			t.Errorf("%q: %q, want %q", sql, got, want)
+		}
+	}
+}
+
+func TestQueriesAreCounted(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	reg := prometheus.NewRegistry()
+	q := NewQueries(QueriesOptions{Slow: 40 * time.Millisecond, Registerer: reg, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	tr := q.Tracer("shard1", "replica-1").(*tracer)
+	const sql = "-- name: GetCart :one\nSELECT 1"
+	for i := range 100 {
+		tr.done(t.Context(), sql, time.Duration(i+1)*500*time.Microsecond, 2, nil)
+	}
+	ctx := tr.TraceQueryStart(t.Context(), nil, pgx.TraceQueryStartData{SQL: "begin"})
+	tr.TraceQueryEnd(ctx, nil, pgx.TraceQueryEndData{CommandTag: pgconn.NewCommandTag("BEGIN"), Err: errors.New("no")})
+	st := q.Stats()
+	if len(st) != 2 || st[0].Name != "GetCart" || st[0].Count != 100 || st[0].Rows != 200 || st[1].Errors != 1 {
+		t.Fatalf("%+v", st)
+	}
+	for _, c := range []struct{ got, exact time.Duration }{{st[0].P50, 25 * time.Millisecond}, {st[0].P95, 47500 * time.Microsecond}, {st[0].P99, 49500 * time.Microsecond}} {
+		if c.got < c.exact || c.got > c.exact*142/100 {
+			t.Errorf("a quantile is %v, exactly %v", c.got, c.exact)
+		}
+	}
+	if n := strings.Count(log.String(), "slow query"); n != 21 || !strings.Contains(log.String(), "node=replica-1") {
+		t.Errorf("%d slow queries logged: %s", n, log.String())
+	}
+	families, err := reg.Gather()
+	if err != nil || len(families) != 3 || families[2].GetMetric()[0].GetHistogram() == nil && families[0].GetMetric()[0].GetHistogram() == nil && families[1].GetMetric()[0].GetHistogram() == nil {
+		t.Errorf("%v, %v", families, err)
+	}
+}
+
+func TestStatementsAreBounded(t *testing.T) {
+	t.Parallel()
+	q := NewQueries(QueriesOptions{})
+	tr := q.Tracer("db", "n").(*tracer)
+	for i := range 2 * maxTexts {
+		tr.done(t.Context(), "-- name: Q"+strings.Repeat("x", i%150)+time.Duration(i).String()+" :one", time.Millisecond, 1, nil)
+	}
+	if n := len(q.Stats()); n > maxStats+1 {
+		t.Errorf("%d statements are kept", n)
+	}
+}

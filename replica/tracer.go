@@ -1,0 +1,178 @@
+package replica
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// QueriesOptions configure Queries; the zero value works.
+type QueriesOptions struct {
+	// Slow is how long a statement may take before it is logged. Default 200 ms; negative never.
+	Slow time.Duration
+	// Registerer gets the metrics; nil means none.
+	Registerer prometheus.Registerer
+	// Logger hears of slow statements; nil discards.
+	Logger *slog.Logger
+}
+
+// Queries counts and times statements by name and node: the name that sqlc writes into a comment ("-- name: GetCart :one"), or
+// the first word of a statement without one. Make one for a process, and a tracer for each pool. It is safe for concurrent use.
+type Queries struct {
+	o     QueriesOptions
+	names sync.Map // SQL text → name
+	known counter  // how many texts names has
+
+	mu    sync.RWMutex
+	stats map[queryKey]*queryStat
+}
+
+type queryKey struct{ name, database, node string }
+
+const (
+	maxTexts = 4096 // statements with values written into them must not fill the memory
+	maxStats = 2048
+	// OtherStatements is the name of whatever comes after the bounds on names have been reached.
+	OtherStatements = "other"
+)
+
+// NewQueries registers the metrics.
+func NewQueries(o QueriesOptions) *Queries {
+	def(&o.Slow, 200*time.Millisecond)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	q := &Queries{o: o, stats: map[queryKey]*queryStat{}}
+	if o.Registerer != nil {
+		if err := o.Registerer.Register(q); err != nil {
+			o.Logger.Warn("query metrics not registered", "error", err)
+		}
+	}
+	return q
+}
+
+// Tracer is what a pool's ConnConfig.Tracer is set to; more than one is joined with pgx's multitracer. node is the server that
+// the pool leads to.
+func (q *Queries) Tracer(database, node string) pgx.QueryTracer {
+	return &tracer{q: q, database: database, node: node}
+}
+
+type tracer struct {
+	q              *Queries
+	database, node string
+}
+
+var _ pgx.BatchTracer = (*tracer)(nil)
+
+type traceKey struct{}
+
+// trace is one statement on its way.
+type trace struct {
+	sql   string
+	start time.Time
+}
+
+// TraceQueryStart notes the time.
+func (t *tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, traceKey{}, &trace{data.SQL, time.Now()})
+}
+
+// TraceQueryEnd counts the statement.
+func (t *tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	if tr, ok := ctx.Value(traceKey{}).(*trace); ok {
+		t.done(ctx, tr.sql, time.Since(tr.start), data.CommandTag.RowsAffected(), data.Err)
+	}
+}
+
+// TraceBatchStart has nothing to note: each statement is timed by itself.
+func (t *tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+// TraceBatchQuery counts one statement of a batch; its time is that until its result had been read.
+func (t *tracer) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	var took time.Duration
+	if !data.ReadStartTime.IsZero() {
+		took = time.Since(data.ReadStartTime)
+	}
+	t.done(ctx, data.SQL, took, data.CommandTag.RowsAffected(), data.Err)
+}
+
+// TraceBatchEnd has nothing left to do.
+func (t *tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+func (t *tracer) done(ctx context.Context, sql string, took time.Duration, rows int64, err error) {
+	name := t.q.name(sql)
+	t.q.stat(queryKey{name, t.database, t.node}).add(took, rows, err != nil)
+	if t.q.o.Slow > 0 && took >= t.q.o.Slow {
+		t.q.o.Logger.WarnContext(ctx, "slow query", "statement", name, "database", t.database, "node", t.node,
+			"took", took, "rows", rows, "error", err, "sql", shorten(sql))
+	}
+}
+
+// shorten keeps a log line readable; statements carry no values, those are apart.
+func shorten(sql string) string {
+	const most = 500
+	sql = strings.Join(strings.Fields(sql), " ")
+	if len(sql) > most {
+		return sql[:most] + "…"
+	}
+	return sql
+}
+
+func (q *Queries) name(sql string) string {
+	if n, ok := q.names.Load(sql); ok {
+		return n.(string)
+	}
+	n := statementName(sql)
+	if q.known.below(maxTexts) {
+		q.names.Store(strings.Clone(sql), n)
+	}
+	return n
+}
+
+// statementName is the name in the leading comment, else the first word in lower case.
+func statementName(sql string) string {
+	sql = strings.TrimSpace(sql)
+	if rest, ok := strings.CutPrefix(sql, "-- name:"); ok {
+		if f := strings.Fields(rest[:min(len(rest), 200)]); len(f) > 0 {
+			return strings.Clone(f[0])
+		}
+	}
+	for strings.HasPrefix(sql, "--") {
+		_, sql, _ = strings.Cut(sql, "\n")
+		sql = strings.TrimSpace(sql)
+	}
+	end := strings.IndexFunc(sql, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
+	if end < 0 {
+		end = len(sql)
+	}
+	if end == 0 || end > 20 {
+		return OtherStatements
+	}
+	return strings.ToLower(sql[:end])
+}
+
+func (q *Queries) stat(k queryKey) *queryStat {
+	q.mu.RLock()
+	s := q.stats[k]
+	q.mu.RUnlock()
+	if s != nil {
+		return s
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.stats) >= maxStats {
+		k.name = OtherStatements
+	}
+	if s = q.stats[k]; s == nil {
+		s = &queryStat{}
+		q.stats[k] = s
+	}
+	return s
+}

@@ -1,12 +1,14 @@
 package shard
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,7 +20,7 @@ var ErrNoPool = errors.New("shard: map and pools differ")
 
 // Options of a Cluster; the zero value works.
 type Options struct {
-	// Timeout bounds the work of OnAll on each shard. 0 means 5 s, negative means only the caller's deadline.
+	// Timeout bounds the work on each shard in calls to all of them. 0 means 5 s, negative means only the caller's deadline.
 	Timeout time.Duration
 	// Registerer gets the metrics; nil means none.
 	Registerer prometheus.Registerer
@@ -32,11 +34,19 @@ type Node struct {
 	Pool *pgxpool.Pool
 }
 
-// Cluster is a map of shards with their connection pools, which it borrows: whoever made them closes them.
-// It is safe for concurrent use.
-type Cluster struct {
+// view is a map and its nodes as they are at one moment; a change makes a new one.
+type view struct {
 	m       Map
-	nodes   []Node // ordered by id
+	nodes   []Node                // ordered by id
+	held    func(key string) bool // nil: nothing
+	changed chan struct{}         // closed when another view has taken its place
+}
+
+// Cluster is a map of shards with their connection pools, which it borrows: whoever made them closes them.
+// It is safe for concurrent use. Map and pools can be exchanged while it is used: see [Cluster.Replace] and [Cluster.Do].
+type Cluster struct {
+	now     atomic.Pointer[view]
+	change  sync.Mutex // held while a view is exchanged
 	timeout time.Duration
 	metrics *metrics
 }
@@ -46,45 +56,60 @@ func New(m Map, pools map[string]*pgxpool.Pool, o Options) (*Cluster, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
 	}
+	v, err := newView(m, pools)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{timeout: o.Timeout, metrics: newMetrics(o)}
+	c.now.Store(v)
+	return c, nil
+}
+
+func newView(m Map, pools map[string]*pgxpool.Pool) (*view, error) {
+	v := &view{m: m, changed: make(chan struct{})}
 	ids := m.IDs()
-	slices.Sort(ids)
-	c := &Cluster{m: m, timeout: o.Timeout, metrics: newMetrics(o)}
 	for _, id := range ids {
 		if pools[id] == nil {
 			return nil, fmt.Errorf("%w: shard %q has no pool", ErrNoPool, id)
 		}
-		c.nodes = append(c.nodes, Node{ID: id, Pool: pools[id]})
+		v.nodes = append(v.nodes, Node{ID: id, Pool: pools[id]})
 	}
-	for id := range pools {
-		if _, ok := c.Node(id); !ok {
+	slices.SortFunc(v.nodes, func(a, b Node) int { return cmp.Compare(a.ID, b.ID) })
+	for _, id := range slices.Sorted(maps.Keys(pools)) {
+		if !slices.Contains(ids, id) {
 			return nil, fmt.Errorf("%w: the map does not know %q", ErrNoPool, id)
 		}
 	}
-	if len(c.nodes) == 0 {
+	if len(v.nodes) == 0 {
 		return nil, ErrNoShards
 	}
-	return c, nil
+	return v, nil
 }
 
-// Locate returns the id of the shard that owns key, or ErrEmptyKey.
-func (c *Cluster) Locate(key string) (string, error) { return c.m.Locate(key) }
+// Map is the map in force.
+func (c *Cluster) Map() Map { return c.now.Load().m }
 
-// OnShard returns the shard that owns key, or ErrEmptyKey.
-func (c *Cluster) OnShard(key string) (Node, error) {
-	id, err := c.m.Locate(key)
+// Locate returns the id of the shard that owns key, or ErrEmptyKey.
+func (c *Cluster) Locate(key string) (string, error) { return c.now.Load().m.Locate(key) }
+
+// OnShard returns the shard that owns key, or ErrEmptyKey. It does not know how long the answer is used: while keys can
+// move, work belongs into [Cluster.Do].
+func (c *Cluster) OnShard(key string) (Node, error) { return c.now.Load().owner(key) }
+
+func (v *view) owner(key string) (Node, error) {
+	id, err := v.m.Locate(key)
 	if err != nil {
 		return Node{}, err
 	}
-	n, ok := c.Node(id)
+	n, ok := v.node(id)
 	if !ok {
 		return Node{}, fmt.Errorf("%w: shard %q has no pool", ErrNoPool, id)
 	}
 	return n, nil
 }
 
-// Node returns the shard with that id.
-func (c *Cluster) Node(id string) (Node, bool) {
-	for _, n := range c.nodes { // a handful: a scan beats a map
+func (v *view) node(id string) (Node, bool) {
+	for _, n := range v.nodes { // a handful: a scan beats a map
 		if n.ID == id {
 			return n, true
 		}
@@ -92,31 +117,8 @@ func (c *Cluster) Node(id string) (Node, bool) {
 	return Node{}, false
 }
 
-// Nodes lists the shards in ascending order of id.
-func (c *Cluster) Nodes() []Node { return slices.Clone(c.nodes) }
+// Node returns the shard with that id.
+func (c *Cluster) Node(id string) (Node, bool) { return c.now.Load().node(id) }
 
-// OnAll runs fn on every shard in parallel, each under its own deadline, and waits for all of them: fn must heed its
-// context. The result joins all failures, in the order of shard ids, each an [*Error]. A panic in fn is raised again in
-// the caller, once every shard has finished.
-func (c *Cluster) OnAll(ctx context.Context, fn func(ctx context.Context, n Node) error) error {
-	results := make([]outcome, len(c.nodes))
-	var wg sync.WaitGroup
-	for i, n := range c.nodes {
-		wg.Add(1)
-		go c.run(ctx, n, fn, func(o outcome) {
-			results[i] = o
-			wg.Done()
-		})
-	}
-	wg.Wait()
-	errs := make([]error, 0, len(results))
-	for i, r := range results {
-		if r.panicked != nil {
-			panic(r.panicked)
-		}
-		if r.err != nil {
-			errs = append(errs, &Error{Shard: c.nodes[i].ID, Err: r.err})
-		}
-	}
-	return errors.Join(errs...)
-}
+// Nodes lists the shards in ascending order of id.
+func (c *Cluster) Nodes() []Node { return slices.Clone(c.now.Load().nodes) }

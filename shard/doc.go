@@ -1,15 +1,23 @@
-// Package shard finds the database that owns a key, and asks all of them at once.
+// Package shard finds the database that owns a key, asks all of them at once, and follows keys that move.
 //
-// A [Map] turns a key into a shard id; [Ring] is the consistent-hash map: bringing in one shard moves about 1/(n+1)
-// of the keys, all of them to the new shard. A [Cluster] joins a map with one connection pool per shard: [Cluster.OnShard]
-// for work on one key, [Cluster.OnAll] for work on every shard in parallel.
+// A [Map] turns a key into a shard id. [Ring] is the consistent-hash map: bringing in one shard moves about 1/(n+1) of the
+// keys, all of them to the new shard. [RangeMap] keeps neighbouring keys together, [Directory] pins single keys and spans of
+// keys over another map. [OwnerSQL] writes any of them as an SQL expression. A [Cluster] joins a map with one connection pool
+// per shard:
+//
+//   - [Cluster.Do] and [DoEach] work on the owner of a key, or of many, and repeat the work elsewhere when a key has moved;
+//   - [Cluster.OnAll], [Gather], [Sum] and [Count] ask every shard in parallel, with an explicit [Policy] for partial answers;
+//   - [Merge] streams ordered items of all shards in one order, up to a limit.
+//
+// Package move, below, brings keys from shard to shard while they are in use.
 //
 // # Promises
 //
-//   - Locating a key takes one MD5 and one binary search, and does not allocate.
+//   - Locating a key on a ring takes one MD5 and a look at two or so places, and does not allocate.
 //   - The position of a key depends only on the ids and weights of the shards, never on their order, the process or
 //     the version of this package.
-//   - OnAll gives each shard its own deadline, loses no error, and does not swallow a panic.
+//   - Calls to all shards give each its own deadline, lose no error, do not swallow a panic, and leave no goroutine behind.
+//   - Exchanging the map does not disturb work that runs; work on held keys waits, all other work does not.
 //
 // # When not to use it
 //

@@ -1,11 +1,12 @@
 package shard
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/md5"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 )
@@ -25,8 +26,8 @@ const maxWeight = 1000
 
 // Info describes a shard to a map. Weight is its share relative to the others: 0 means 1, at most 1000.
 type Info struct {
-	ID     string
-	Weight int
+	ID     string `json:"id"`
+	Weight int    `json:"weight,omitempty"`
 }
 
 // Map tells which shard owns a key. It is safe for concurrent use.
@@ -37,16 +38,29 @@ type Map interface {
 	IDs() []string
 }
 
-// place is one virtual node: the binary digest orders as its hex form does.
+// point is a digest as a number: it orders as the digest's hex form does.
+type point struct{ hi, lo uint64 }
+
+func pointOf(digest [md5.Size]byte) point {
+	return point{binary.BigEndian.Uint64(digest[:8]), binary.BigEndian.Uint64(digest[8:])}
+}
+
+func (p point) compare(q point) int { return cmp.Or(cmp.Compare(p.hi, q.hi), cmp.Compare(p.lo, q.lo)) }
+
+// place is one virtual node.
 type place struct {
-	digest [md5.Size]byte
-	owner  int32 // index into ids
+	point
+	owner int32 // index into ids
 }
 
 // Ring is an immutable consistent-hash [Map].
 type Ring struct {
 	ids    []string
 	places []place
+	// first narrows the search: first[b] is the first place whose leading bits are at least b. There are about twice as
+	// many slots as places, so that a key's own slot rarely holds more than one.
+	first []int32
+	shift uint // from a point's high half to its slot
 }
 
 var _ Map = (*Ring)(nil)
@@ -73,8 +87,9 @@ func NewRing(shards ...Info) (*Ring, error) {
 	}
 	slices.SortFunc(r.places, func(a, b place) int {
 		// Equal digests are next to impossible, but must not make the owner depend on the order of the arguments.
-		return cmp.Or(bytes.Compare(a.digest[:], b.digest[:]), cmp.Compare(a.owner, b.owner))
+		return cmp.Or(a.compare(b.point), cmp.Compare(a.owner, b.owner))
 	})
+	r.index()
 	return r, nil
 }
 
@@ -83,7 +98,19 @@ func (r *Ring) add(owner int32, id string, weight int) {
 	prefix := len(buf)
 	for i := range VirtualNodes * weight {
 		buf = strconv.AppendInt(buf[:prefix], int64(i), 10)
-		r.places = append(r.places, place{digest: md5.Sum(buf), owner: owner})
+		r.places = append(r.places, place{pointOf(md5.Sum(buf)), owner})
+	}
+}
+
+func (r *Ring) index() {
+	width := bits.Len(uint(len(r.places)))
+	r.first, r.shift = make([]int32, 1<<width), uint(64-width)
+	at := 0
+	for slot := range r.first {
+		for at < len(r.places) && r.places[at].hi>>r.shift < uint64(slot) {
+			at++
+		}
+		r.first[slot] = int32(at)
 	}
 }
 
@@ -93,20 +120,17 @@ func (r *Ring) Locate(key string) (string, error) {
 		return "", ErrEmptyKey
 	}
 	var buf [128]byte // keys up to this length are hashed without an allocation
-	digest := md5.Sum(append(buf[:0], key...))
-	lo, hi := 0, len(r.places)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if bytes.Compare(r.places[mid].digest[:], digest[:]) < 0 {
-			lo = mid + 1
-		} else {
-			hi = mid
+	return r.ids[r.ownerAt(pointOf(md5.Sum(append(buf[:0], key...))))], nil
+}
+
+// ownerAt is the owner of a point: that of the first place at or after it, around the ring.
+func (r *Ring) ownerAt(p point) int32 {
+	for i := int(r.first[p.hi>>r.shift]); i < len(r.places); i++ {
+		if at := &r.places[i]; at.hi > p.hi || (at.hi == p.hi && at.lo >= p.lo) {
+			return at.owner
 		}
 	}
-	if lo == len(r.places) {
-		lo = 0
-	}
-	return r.ids[r.places[lo].owner], nil
+	return r.places[0].owner
 }
 
 // IDs lists the shards in ascending order.

@@ -18,7 +18,14 @@ func (e *Error) Error() string { return fmt.Sprintf("shard %s: %v", e.Shard, e.E
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Panic is what [Cluster.OnAll] panics with when the function it ran did: the shard, the value, and the stack of the
+func wrap(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Shard: id, Err: err}
+}
+
+// Panic is what calls to several shards panic with when the function they ran did: the shard, the value, and the stack of the
 // goroutine in which it happened.
 type Panic struct {
 	Shard string
@@ -39,26 +46,55 @@ func (p *Panic) Unwrap() error {
 // errExited is the outcome of a function that ended its goroutine instead of returning.
 var errExited = errors.New("the function called runtime.Goexit")
 
-type outcome struct {
-	err      error
-	panicked *Panic
-}
-
-// run does the work on one shard and reports it, however fn ends: by returning, by a panic or by Goexit.
-func (c *Cluster) run(ctx context.Context, n Node, fn func(context.Context, Node) error, report func(outcome)) {
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
-		defer cancel()
-	}
-	start := time.Now()
-	out := outcome{err: errExited}
+// guard runs fn for a shard and reports its error however it ends: a panic becomes a *Panic.
+func guard(id string, report chan<- error, fn func() error) {
+	err := wrap(id, errExited)
 	defer func() {
 		if v := recover(); v != nil {
-			out.panicked = &Panic{Shard: n.ID, Value: v, Stack: debug.Stack()}
+			if p, ok := v.(*Panic); ok { // of a call within: it knows better where
+				err = p
+			} else {
+				err = &Panic{Shard: id, Value: v, Stack: debug.Stack()}
+			}
 		}
-		c.metrics.observe(n.ID, time.Since(start), out.err)
-		report(out)
+		report <- err
 	}()
-	out.err = fn(ctx, n)
+	err = fn()
+}
+
+// raise joins errors; a *Panic among them is raised in the caller.
+func raise(errs []error) error {
+	for _, err := range errs {
+		if p, ok := err.(*Panic); ok {
+			panic(p)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// deadline bounds the work on one shard.
+func (c *Cluster) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
+}
+
+// OnAll runs fn on every shard in parallel, each under its own deadline, and waits for all of them: fn must heed its
+// context. The result joins all failures, in the order of shard ids, each an [*Error]. A panic in fn is raised again in
+// the caller, once every shard has finished.
+func (c *Cluster) OnAll(ctx context.Context, fn func(ctx context.Context, n Node) error) error {
+	_, err := Gather(ctx, c, RequireAll, func(ctx context.Context, n Node) (struct{}, error) { return struct{}{}, fn(ctx, n) })
+	return err
+}
+
+// observed runs fn under the shard's deadline and counts it.
+func observed[T any](ctx context.Context, c *Cluster, n Node, fn func(context.Context, Node) (T, error)) (value T, err error) {
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	start := time.Now()
+	err = errExited
+	defer func() { c.metrics.observe(n.ID, time.Since(start), err) }()
+	value, err = fn(ctx, n)
+	return value, err
 }

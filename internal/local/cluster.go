@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/local/pg"
@@ -14,67 +15,131 @@ import (
 // catalogDB is the name of the catalogue's database.
 const catalogDB = "catalog"
 
-// pgCluster is one primary with its streaming replicas. On disk: primaryK and replicaK-R in the root.
+// pgCluster is one primary with its streaming replicas. On disk: primaryK and replicaK-R in the root. Which of them is the
+// primary is in roles; the names stay with the folders.
 type pgCluster struct {
 	number     int
-	primary    *pg.Server
-	replicas   []*pg.Server
+	servers    []*clusterServer
+	roles      *roleFile
 	settings   pg.Settings
 	databases  []string
 	extensions []string     // made in every database; only a superuser can
 	record     func() error // notes, once they are made, which databases are here
 	root       string
 	logDir     string
+	failover   atomic.Pointer[clusterFailover] // nil: whoever was the primary stays it
 }
 
-// newCluster lays out cluster k; like is what all its servers have in common.
-func newCluster(k, replicas int, like pg.Server, root string) *pgCluster {
+// clusterServer is a server of a cluster: number 0 is in the folder primaryK, number r in replicaK-r.
+type clusterServer struct {
+	*pg.Server
+	number  int
+	name    string      // of its process
+	started atomic.Bool // by this supervisor
+	rebuild atomic.Bool // its data cannot follow: it is to be made anew
+}
+
+func (m *clusterServer) slot() string { return slotName(m.number) }
+
+// newCluster lays out cluster k; like is what all its servers have in common. There is one server more than replicas, and the one
+// that is the primary is among them.
+func newCluster(k, replicas int, like pg.Server, root string) (*pgCluster, error) {
 	c := &pgCluster{number: k, root: root}
-	server := func(dir string, n int) *pg.Server {
+	var err error
+	if c.roles, err = openRoles(root, k); err != nil {
+		return nil, err
+	}
+	numbers := make([]int, 0, replicas+1)
+	primary := c.roles.get().Primary
+	for n := 0; n < replicas || n == replicas && primary <= replicas; n++ {
+		numbers = append(numbers, n)
+	}
+	if primary > replicas {
+		numbers = append(numbers, primary)
+	}
+	for _, n := range numbers {
 		s := like
-		s.DataDir, s.Port = dir, 5432+(maxReplicas+4)*(k-1)+n
-		return &s
+		s.DataDir, s.Port = c.dir(n), 5432+(maxReplicas+4)*(k-1)+n
+		c.servers = append(c.servers, &clusterServer{Server: &s, number: n, name: c.processName(n)})
 	}
-	c.primary = server(filepath.Join(root, fmt.Sprintf("primary%d", k)), 0)
-	for r := 1; r <= replicas; r++ {
-		c.replicas = append(c.replicas, server(c.replicaDir(r), r))
-	}
-	return c
+	return c, nil
 }
 
-// on names a database on every replica.
-func (c *pgCluster) on(database string) []Named {
-	var list []Named
-	for i, r := range c.replicas {
-		list = append(list, Named{Name: c.replicaName(i + 1), DSN: r.DSN(database)})
+// primary is the server that is to accept writes.
+func (c *pgCluster) primary() *clusterServer { return c.server(c.roles.get().Primary) }
+
+func (c *pgCluster) server(number int) *clusterServer {
+	for _, m := range c.servers {
+		if m.number == number {
+			return m
+		}
+	}
+	return c.servers[0] // newCluster made sure that the primary is there
+}
+
+// others are all servers but one.
+func (c *pgCluster) others(than *clusterServer) []*clusterServer {
+	var list []*clusterServer
+	for _, m := range c.servers {
+		if m != than {
+			list = append(list, m)
+		}
 	}
 	return list
+}
+
+// on names a database on some of the servers.
+func on(servers []*clusterServer, database string) []Named {
+	var list []Named
+	for _, m := range servers {
+		list = append(list, Named{Name: m.name, DSN: m.DSN(database)})
+	}
+	return list
+}
+
+// writer is the connection string of a database on whichever server is the primary; the present one is tried first.
+func (c *pgCluster) writer(database string) string {
+	p := c.primary()
+	servers := []*pg.Server{p.Server}
+	for _, m := range c.others(p) {
+		servers = append(servers, m.Server)
+	}
+	return pg.WriterDSN(database, servers...)
 }
 
 // maxReplicas keeps within the replication slots and senders of a primary, with some to spare.
 const maxReplicas = 16
 
-func slotName(replica int) string { return fmt.Sprintf("stampede_replica_%d", replica) }
+func slotName(server int) string { return fmt.Sprintf("stampede_replica_%d", server) }
 
-// primaryName and replicaName are process names: plain on the first cluster, numbered on the others.
-func (c *pgCluster) primaryName() string { return "primary" + c.suffix() }
-
-func (c *pgCluster) replicaName(r int) string { return fmt.Sprintf("replica%s-%d", c.suffix(), r) }
-
-func (c *pgCluster) suffix() string {
-	if c.number == 1 {
-		return ""
+// processName is plain on the first cluster, numbered on the others.
+func (c *pgCluster) processName(server int) string {
+	suffix := ""
+	if c.number > 1 {
+		suffix = fmt.Sprint(c.number)
 	}
-	return fmt.Sprint(c.number)
+	if server == 0 {
+		return "primary" + suffix
+	}
+	return fmt.Sprintf("replica%s-%d", suffix, server)
 }
 
+func (c *pgCluster) dir(server int) string {
+	if server == 0 {
+		return filepath.Join(c.root, fmt.Sprintf("primary%d", c.number))
+	}
+	return filepath.Join(c.root, fmt.Sprintf("replica%d-%d", c.number, server))
+}
+
+// processes are in the order of the folders; the standbys need the server that is the primary now.
 func (c *pgCluster) processes() []Process {
-	list := []Process{c.process(c.primary, c.primaryName())}
-	list[0].Before, list[0].After = c.preparePrimary, c.completePrimary
-	for i, replica := range c.replicas {
-		p := c.process(replica, c.replicaName(i+1))
-		p.Needs = []string{c.primaryName()}
-		p.Before = func(ctx context.Context) error { return c.prepareReplica(ctx, i+1) }
+	primary := c.primary()
+	var list []Process
+	for _, m := range c.servers {
+		p := c.process(m)
+		if m != primary {
+			p.Needs = []string{primary.name}
+		}
 		list = append(list, p)
 	}
 	return list
@@ -82,141 +147,59 @@ func (c *pgCluster) processes() []Process {
 
 // process is what primaries and replicas have in common. The first start may take long: after a crash
 // the log has to be replayed, and sessions of a killed server be waited for.
-func (c *pgCluster) process(s *pg.Server, name string) Process {
+func (c *pgCluster) process(m *clusterServer) Process {
 	return Process{
-		Name:         name,
-		Command:      func() (*exec.Cmd, error) { return s.Command(), nil },
-		Ready:        s.Ping,
+		Name:         m.name,
+		Command:      func() (*exec.Cmd, error) { return m.Command(), nil },
+		Before:       func(ctx context.Context) error { return c.prepare(ctx, m) },
+		Ready:        m.Ping,
+		After:        func(ctx context.Context) error { return c.complete(ctx, m) },
 		StartTimeout: 5 * time.Minute, StartTries: 40,
 		StopSignal: pg.StopSignal, StopTimeout: 30 * time.Second, DeathSignal: pg.DeathSignal,
-		LogFile: filepath.Join(c.logDir, name+".log"),
+		LogFile: filepath.Join(c.logDir, m.name+".log"),
 	}
 }
 
-// preparePrimary makes the data directory, the first time, and copies of it for the replicas while it is
-// not running yet, which is much faster than a base backup.
-func (c *pgCluster) preparePrimary(ctx context.Context) error {
-	if _, ok := pg.Exists(c.primary.DataDir); !ok {
-		if err := c.create(ctx); err != nil {
+// prepare makes a server ready to start in the role that it has, which is decided anew when it is the primary that has ended.
+func (c *pgCluster) prepare(ctx context.Context, m *clusterServer) error {
+	if f := c.failover.Load(); f != nil && m.started.Load() {
+		if err := f.ended(ctx, m); err != nil {
 			return err
 		}
 	}
-	if err := c.primary.Configure(c.settings); err != nil {
+	if err := m.ClearStale(ctx); err != nil {
 		return err
 	}
-	return c.primary.ClearStale(ctx)
+	if c.primary() == m {
+		return c.preparePrimary(ctx, m)
+	}
+	return c.prepareStandby(ctx, m)
 }
 
-func (c *pgCluster) create(ctx context.Context) error {
-	if err := os.RemoveAll(c.primary.DataDir); err != nil {
-		return err
-	}
-	made := *c.primary
-	made.DataDir += ".made"
-	if err := os.RemoveAll(made.DataDir); err != nil {
-		return err
-	}
-	if err := made.Init(ctx, pg.InitOptions{}); err != nil {
-		return err
-	}
-	for _, r := range c.replicas {
-		if err := os.RemoveAll(r.DataDir); err != nil {
-			return err
-		}
-		if err := r.CopyStopped(ctx, &made, true); err != nil {
-			return err
-		}
-	}
-	return os.Rename(made.DataDir, c.primary.DataDir)
-}
-
-// completePrimary makes what the running primary has to have; what is there already is left alone.
-func (c *pgCluster) completePrimary(ctx context.Context) error {
+// complete makes what a running server has to have in its role.
+func (c *pgCluster) complete(ctx context.Context, m *clusterServer) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := c.primary.EnsureRoles(ctx); err != nil {
-		return err
+	m.started.Store(true)
+	if c.primary() == m {
+		return c.completePrimary(ctx, m)
 	}
-	var slots []string
-	for i := range c.replicas {
-		slots = append(slots, slotName(i+1))
-		if pg.NeverFollowed(c.replicas[i].DataDir) { // the others make theirs with the base backup
-			if err := c.primary.EnsureSlot(ctx, slotName(i+1)); err != nil {
-				return err
-			}
+	return m.DropSlotsExcept(ctx, nil) // of a time when it was the primary: they would keep log for ever
+}
+
+// dropOld removes the data of servers that are no longer asked for.
+func (c *pgCluster) dropOld() error {
+	kept := map[int]bool{}
+	for _, m := range c.servers {
+		kept[m.number] = true
+	}
+	for n := range maxReplicas + 1 {
+		if kept[n] {
+			continue
 		}
-	}
-	if err := c.primary.DropSlotsExcept(ctx, slots); err != nil {
-		return err
-	}
-	if err := c.primary.EnsureDatabases(ctx, c.databases, c.extensions); err != nil {
-		return err
-	}
-	return c.record()
-}
-
-// prepareReplica makes the replica's data directory when there is none, or when it can no longer follow.
-// While the primary is away an existing replica starts as it is: it serves what it has.
-func (c *pgCluster) prepareReplica(ctx context.Context, number int) error {
-	replica, slot := c.replicas[number-1], slotName(number)
-	if err := replica.ClearStale(ctx); err != nil {
-		return err
-	}
-	ok, err := c.follows(ctx, replica, slot)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		if err := c.rebuild(ctx, replica, slot); err != nil {
-			return err
-		}
-	}
-	if err := replica.MarkStandby(); err != nil {
-		return err
-	}
-	return replica.Configure(c.settings.With(pg.FollowSettings(c.primary, slot, c.replicaName(number))))
-}
-
-// follows reports whether the replica has a data directory that can go on from where it is.
-func (c *pgCluster) follows(ctx context.Context, replica *pg.Server, slot string) (bool, error) {
-	if _, ok := pg.Exists(replica.DataDir); !ok {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	usable, err := c.primary.SlotUsable(ctx, slot)
-	if err != nil { // the primary is away
-		return true, nil
-	}
-	if !usable {
-		return false, nil
-	}
-	return pg.SameCluster(c.primary.DataDir, replica.DataDir), nil
-}
-
-func (c *pgCluster) rebuild(ctx context.Context, replica *pg.Server, slot string) error {
-	if err := os.RemoveAll(replica.DataDir); err != nil {
-		return err
-	}
-	if err := c.primary.DropSlot(ctx, slot); err != nil {
-		return err
-	}
-	if err := c.primary.EnsureSlot(ctx, slot); err != nil {
-		return err
-	}
-	return replica.BaseBackup(ctx, c.primary, slot)
-}
-
-// dropOldReplicas removes the data of replicas that are no longer asked for.
-func (c *pgCluster) dropOldReplicas() error {
-	for r := len(c.replicas) + 1; r <= maxReplicas; r++ {
-		if err := os.RemoveAll(c.replicaDir(r)); err != nil {
+		if err := os.RemoveAll(c.dir(n)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (c *pgCluster) replicaDir(r int) string {
-	return filepath.Join(c.root, fmt.Sprintf("replica%d-%d", c.number, r))
 }

@@ -21,6 +21,9 @@ type Options struct {
 	Shards   int    // shard databases; 0 is 4
 	Clusters int    // primaries, over which the shards are spread; 0 is 1, at most 16
 	Memory   int64  // bytes that settings are sized for; 0 is what the machine has
+	// NoSync lets commits wait for no replica. Then a primary that dies is started again, and never replaced: its last commits
+	// are nowhere else.
+	NoSync bool
 }
 
 // Named is a database on one server.
@@ -32,9 +35,11 @@ type Named struct {
 // Shard is one shard's database on its primary and on the replicas of that.
 type Shard struct {
 	ID       string // shard1
-	Primary  string // the process of its primary
-	DSN      string
+	Cluster  int    // from 1
+	Primary  string // the process of its primary, when the layout was made
+	DSN      string // of whichever server is the primary
 	Replicas []Named
+	Servers  []Named // the primary and the replicas: all that can be either
 }
 
 // NATS says where the NATS server is to be. It is run by whoever has natsserver linked in.
@@ -51,15 +56,18 @@ type NATS struct {
 type Layout struct {
 	Data            *Data
 	Processes       []Process
-	CatalogPrimary  string
-	CatalogReplicas []Named
+	CatalogPrimary  string  // leads to whichever server is the primary
+	CatalogReplicas []Named // standbys, when the layout was made
+	CatalogServers  []Named // all servers: the primary changes by failover, the names stay with the folders
 	Shards          []Shard // in the order of their numbers
 	RedisAddr       string  // host:port on the loopback
 	RedisSocket     string  // the same server's Unix socket, faster
 	NATS            NATS
 	LogDir          string
-	PrimaryNames    []string // the processes that write
+	PrimaryNames    []string // the processes that write, when the layout was made
 
+	clusters  []*pgCluster
+	sync      bool
 	sockets   string
 	recording sync.Mutex
 }
@@ -185,8 +193,7 @@ func (l *Layout) layPostgres(o Options, user *proc.User, root string) error {
 	if err != nil {
 		return err
 	}
-	major, _ := pg.Exists(filepath.Join(root, "primary1"))
-	bin, err := pg.Find(major)
+	bin, err := pg.Find(majorOf(root))
 	if err != nil {
 		return err
 	}
@@ -196,28 +203,48 @@ func (l *Layout) layPostgres(o Options, user *proc.User, root string) error {
 	if statistics != nil {
 		extensions = []string{"pg_stat_statements"}
 	}
-	var clusters []*pgCluster
+	l.sync = !o.NoSync
 	for k := 1; k <= o.Clusters; k++ {
-		c := newCluster(k, o.Replicas, pg.Server{Bin: bin, User: user, SocketDir: l.sockets}, root)
+		c, err := newCluster(k, o.Replicas, pg.Server{Bin: bin, User: user, SocketDir: l.sockets}, root)
+		if err != nil {
+			return err
+		}
 		c.settings, c.extensions = settings.With(statistics), extensions
 		c.databases, c.logDir = plan.on(k), l.LogDir
 		c.record = func() error { return l.record(root, plan, k) }
-		if err := c.dropOldReplicas(); err != nil {
+		if err := c.dropOld(); err != nil {
 			return err
 		}
-		clusters = append(clusters, c)
+		l.clusters = append(l.clusters, c)
 		l.Processes = append(l.Processes, c.processes()...)
-		l.PrimaryNames = append(l.PrimaryNames, c.primaryName())
+		l.PrimaryNames = append(l.PrimaryNames, c.primary().name)
 	}
-	l.addresses(plan, clusters)
+	l.addresses(plan)
 	return nil
 }
 
-func (l *Layout) addresses(plan topology, clusters []*pgCluster) {
-	l.CatalogPrimary, l.CatalogReplicas = clusters[0].primary.DSN(catalogDB), clusters[0].on(catalogDB)
+// majorOf is the version of PostgreSQL that made the data; 0 when there is none.
+func majorOf(root string) int {
+	for _, pattern := range []string{"primary1", "replica1-*"} {
+		dirs, _ := filepath.Glob(filepath.Join(root, pattern))
+		for _, dir := range dirs {
+			if major, ok := pg.Exists(dir); ok {
+				return major
+			}
+		}
+	}
+	return 0
+}
+
+func (l *Layout) addresses(plan topology) {
+	first := l.clusters[0]
+	l.CatalogPrimary, l.CatalogReplicas = first.writer(catalogDB), on(first.others(first.primary()), catalogDB)
+	l.CatalogServers = on(first.servers, catalogDB)
 	for n := 1; n <= len(plan.Shards); n++ {
 		id := shardID(n)
-		c := clusters[plan.Shards[id]-1]
-		l.Shards = append(l.Shards, Shard{ID: id, Primary: c.primaryName(), DSN: c.primary.DSN(id), Replicas: c.on(id)})
+		k := plan.Shards[id]
+		c := l.clusters[k-1]
+		p := c.primary()
+		l.Shards = append(l.Shards, Shard{ID: id, Cluster: k, Primary: p.name, DSN: c.writer(id), Replicas: on(c.others(p), id), Servers: on(c.servers, id)})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/stampede-shop/stampede/internal/local/proc"
 )
 
 // helperEnv makes the test binary act as a program of its own instead of running tests.
@@ -19,6 +21,10 @@ func TestMain(m *testing.M) {
 		helperSupervise(os.Args[1])
 	case "listen":
 		helperListen()
+	case "prepare":
+		helperPrepare()
+	case "platform":
+		helperPlatform(os.Args[1])
 	}
 }
 
@@ -34,6 +40,13 @@ func helperSupervise(pidFile string) {
 	}
 	fmt.Println(s.Status()[0].Pid)
 	select {}
+}
+
+// helperPrepare is in the middle of what comes before a server's start, and prints the pid of the program that does it.
+func helperPrepare() {
+	cmd := exec.Command("/bin/sh", "-c", "echo $$ >&3; exec sleep 600 3>&-")
+	cmd.ExtraFiles = []*os.File{os.Stdout}
+	_, _ = proc.Run(context.Background(), cmd)
 }
 
 // helperListen takes one connection from the inherited socket, and says who it is.

@@ -21,7 +21,22 @@ import (
 func TestChildrenDieWithAKilledSupervisor(t *testing.T) {
 	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pids.json")
-	cmd := helper("supervise", pidFile)
+	killAndSeeItsChildDie(t, helper("supervise", pidFile))
+	if n, err := EndLeftovers(t.Context(), pidFile); n != 0 || err != nil {
+		t.Errorf("leftovers: %d, %v", n, err)
+	}
+	gone(t, pidFile)
+}
+
+// TestPreparationDiesWithUs: an initdb that goes on alone would spoil the folder of the one that comes after it.
+func TestPreparationDiesWithUs(t *testing.T) {
+	t.Parallel()
+	killAndSeeItsChildDie(t, helper("prepare"))
+}
+
+// killAndSeeItsChildDie starts a helper that prints the pid of its child, and kills it.
+func killAndSeeItsChildDie(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,10 +59,6 @@ func TestChildrenDieWithAKilledSupervisor(t *testing.T) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	eventually(t, "the child is gone", func() bool { return !child.Alive() })
-	if n, err := EndLeftovers(t.Context(), pidFile); n != 0 || err != nil {
-		t.Errorf("leftovers: %d, %v", n, err)
-	}
-	gone(t, pidFile)
 }
 
 // TestLeftoversAreEnded also makes sure that a process which only has a recorded pid is left alone.

@@ -16,6 +16,8 @@ import (
 type topology struct {
 	Clusters int            `json:"clusters"`
 	Shards   map[string]int `json:"shards"` // shard id to primary, from 1
+	// Added is how many of the shards were brought in while the platform ran: they are there whatever number is asked for.
+	Added int `json:"added,omitempty"`
 }
 
 // ErrFewer is returned when fewer shards or primaries are asked for than there is data on.
@@ -42,7 +44,11 @@ func readTopology(pgRoot string) (topology, error) {
 
 // grow gives every new shard to the primary that has the fewest, and refuses to lose what is there.
 func (t topology) grow(shards, clusters int) (topology, error) {
-	if n := t.highest(); shards < n {
+	n := t.highest()
+	if shards >= n-t.Added {
+		shards = max(shards, n)
+	}
+	if shards < n {
 		return t, fmt.Errorf("%w: the data has %d shards and --shards says %d; use %d or more, or start over with --fresh",
 			ErrFewer, n, shards, n)
 	}
@@ -50,7 +56,7 @@ func (t topology) grow(shards, clusters int) (topology, error) {
 		return t, fmt.Errorf("%w: the data is on %d primaries and --clusters says %d; use %d or more, or start over with --fresh",
 			ErrFewer, t.Clusters, clusters, t.Clusters)
 	}
-	out := topology{Clusters: clusters, Shards: make(map[string]int, shards)}
+	out := topology{Clusters: clusters, Added: t.Added, Shards: make(map[string]int, shards)}
 	load := make([]int, clusters+1)
 	for id, on := range t.Shards {
 		out.Shards[id] = on

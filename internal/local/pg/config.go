@@ -23,6 +23,9 @@ func (s Settings) With(more Settings) Settings {
 	return out
 }
 
+// quote makes a value fit between the quotes of postgresql.conf, where a backslash escapes.
+var quote = strings.NewReplacer("'", "''", `\`, `\\`)
+
 // Configure replaces postgresql.conf; it is ours alone. What somebody set with ALTER SYSTEM stays and
 // goes before it. Takes effect at the next start.
 func (s *Server) Configure(set Settings) error {
@@ -34,7 +37,7 @@ func (s *Server) Configure(set Settings) error {
 	var b strings.Builder
 	b.WriteString("# written anew at every start; use ALTER SYSTEM for settings of your own\n")
 	for _, name := range names {
-		fmt.Fprintf(&b, "%s = '%s'\n", name, strings.ReplaceAll(set[name], "'", "''"))
+		fmt.Fprintf(&b, "%s = '%s'\n", name, quote.Replace(set[name]))
 	}
 	return s.write("postgresql.conf", b.String())
 }

@@ -43,11 +43,11 @@ func TestSizes(t *testing.T) {
 func TestConfigureQuotes(t *testing.T) {
 	t.Parallel()
 	s := &Server{DataDir: t.TempDir()}
-	if err := s.Configure(Settings{"b": "it's", "a": "1"}); err != nil {
+	if err := s.Configure(Settings{"b": "it's", "a": "1", "c": `'it\'s'`}); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(s.DataDir, "postgresql.conf"))
-	if err != nil || !strings.HasSuffix(string(b), "a = '1'\nb = 'it''s'\n") {
+	if err != nil || !strings.HasSuffix(string(b), "a = '1'\nb = 'it''s'\nc = '''it\\\\''s'''\n") {
 		t.Errorf("%s, %v", b, err)
 	}
 }

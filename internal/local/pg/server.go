@@ -80,11 +80,11 @@ func (s *Server) setUp(cmd *exec.Cmd) {
 	s.User.Apply(cmd)
 }
 
-// run runs one of PostgreSQL's programs to its end.
+// run runs one of PostgreSQL's programs to its end, which comes early when ctx ends or we die.
 func (s *Server) run(ctx context.Context, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, s.Bin.Path(program), args...)
+	cmd := exec.Command(s.Bin.Path(program), args...)
 	s.setUp(cmd)
-	out, err := cmd.CombinedOutput()
+	out, err := proc.Run(ctx, cmd)
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", program, err, lastLines(out, 2000))
 	}
@@ -108,7 +108,12 @@ func (s *Server) Ping(ctx context.Context) error {
 
 // Admin connects to a database as the superuser for the duration of fn.
 func (s *Server) Admin(ctx context.Context, database string, fn func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, s.AdminDSN(database))
+	cfg, err := pgx.ParseConfig(s.AdminDSN(database))
+	if err != nil {
+		return err
+	}
+	cfg.RuntimeParams["synchronous_commit"] = "local" // what we do must not hang on standbys: some of it is to help them
+	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return err
 	}

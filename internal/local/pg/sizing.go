@@ -41,6 +41,7 @@ func Durable(z Size) Settings {
 		"autovacuum_naptime": "15s", "track_io_timing": "on",
 		"log_min_duration_statement": "1s", "log_lock_waits": "on", "log_checkpoints": "off",
 		"idle_in_transaction_session_timeout": "1min",
+		"wal_log_hints":                       "on", // a primary that was replaced can be rewound to follow
 	})
 }
 

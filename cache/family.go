@@ -113,10 +113,10 @@ func (f *Family[V]) miss(ctx context.Context, key string, load func(ctx context.
 	}
 }
 
-// hit is the fresh entry of key in L1, or nil.
+// hit is the fresh entry of key in L1, or nil; nil as well when nobody can tell whether it is fresh.
 func (f *Family[V]) hit(key string) *entry[V] {
 	e, ok := f.l1.GetIfPresent(key)
-	if !ok || !e.fresh(f.s.gens) {
+	if !ok || !e.fresh(f.s.gens) || !f.o.AnyAge && f.s.deaf() {
 		return nil
 	}
 	return e

@@ -22,6 +22,7 @@ func (f *Family[V]) work(ctx context.Context, key string, load func(ctx context.
 	if e := found[key]; e != nil {
 		return outcome[V]{e, L2}, nil
 	}
+	f.s.beforeLoad(ctx)
 	born, start := f.s.gens.now(), time.Now()
 	v, tags, err := load(ctx)
 	f.count.loaded(start, err != nil && !f.isAbsence(err))

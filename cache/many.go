@@ -115,6 +115,7 @@ func (f *Family[V]) workMany(ctx context.Context, keys []string,
 		return r, nil
 	}
 	r.source = Load
+	f.s.beforeLoad(ctx)
 	born, start := f.s.gens.now(), time.Now()
 	values, err := load(ctx, missing)
 	f.count.loaded(start, err != nil)

@@ -22,7 +22,9 @@ var (
 	ErrOptions = errors.New("cache: bad options")
 )
 
-// Bus carries invalidations between processes. It may or may not deliver to its own process.
+// Bus carries invalidations between processes. It may or may not deliver to its own process. One that also has a method
+// Live() bool is asked before every use of L1: while it says false, invalidations may pass us by, and what is in memory
+// is not trusted.
 type Bus interface {
 	// Broadcast returns nil when every live member has acknowledged: its subscriber has returned.
 	Broadcast(ctx context.Context, data []byte) error
@@ -55,6 +57,9 @@ type Options struct {
 	// OnInvalidate hears of each invalidation that carries Meta, in every process, before any value is dropped; it may hear of
 	// one twice. It must be quick.
 	OnInvalidate func(Invalidation)
+	// Unheard is called before each load while the Bus says that it is not Live: what OnInvalidate would have been told
+	// may be missing, and has to be found out otherwise. ctx is the load's.
+	Unheard func(ctx context.Context)
 	// Codec turns values into bytes for L2. Default JSON.
 	Codec Codec
 	// Registerer gets the metrics; nil means none.
@@ -101,6 +106,9 @@ type FamilyOptions struct {
 	L1Bytes uint64
 	// L1Only keeps the family out of Redis.
 	L1Only bool
+	// AnyAge says that a value is good for its TTL whatever was invalidated meanwhile, so that it may be used from memory
+	// while the Bus is not Live.
+	AnyAge bool
 	// Schema is the version of the value's type: raise it when old bytes must not be read any more. Values of different
 	// schemas live side by side.
 	Schema int

@@ -15,7 +15,8 @@ type Store struct {
 	o    Options
 	id   string // tells own messages from others'
 	gens *generations
-	l2   *l2 // nil without Redis
+	l2   *l2         // nil without Redis
+	live func() bool // nil: always
 
 	unsubscribe func()
 	collector   *collector
@@ -43,6 +44,9 @@ func NewStore(o Options) (*Store, error) {
 		if s.l2, err = newL2(s.o); err != nil {
 			return nil, err
 		}
+	}
+	if b, ok := o.Bus.(interface{ Live() bool }); ok {
+		s.live = b.Live
 	}
 	if o.Bus != nil {
 		cancel, err := o.Bus.Subscribe(s.receive)
@@ -115,6 +119,16 @@ func (s *Store) Ready(context.Context) error {
 		return nil
 	}
 	return errDown
+}
+
+// deaf tells whether invalidations may be passing us by.
+func (s *Store) deaf() bool { return s.live != nil && !s.live() }
+
+// beforeLoad has the loader catch up with what it may not have been told.
+func (s *Store) beforeLoad(ctx context.Context) {
+	if s.o.Unheard != nil && s.deaf() {
+		s.o.Unheard(ctx)
+	}
 }
 
 // token is a random name that nobody else has.

@@ -33,7 +33,8 @@ func (w *waiter) strike(name string) {
 
 // Broadcast sends data to all other members and returns when every one that is alive has run its subscribers.
 // Members that leave or die meanwhile are not waited for; own subscribers are not called. ctx, or Timeout when ctx has
-// no deadline, bounds it. Errors: [ErrDisconnected] at once, an [*UnacknowledgedError], [ErrBusClosed].
+// no deadline, bounds it. Errors: [ErrDisconnected], an [*UnacknowledgedError], [ErrBusClosed]. ErrDisconnected comes when
+// there was no connection for Expiry: by then whoever lost the same server does not trust itself any more either.
 func (b *Bus) Broadcast(ctx context.Context, data []byte) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -52,13 +53,28 @@ func (b *Bus) Broadcast(ctx context.Context, data []byte) error {
 }
 
 func (b *Bus) broadcast(ctx context.Context, data []byte) error {
-	if !b.nc.IsConnected() {
-		return ErrDisconnected
-	}
-	if err := b.waitSettled(ctx); err != nil {
-		return err
-	}
 	id := rand.Text()
+	for {
+		if err := b.waitConnected(ctx); err != nil {
+			return err
+		}
+		if err := b.waitSettled(ctx); err != nil {
+			return err
+		}
+		if err := b.tell(ctx, id, data); !lostConnection(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// lostConnection tells that a message was not sent for want of a connection, of which nothing may be known here yet.
+func lostConnection(err error) bool {
+	return errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrReconnectBufExceeded) ||
+		errors.Is(err, nats.ErrConnectionClosed)
+}
+
+// tell sends data once and waits for the acknowledgements.
+func (b *Bus) tell(ctx context.Context, id string, data []byte) error {
 	w, err := b.expect(id)
 	if err != nil {
 		return err
@@ -85,6 +101,27 @@ func (b *Bus) broadcast(ctx context.Context, data []byte) error {
 		return errors.Join(ErrDisconnected, &UnacknowledgedError{Members: ids(w.missing)})
 	}
 	return &UnacknowledgedError{Members: ids(w.missing)}
+}
+
+// waitConnected waits for the connection, no longer than others who lost it with us may still trust themselves.
+func (b *Bus) waitConnected(ctx context.Context) error {
+	const look = 10 * time.Millisecond
+	since := time.Now()
+	for !b.nc.IsConnected() {
+		b.mu.Lock()
+		closed := b.closed
+		if !b.lostAt.IsZero() && b.lostAt.Before(since) {
+			since = b.lostAt
+		}
+		b.mu.Unlock()
+		switch {
+		case closed:
+			return ErrBusClosed
+		case b.nc.IsClosed() || time.Since(since) >= b.o.Expiry || !pause(ctx, look, nil):
+			return ErrDisconnected
+		}
+	}
+	return nil
 }
 
 // waitSettled waits until we have listened for long enough to know who is alive.

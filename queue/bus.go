@@ -27,20 +27,20 @@ func (e *UnacknowledgedError) Error() string {
 
 // BusOptions tune a [Bus]. The zero value works. Heartbeat and Expiry must be the same for all members of a subject.
 type BusOptions struct {
-	Heartbeat time.Duration // default 500 ms
-	Expiry    time.Duration // silence after which a member counts as gone; default 3 heartbeats
+	Heartbeat time.Duration // default 250 ms
+	Expiry    time.Duration // silence after which a member counts as gone; default 6 heartbeats, at least 3
 	Timeout   time.Duration // of a broadcast whose context has no deadline; default 2 s
-	// OnGap, when set, is called after this member may have missed broadcasts: its connection was lost, its process
-	// stood still for longer than Expiry, or it fell behind. Others counted it as gone meanwhile, so whatever it
-	// holds that broadcasts keep right should be dropped. It must not block for long.
+	// OnGap, when set, is called after this member may have missed broadcasts: its connection was lost, its process or
+	// the server stood still for longer than Expiry, or it fell behind. Others counted it as gone meanwhile, so whatever
+	// it holds that broadcasts keep right should be dropped. Live is false until it has returned. It must not block for long.
 	OnGap      func()
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil: no metrics
 }
 
 func (o BusOptions) withDefaults() BusOptions {
-	o.Heartbeat = orDefault(o.Heartbeat, 500*time.Millisecond)
-	o.Expiry = orDefault(o.Expiry, 3*o.Heartbeat)
+	o.Heartbeat = orDefault(o.Heartbeat, 250*time.Millisecond)
+	o.Expiry = max(orDefault(o.Expiry, 6*o.Heartbeat), 3*o.Heartbeat)
 	o.Timeout = orDefault(o.Timeout, 2*time.Second)
 	o.Log = logger(o.Log)
 	return o
@@ -64,9 +64,12 @@ type Bus struct {
 	fns     map[int]func([]byte)
 	nextFn  int
 	closed  bool
+	lostAt  time.Time // when the connection was lost, or not there yet; zero while there is one
+	trusted int64     // heartbeats sent before, in nanoseconds after born, do not count: see onEcho
 
-	born  time.Time
-	heard atomic.Int64 // nanoseconds after born at which the last heartbeat of ours that came back was sent; 0: none
+	born   time.Time
+	heard  atomic.Int64  // nanoseconds after born at which the last heartbeat of ours that came back was sent; 0: none
+	lapsed chan struct{} // a heartbeat came back so late that others may have given us up
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -81,7 +84,7 @@ func NewBus(nc *nats.Conn, subject, memberID string, o BusOptions) (*Bus, error)
 	o = o.withDefaults()
 	b := &Bus{nc: nc, subject: subject, id: memberID, name: memberID + "/" + rand.Text(), o: o,
 		m: newBusMetrics(o.Registerer, subject), members: map[string]time.Time{}, waiting: map[string]*waiter{},
-		fns: map[int]func([]byte){}, born: time.Now()}
+		fns: map[int]func([]byte){}, born: time.Now(), lapsed: make(chan struct{}, 1)}
 	b.o.Log = b.o.Log.With("bus", subject, "member", memberID)
 	if err := b.join(); err != nil {
 		b.leave()
@@ -110,6 +113,9 @@ func (b *Bus) join() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel = cancel
+	if !b.nc.IsConnected() {
+		b.distrust(time.Now())
+	}
 	b.unsettle(time.Now())
 	status := b.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED)
 	b.done.Go(func() {
@@ -148,12 +154,16 @@ func (b *Bus) Members() []string {
 }
 
 // Live reports whether the others still count this member as alive, for certain: its last heartbeat that is known to have
-// arrived is younger than Expiry. While it is false broadcasts may be missed, so what they keep right must not be
-// trusted. It is one comparison, fit for hot paths.
+// arrived is young. While it is false broadcasts may be missed, so what they keep right must not be trusted. It is one
+// comparison, fit for hot paths.
 func (b *Bus) Live() bool {
 	at := b.heard.Load()
-	return at > 0 && time.Since(b.born)-time.Duration(at) < b.o.Expiry
+	return at > 0 && time.Since(b.born)-time.Duration(at) < b.lifetime()
 }
+
+// lifetime is how long a heartbeat lets us live. It is shorter than Expiry by a heartbeat and some: the server may have
+// died when it had given our last heartbeat back to us and not yet to others, who then count from the one before.
+func (b *Bus) lifetime() time.Duration { return b.o.Expiry - b.o.Heartbeat*5/4 }
 
 // Close says goodbye, so that nobody waits for this member, and leaves. It is safe to call again.
 func (b *Bus) Close() {

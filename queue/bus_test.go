@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,6 +124,59 @@ func TestMemberLearnsOfItsGapAfterServerRestart(t *testing.T) {
 	must(t, a.Broadcast(t.Context(), nil))
 	if heard.Load() != 1 {
 		t.Fatalf("b heard %d broadcasts, want the one after the restart", heard.Load())
+	}
+}
+
+// TestNobodyTrustsItselfOnceABroadcastGaveUp: whoever a broadcast could not reach must know by the time it returns.
+func TestNobodyTrustsItselfOnceABroadcastGaveUp(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*natsProcess){
+		"killed": (*natsProcess).kill,
+		"frozen": func(p *natsProcess) { _ = p.cmd.Process.Signal(syscall.SIGSTOP) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startNATS(t)
+			a, _ := join(t, p.url, "a", BusOptions{})
+			b, heard := join(t, p.url, "b", BusOptions{})
+			know(t, a, "b")
+			eventually(t, "b is counted", b.Live)
+			stop(p)
+			err := a.Broadcast(t.Context(), nil)
+			if heard.Load() == 0 && b.Live() {
+				t.Fatalf("b trusts itself after a broadcast (%v) that did not reach it", err)
+			}
+		})
+	}
+}
+
+// TestFrozenServerIsAGap: when it goes on, others may have spoken without being heard.
+func TestFrozenServerIsAGap(t *testing.T) {
+	t.Parallel()
+	p := startNATS(t)
+	var liveInGap atomic.Bool
+	var gaps atomic.Int32
+	var b *Bus
+	ready := make(chan struct{})
+	b, _ = join(t, p.url, "b", BusOptions{OnGap: func() {
+		<-ready
+		if b.Live() {
+			liveInGap.Store(true)
+		}
+		gaps.Add(1)
+	}})
+	close(ready)
+	eventually(t, "b is counted", b.Live)
+	must(t, p.cmd.Process.Signal(syscall.SIGSTOP))
+	time.Sleep(b.o.Expiry + b.o.Heartbeat) // as long as others need to give b up
+	if b.Live() {
+		t.Error("b trusts itself while nothing comes back")
+	}
+	must(t, p.cmd.Process.Signal(syscall.SIGCONT))
+	eventually(t, "b is told of its gap", func() bool { return gaps.Load() > 0 })
+	eventually(t, "b trusts itself again", b.Live)
+	if liveInGap.Load() {
+		t.Error("b trusted itself before it had dropped what it may have missed")
 	}
 }
 

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -15,7 +16,7 @@ func (b *Bus) beat(ctx context.Context, status <-chan nats.Status) {
 	_ = b.say("hello")
 	tick := time.NewTicker(b.o.Heartbeat / 4) // finer than the pulse, so that the dead are noticed soon after Expiry
 	defer tick.Stop()
-	last, lost, dropped, n := time.Now(), !b.nc.IsConnected(), 0, 0
+	last, lost, dropped, n := time.Now(), b.withoutServer(), 0, 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -24,12 +25,15 @@ func (b *Bus) beat(ctx context.Context, status <-chan nats.Status) {
 			// Between losing the server and finding it again others could not reach us, nor we them.
 			if s != nats.CONNECTED {
 				lost = true
+				b.distrust(time.Now())
 				continue
 			}
 			if lost {
 				lost = false
 				b.gap("the connection was lost")
 			}
+		case <-b.lapsed:
+			b.gap("the server or this process stood still")
 		case now := <-tick.C:
 			if now.Sub(last) > b.o.Expiry {
 				b.gap("this process stood still")
@@ -41,6 +45,10 @@ func (b *Bus) beat(ctx context.Context, status <-chan nats.Status) {
 			}
 			if !b.nc.IsConnected() {
 				continue
+			}
+			if lost { // it came before we could be told
+				lost = false
+				b.gap("the connection was lost")
 			}
 			if n++; n%4 == 0 {
 				_ = b.say("alive")
@@ -64,7 +72,7 @@ func (b *Bus) onAlive(m *nats.Msg) {
 	from, word := m.Header.Get(headerFrom), string(m.Data)
 	if from == b.name { // the others have it too
 		if sent, err := strconv.ParseInt(m.Header.Get(headerSent), 10, 64); err == nil {
-			b.heard.Store(sent)
+			b.onEcho(sent)
 		}
 	}
 	if from == "" || from == b.name {
@@ -81,6 +89,52 @@ func (b *Bus) onAlive(m *nats.Msg) {
 	b.mu.Unlock()
 	if word == "hello" && !closed {
 		_ = b.say("alive") // so that the newcomer knows us before its first broadcast
+	}
+}
+
+// onEcho takes down that a heartbeat of ours came back. One that comes when others may have given us up does not count,
+// nor does any that was sent before that was made good: see gap.
+func (b *Bus) onEcho(sent int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last := b.heard.Load()
+	switch {
+	case sent < b.trusted || sent <= last:
+	case last > 0 && time.Since(b.born)-time.Duration(last) >= b.o.Expiry:
+		select {
+		case b.lapsed <- struct{}{}:
+		default:
+		}
+	default:
+		b.heard.Store(sent)
+	}
+}
+
+// distrust makes Live false, until gap has made good what was missed.
+func (b *Bus) distrust(lostAt time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trusted = math.MaxInt64
+	b.heard.Store(0)
+	if b.lostAt.IsZero() {
+		b.lostAt = lostAt
+	}
+}
+
+func (b *Bus) withoutServer() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.lostAt.IsZero()
+}
+
+// trust lets heartbeats count from now on.
+func (b *Bus) trust() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trusted, b.lostAt = int64(time.Since(b.born)), time.Time{}
+	select {
+	case <-b.lapsed:
+	default:
 	}
 }
 
@@ -111,11 +165,14 @@ func (b *Bus) expire(now time.Time) {
 // gap handles that we were cut off: what we know of the members is old, and we may have missed broadcasts.
 func (b *Bus) gap(why string) {
 	b.o.Log.Warn("broadcasts may have been missed", "reason", why)
+	b.distrust(time.Now())
 	b.unsettle(time.Now())
 	_ = b.say("hello")
 	if b.o.OnGap != nil {
 		b.o.OnGap()
 	}
+	b.trust()
+	_ = b.say("alive")
 }
 
 // unsettle has broadcasts wait until every live member has had time to be heard, and gives all known ones that time.

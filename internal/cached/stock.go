@@ -21,7 +21,7 @@ var _ shop.StockReader = (*Stock)(nil)
 func NewStock(next shop.StockReader, s *cache.Store, o Options) *Stock {
 	o = o.withDefaults()
 	return &Stock{next: next, units: cache.New[int64](s, "stock", cache.FamilyOptions{TTL: o.StockTTL, L1Bytes: o.L1Bytes / 8,
-		L1Only: true, LoadTimeout: time.Second, Size: func(any) int { return 8 }})}
+		L1Only: true, AnyAge: true, LoadTimeout: time.Second, Size: func(any) int { return 8 }})}
 }
 
 // Available returns the units left of each product; a product without a stock row has 0.

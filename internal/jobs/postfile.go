@@ -26,6 +26,7 @@ func newFilePost(dir string, from *mail.Address, now func() time.Time) (*filePos
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("jobs: folder for mail: %w", err)
 	}
+	dropHalfWritten(dir, now().Add(-abandonedAfter))
 	return &filePost{dir: dir, from: from, now: now}, nil
 }
 
@@ -57,8 +58,23 @@ func (p *filePost) deliver(_ context.Context, l letter) error {
 	return writeWhole(path, data)
 }
 
+const (
+	halfWritten    = ".mail-" // how the names of files begin that are being written
+	abandonedAfter = 10 * time.Minute
+)
+
+// dropHalfWritten removes what processes that were killed while they wrote left behind. Others may be writing now.
+func dropHalfWritten(dir string, before time.Time) {
+	list, _ := os.ReadDir(dir) // what cannot be read now is tried at the next start
+	for _, e := range list {
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), halfWritten) && info.ModTime().Before(before) {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
 func writeWhole(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".mail-*")
+	f, err := os.CreateTemp(filepath.Dir(path), halfWritten+"*")
 	if err != nil {
 		return err
 	}

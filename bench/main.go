@@ -35,6 +35,10 @@ type benchmark struct {
 
 var benchmarks = []benchmark{
 	{"platform", "journey of 100 shoppers through a whole platform on this machine", benchPlatform},
+	{"checkout", "engine-level checkouts of 3 random products against a hand-written pgbench transaction", benchCheckout},
+	{"hot", "engine-level checkouts of one product against pgbench's row lock", benchHot},
+	{"routing", "reads through shard and replica against a bare pgx pool", benchRouting},
+	{"sync", "writes that wait for a standby against writes that do not", benchSync},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

@@ -95,6 +95,7 @@ func (e *Edge) finish(a *answer, r *http.Request, done bool) {
 func (e *Edge) balance(w http.ResponseWriter, r *http.Request) {
 	x := exchangeOf(r.Context())
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
 		problemMethod.write(w, x.id)
 		return
 	}

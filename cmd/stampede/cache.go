@@ -5,6 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/stampede-shop/stampede/cache"
 )
 
 type cacheCmd struct {
@@ -12,7 +17,10 @@ type cacheCmd struct {
 	Purge cachePurgeCmd `cmd:"" help:"Drop tags or keys from all tiers and processes."`
 }
 
-type cacheStatsCmd struct{ platformFlags }
+type cacheStatsCmd struct {
+	platformFlags
+	JSON bool `name:"json" help:"Print JSON."`
+}
 
 func (cacheStatsCmd) Help() string { return "Example:\n  stampede cache stats" }
 
@@ -25,16 +33,43 @@ func (c cacheStatsCmd) Run(ctx context.Context, s streams) error {
 	if err := client.Do(ctx, "GET", "/admin/stats", nil, &all); err != nil {
 		return err
 	}
-	out := map[string]json.RawMessage{}
+	out := map[string]cache.Stats{}
 	for name, raw := range all {
 		var part struct {
-			Cache json.RawMessage `json:"cache"`
+			Cache *cache.Stats `json:"cache"`
 		}
 		if json.Unmarshal(raw, &part) == nil && part.Cache != nil {
-			out[name] = part.Cache
+			out[name] = *part.Cache
 		}
 	}
-	return printJSON(s.Out, out)
+	if c.JSON {
+		return printJSON(s.Out, out)
+	}
+	return printCaches(s, out)
+}
+
+func printCaches(s streams, stats map[string]cache.Stats) error {
+	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "PROCESS\tFAMILY\tL1 HITS\tL2 HITS\tLOADS\tHIT RATE\tL1 ENTRIES\tL1 BYTES\tL2")
+	for _, name := range slices.Sorted(maps.Keys(stats)) {
+		st := stats[name]
+		l2 := "none"
+		switch {
+		case st.L2.Up:
+			l2 = "up"
+		case st.L2.Configured:
+			l2 = "down"
+		}
+		for _, f := range st.Families {
+			hits := f.L1Hits + f.L2Hits + f.NegativeHits
+			rate := "-"
+			if hits+f.Loads > 0 {
+				rate = fmt.Sprintf("%.1f %%", 100*float64(hits)/float64(hits+f.Loads))
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%d\t%d\t%s\n", name, f.Name, f.L1Hits, f.L2Hits, f.Loads, rate, f.L1Entries, f.L1Bytes, l2)
+		}
+	}
+	return w.Flush()
 }
 
 type cachePurgeCmd struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/stampede-shop/stampede/internal/app"
 )
@@ -18,6 +17,7 @@ type catalogImportCmd struct {
 	platformFlags
 	File  string `arg:"" help:"The file; - is standard input."`
 	Stock int64  `default:"1000" help:"Units of products that name none."`
+	JSON  bool   `name:"json" help:"Print the report as JSON, with the bad records."`
 }
 
 func (catalogImportCmd) Help() string {
@@ -36,7 +36,10 @@ func (c catalogImportCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return app.ImportCatalog(ctx, cfg, app.ImportOptions{File: c.File, Stock: c.Stock, Progress: progress(s.Err)})
+	show := newProgress(s.Err)
+	report, err := app.ImportCatalog(ctx, cfg, app.ImportOptions{File: c.File, Stock: c.Stock, Note: show.note, Step: show.step})
+	show.end()
+	return printLoad(s, report, c.JSON, err)
 }
 
 type catalogGenerateCmd struct {
@@ -44,6 +47,7 @@ type catalogGenerateCmd struct {
 	Products int    `required:"" help:"How many."`
 	Seed     uint64 `default:"1" help:"The same seed makes the same products."`
 	Stock    int64  `default:"-1" help:"Units of each; -1 lets them differ."`
+	JSON     bool   `name:"json" help:"Print the report as JSON."`
 }
 
 func (catalogGenerateCmd) Help() string {
@@ -58,9 +62,20 @@ func (c catalogGenerateCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return app.GenerateCatalog(ctx, cfg, app.GenerateOptions{Products: c.Products, Seed: c.Seed, Stock: c.Stock, Progress: progress(s.Err)})
+	show := newProgress(s.Err)
+	report, err := app.GenerateCatalog(ctx, cfg, app.GenerateOptions{Products: c.Products, Seed: c.Seed, Stock: c.Stock, Step: show.step})
+	show.end()
+	return printLoad(s, report, c.JSON, err)
 }
 
-func progress(w io.Writer) func(string, ...any) {
-	return func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+// printLoad prints what became of the records, also when an error ended the load: what was loaded before it stays.
+func printLoad(s streams, r app.LoadReport, asJSON bool, err error) error {
+	switch {
+	case err != nil && r.Products+r.Bad == 0:
+		return err
+	case asJSON:
+		return errors.Join(err, printJSON(s.Out, r))
+	}
+	_, printErr := fmt.Fprintln(s.Out, r)
+	return errors.Join(err, printErr)
 }

@@ -15,11 +15,11 @@ type configFile struct {
 	Config string `type:"path" help:"YAML configuration file." placeholder:"FILE"`
 }
 
-func (configFile) Help() string {
-	return "Example:\n  stampede config check --config /etc/stampede.yaml"
-}
-
 type configCheckCmd struct{ configFile }
+
+func (configCheckCmd) Help() string {
+	return "Example:\n  stampede config check --config /etc/stampede.yaml\nExit code 1, and each wrong setting with what is allowed, when it does not hold."
+}
 
 func (c configCheckCmd) Run(s streams) error {
 	if _, err := app.ReadOrDefault(c.Config); err != nil {
@@ -30,6 +30,10 @@ func (c configCheckCmd) Run(s streams) error {
 }
 
 type configShowCmd struct{ configFile }
+
+func (configShowCmd) Help() string {
+	return "Example:\n  stampede config show --config /etc/stampede.yaml"
+}
 
 func (c configShowCmd) Run(s streams) error {
 	cfg, err := app.ReadOrDefault(c.Config)

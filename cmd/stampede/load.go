@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 type loadCmd struct {
 	Target   string        `help:"URL of the shop; the platform in the data folder when empty." placeholder:"URL"`
-	Data     string        `type:"path" default:".stampede" help:"Data folder of the platform." placeholder:"DIR"`
+	Data     string        `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
 	Scenario string        `default:"journey" enum:"journey,browse" help:"What shoppers do: journey (browse 20, view 3-8, add 1-5, check out) or browse."`
 	Users    int           `default:"50" help:"Shoppers at once."`
 	Duration time.Duration `default:"30s" help:"How long."`
@@ -31,12 +32,15 @@ func (c loadCmd) Run(ctx context.Context, s streams) error {
 	if target == "" {
 		st, err := app.ReadState(c.Data)
 		if err != nil {
-			return usageError{fmt.Errorf("%w, or name a shop with --target", err)}
+			return fmt.Errorf("%w, or name a shop with --target", err)
 		}
 		target = st.URL
 	}
 	report, err := loadsim.Run(ctx, loadsim.Options{Target: target, Users: c.Users, Duration: c.Duration,
 		Scenario: c.Scenario, Seed: c.Seed, ThinkTime: c.Think, Progress: showLoad(s.Err)})
+	if errors.Is(err, loadsim.ErrOptions) {
+		return usageError{err}
+	}
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/stampede-shop/stampede/internal/app"
 )
 
 // version is set by the linker.
@@ -96,7 +98,7 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDone
 	case errors.Is(err, errFails):
 		return exitFail
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, app.ErrNotConfigured):
 		_, _ = fmt.Fprintln(stderr, "stampede:", err)
 		return exitUsage
 	default:

@@ -2,8 +2,10 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -35,10 +37,37 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, []string{"nonsense"}},
 		{exitUsage, []string{"up", "--apis", "0", "--data", t.TempDir()}},
 		{exitUsage, []string{"up", "--port", "70000", "--data", t.TempDir()}},
+		{exitUsage, []string{"edge", "--listen", "127.0.0.1:0"}},
+		{exitUsage, []string{"api"}},
+		{exitUsage, []string{"load", "--target", "nonsense", "--duration", "1s"}},
 		{exitFail, []string{"status", "--data", t.TempDir()}},
+		{exitFail, []string{"audit", "--data", t.TempDir()}},
+		{exitFail, []string{"load", "--data", t.TempDir()}},
+		{exitFail, []string{"queue", "list", "--ops", "http://127.0.0.1:1"}},
 	} {
 		if got := run(c.args, s); got != c.want {
 			t.Errorf("%q: exit %d, want %d", c.args, got, c.want)
 		}
 	}
+}
+
+// Every command has help with an example.
+func TestHelpHasExamples(t *testing.T) {
+	parser, err := kong.New(&cli{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var visit func(n *kong.Node)
+	visit = func(n *kong.Node) {
+		if n.Hidden {
+			return
+		}
+		if n != parser.Model.Node && !strings.Contains(n.Detail, "stampede "+strings.TrimPrefix(n.Path(), "stampede ")) {
+			t.Errorf("%s: no example: %q", n.Path(), n.Detail)
+		}
+		for _, child := range n.Children {
+			visit(child)
+		}
+	}
+	visit(parser.Model.Node)
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -10,18 +12,31 @@ import (
 
 // platformFlags find a running platform, or the configuration of one.
 type platformFlags struct {
-	Data   string `type:"path" default:".stampede" help:"Data folder of the platform." placeholder:"DIR"`
+	Data   string `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
 	Ops    string `help:"Operations address of the platform, instead of --data." placeholder:"URL"`
 	Config string `type:"path" help:"YAML configuration file, instead of --data." placeholder:"FILE"`
 }
 
-// config is the configuration of a platform that `up` made, or of the file given.
+// config is the configuration of the file given, or of a platform that `up` made: the one in the data folder, or the one
+// that answers at --ops and runs on this machine.
 func (f platformFlags) config() (app.Config, error) {
-	cfg, err := app.FindConfig(f.Data, f.Config)
-	if err != nil {
-		return cfg, usageError{err}
+	data := f.Data
+	if f.Ops != "" && f.Config == "" {
+		client, err := f.client()
+		if err != nil {
+			return app.Config{}, err
+		}
+		var st app.Status
+		if err := client.Do(context.Background(), "GET", "/admin/status", nil, &st); err != nil {
+			return app.Config{}, err
+		}
+		data = st.Data
 	}
-	return cfg, nil
+	cfg, err := app.FindConfig(data, f.Config)
+	if err != nil && !errors.Is(err, app.ErrNotRunning) {
+		err = usageError{err}
+	}
+	return cfg, err
 }
 
 func (f platformFlags) client() (*app.Client, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -11,18 +12,20 @@ import (
 type shardCmd struct {
 	Locate  shardLocateCmd  `cmd:"" help:"Print the shard of each key, KEY<TAB>SHARD a line."`
 	Balance shardBalanceCmd `cmd:"" help:"Print how keys spread over the shards."`
+	Add     shardAddCmd     `cmd:"" help:"Bring a shard in while the shop is open."`
+	Move    shardMoveCmd    `cmd:"" help:"Move keys between shards while the shop is open."`
 }
 
 // ringFlags choose a ring: --shards, a configuration, the platform in the data folder, or the default four shards.
 type ringFlags struct {
 	Shards int    `help:"Use a ring of shard1…shardN instead of a configured one." placeholder:"N"`
-	Data   string `type:"path" default:".stampede" help:"Data folder of the platform." placeholder:"DIR"`
+	Data   string `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
 	Config string `type:"path" help:"YAML configuration file." placeholder:"FILE"`
 }
 
 const defaultShards = 4
 
-func (f ringFlags) ring() (*shard.Ring, error) {
+func (f ringFlags) ring(ctx context.Context) (shard.Map, error) {
 	if f.Shards < 0 {
 		return nil, usageError{fmt.Errorf("--shards %d: at least 1", f.Shards)}
 	}
@@ -30,6 +33,9 @@ func (f ringFlags) ring() (*shard.Ring, error) {
 	if n == 0 {
 		cfg, err := app.FindConfig(f.Data, f.Config)
 		if err == nil && len(cfg.Shards) > 0 {
+			if live, err := app.LiveMap(ctx, cfg); err == nil {
+				return live, nil // what is configured is where it began
+			}
 			return cfg.Ring()
 		}
 		if f.Config != "" && err != nil {
@@ -51,8 +57,8 @@ type shardLocateCmd struct {
 
 func (shardLocateCmd) Help() string { return "Example:\n  stampede shard locate alice bob 42" }
 
-func (c shardLocateCmd) Run(s streams) error {
-	ring, err := c.ring()
+func (c shardLocateCmd) Run(ctx context.Context, s streams) error {
+	ring, err := c.ring(ctx)
 	if err != nil {
 		return err
 	}
@@ -75,8 +81,8 @@ type shardBalanceCmd struct {
 
 func (shardBalanceCmd) Help() string { return "Example:\n  stampede shard balance --shards 64" }
 
-func (c shardBalanceCmd) Run(s streams) error {
-	ring, err := c.ring()
+func (c shardBalanceCmd) Run(ctx context.Context, s streams) error {
+	ring, err := c.ring(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 type statusCmd struct {
-	Data string `type:"path" default:".stampede" help:"Data folder." placeholder:"DIR"`
+	Data string `type:"path" default:".stampede" help:"Data folder; .stampede when not given." placeholder:"DIR"`
 	Ops  string `help:"Operations address of the platform, instead of --data." placeholder:"URL"`
 	JSON bool   `name:"json" help:"Print JSON."`
 }

@@ -10,10 +10,11 @@ import (
 )
 
 type upCmd struct {
-	Data       string `type:"path" default:".stampede" help:"Data folder." placeholder:"DIR"`
+	Data       string `type:"path" default:".stampede" help:"Data folder; .stampede when not given." placeholder:"DIR"`
 	Host       string `default:"127.0.0.1" help:"Address the edge listens on; 0.0.0.0 opens the shop to the network."`
 	Port       int    `default:"8000" help:"Port of the edge; 0 picks a free one."`
-	OpsPort    int    `default:"8001" help:"Port of operations, on loopback; 0 picks a free one."`
+	OpsHost    string `default:"127.0.0.1" help:"Address operations listen on; anything but loopback shows metrics and health to the network."`
+	OpsPort    int    `default:"8001" help:"Port of operations; 0 picks a free one."`
 	APIs       int    `name:"apis" default:"2" help:"API processes."`
 	Replicas   int    `default:"2" help:"Streaming replicas of each PostgreSQL primary."`
 	Shards     int    `default:"4" help:"Shard databases."`
@@ -32,7 +33,7 @@ func (upCmd) Help() string {
 }
 
 func (u upCmd) options() app.UpOptions {
-	return app.UpOptions{Data: u.Data, Host: u.Host, Port: u.Port, OpsPort: u.OpsPort, APIs: u.APIs, Replicas: u.Replicas,
+	return app.UpOptions{Data: u.Data, Host: u.Host, Port: u.Port, OpsHost: u.OpsHost, OpsPort: u.OpsPort, APIs: u.APIs, Replicas: u.Replicas,
 		Shards: u.Shards, Clusters: u.Clusters, Products: u.Products, Catalog: u.Catalog, Fresh: u.Fresh, Progress: os.Stderr}
 }
 
@@ -74,7 +75,7 @@ func printURLs(s streams, st app.State) {
 }
 
 type downCmd struct {
-	Data string `type:"path" default:".stampede" help:"Data folder." placeholder:"DIR"`
+	Data string `type:"path" default:".stampede" help:"Data folder; .stampede when not given." placeholder:"DIR"`
 }
 
 func (downCmd) Help() string { return "Example:\n  stampede down" }

@@ -69,10 +69,14 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
-	root := http.NewServeMux()
-	root.Handle("/", h)
-	root.HandleFunc("GET /readyz", ops.serving)
-	return root, nil
+	// Not a mux, which would redirect untidy paths before the middleware sees them.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			ops.serving(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}), nil
 }
 
 // opsRoutes adds what the platform's operations endpoint asks an API process for. Ready means that the shards answer

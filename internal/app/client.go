@@ -65,7 +65,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		return err
 	}
 	if resp.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(raw)))
+		return problemError(method+" "+path, resp.Status, raw)
 	}
 	if out == nil {
 		return nil

@@ -51,11 +51,17 @@ func TestLoadRefuses(t *testing.T) {
 		"admin: {token: 'x'}":                            {"admin.token", "16 characters"},
 		"payment: {provider: gold}":                      {"payment.provider", "gold", "test"},
 		"catalog: {pool_size: 0}":                        {"catalog.pool_size", "1 to 1000"},
-		"catalog: {primry: 'postgres://x/y'}":            {"primry"},
+		"catalog: {primry: 'postgres://x/y'}":            {"catalog.primry", "no such setting", "primary, replicas, pool_size"},
+		"catalgo: {primary: 'postgres://x/y'}":           {"catalgo", "no such setting", "catalog, shards"},
+		"catalog: {pool_size: many}":                     {"catalog.pool_size", "many", "a whole number"},
+		"session: {secure: perhaps}":                     {"session.secure", "perhaps", "true or false"},
+		"shards: [{id: a, weight: big}]":                 {"shards[0].weight", "big", "a whole number"},
+		"admin: {token: [hush]}":                         {"admin.token", "(secret)", "a text"},
+		"edge: 5":                                        {"edge", "5", "listen, origins"},
 		"catalog: {primary: 'postgres://u:hush@[bad/y'}": {"catalog.primary"},
 		"edge: {trusted_proxies: ['10.0.0.0']}":          {"edge.trusted_proxies[0]", "10.0.0.0/8"},
 		"otel: {sample: 2}":                              {"otel.sample", "between 0 and 1"},
-		"session: {ttl: never}":                          {"ttl"},
+		"session: {ttl: never}":                          {"session.ttl", "never", "90m"},
 	} {
 		_, err := Load(writeConfig(t, text), nil)
 		if err == nil {
@@ -70,6 +76,15 @@ func TestLoadRefuses(t *testing.T) {
 		if strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: the error tells the password: %v", text, err)
 		}
+	}
+}
+
+// A shard list that cannot be read names what is allowed and tells no password.
+func TestLoadRefusesShardList(t *testing.T) {
+	t.Setenv("STAMPEDE_SHARDS", "postgres://u:hush@h/one")
+	_, err := Load("", nil)
+	if err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "ID*WEIGHT=DSN") {
+		t.Errorf("%v", err)
 	}
 }
 

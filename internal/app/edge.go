@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -13,7 +13,7 @@ import (
 
 func startEdge(_ context.Context, cfg Config, _ string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
 	if len(cfg.Edge.Origins) == 0 {
-		return nil, errors.New("edge.origins: none configured: name at least one API server, such as http://127.0.0.1:8080")
+		return nil, fmt.Errorf("edge.origins: %w: name at least one server with --origin, such as http://127.0.0.1:8080", ErrNotConfigured)
 	}
 	var trusted []netip.Prefix
 	for _, p := range cfg.Edge.TrustedProxies {

@@ -40,7 +40,7 @@ func Load(path string, overrides map[string]any) (Config, error) {
 			mapstructure.StringToTimeDurationHookFunc(), shardListHook, mapstructure.StringToSliceHookFunc(",")),
 	}})
 	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
+		return Config{}, explainDecode(err, k.Get)
 	}
 	return cfg, cfg.Validate()
 }

@@ -123,6 +123,7 @@ func serveOn(ctx context.Context, log *slog.Logger, l net.Listener, h http.Handl
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 }

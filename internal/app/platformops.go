@@ -19,6 +19,7 @@ import (
 // listened on, and Origin ours, so that a web page elsewhere cannot reach it through the operator's browser.
 type platformOps struct {
 	token   string
+	host    string          // the name listened on besides loopback, "" for none
 	members func() []member // the roles and where each answers
 	status  func() any
 }
@@ -44,19 +45,30 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards")))
 	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas")))
 	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
+	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
-	return p.checkHost(http.NewCrossOriginProtection().Handler(mux))
+	csrf := http.NewCrossOriginProtection()
+	csrf.SetDenyHandler(http.HandlerFunc(foreignOrigin))
+	return p.checkHost(csrf.Handler(mux))
 }
 
-// checkHost refuses names that only DNS rebinding would bring here.
+func foreignOrigin(w http.ResponseWriter, _ *http.Request) {
+	opsProblem(w, http.StatusForbidden, "forbidden", "this call was made by a page of another site: make it from these pages, or by a program")
+}
+
+// checkHost refuses names that only DNS rebinding would bring here, and pages of other sites, whatever the method.
 func (p *platformOps) checkHost(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" && host != "local" {
-			http.Error(w, "the Host header must be localhost or an address", http.StatusForbidden)
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" && host != "local" && (p.host == "" || !strings.EqualFold(host, p.host)) {
+			opsProblem(w, http.StatusForbidden, "forbidden", "the Host header must be localhost or an address")
+			return
+		}
+		if !sameOrigin(r) {
+			foreignOrigin(w, r)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -92,7 +104,8 @@ func (p *platformOps) auth(h http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="stampede"`)
-		http.Error(w, "the admin token is needed: it is in the data folder's admin-token file", http.StatusUnauthorized)
+		opsProblem(w, http.StatusUnauthorized, "unauthorized", "the admin token is needed: it is in the data folder's admin-token file; "+
+			"commands take it from there or from STAMPEDE_ADMIN_TOKEN, other programs send Authorization: Bearer")
 	}
 }
 

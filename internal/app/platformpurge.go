@@ -28,7 +28,7 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 		err = errors.New("nothing named")
 	}
 	if err != nil {
-		http.Error(w, fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err), http.StatusBadRequest)
+		opsProblem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
 		return
 	}
 	var errs []error
@@ -39,9 +39,13 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write(answer)
 			return
 		}
-		errs = append(errs, fmt.Errorf("%s: %d %s %w", m.Name, status, answer, err))
+		if err == nil {
+			err = fmt.Errorf("%d %s", status, bytes.TrimSpace(answer))
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", m.Name, err))
 	}
-	http.Error(w, errors.Join(errs...).Error(), http.StatusServiceUnavailable)
+	w.Header().Set("Retry-After", "1")
+	opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process purged: "+errors.Join(errs...).Error())
 }
 
 func post(r *http.Request, addr, path string, body []byte) (int, []byte, error) {

@@ -3,9 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,14 +13,13 @@ import (
 
 	"github.com/stampede-shop/stampede/internal/catalog"
 	"github.com/stampede-shop/stampede/internal/postgres"
-	"github.com/stampede-shop/stampede/internal/shop"
 )
 
 // Migrate brings the schema of the catalogue and of every shard up to date, all at the same time.
 func Migrate(ctx context.Context, cfg Config) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if cfg.Catalog.Primary == "" {
-		return errors.New("catalog.primary: not configured: give the DSN of the catalogue database")
+		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", ErrNotConfigured)
 	}
 	g.Go(func() error {
 		if err := postgres.MigrateCatalog(ctx, cfg.Catalog.Primary); err != nil {
@@ -51,6 +48,13 @@ func openBooks(ctx context.Context, cfg Config, log *slog.Logger) (*stack, error
 		}
 	}
 	s.catalog = postgres.NewCatalog(s.set, postgres.CatalogOptions{})
+	s.topology = s.followTopology("cli", &s.late)
+	ready, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := s.topology.Ready(ready); err != nil {
+		s.close()
+		return nil, fmt.Errorf("map of shards: %w", err)
+	}
 	return s, nil
 }
 
@@ -78,6 +82,30 @@ func (p *platform) prepare(ctx context.Context) error {
 	return nil
 }
 
+// fillingFile stands while synthetic products are made: when a start finds it, the one before was killed meanwhile.
+const fillingFile = "catalog.filling"
+
+// fillSynthetic makes --products products when there are none, or not all of them yet. Making one again changes nothing.
+func (p *platform) fillSynthetic(ctx context.Context, s *stack) error {
+	marker := p.layout.Data.Path(fillingFile)
+	n, err := s.catalog.Count(ctx)
+	if err != nil || p.o.Products == 0 {
+		return err
+	}
+	if _, err := os.Stat(marker); n > 0 && err != nil {
+		return nil
+	}
+	if err := writeFileAtomic(marker, nil, 0o644); err != nil {
+		return err
+	}
+	report, err := s.generate(ctx, GenerateOptions{Products: p.o.Products, Seed: 1, Stock: -1, Step: p.loaded()})
+	p.progress("%s", report)
+	if err != nil {
+		return err
+	}
+	return os.Remove(marker)
+}
+
 // filled is remembered in the data folder: the file a catalogue came from, as it was then.
 type filled struct {
 	Path     string    `json:"path"`
@@ -95,11 +123,7 @@ func (p *platform) fill(ctx context.Context) error {
 	}
 	defer s.close()
 	if p.o.Catalog == "" {
-		n, err := s.catalog.Count(ctx)
-		if err != nil || n > 0 || p.o.Products == 0 {
-			return err
-		}
-		return s.generate(ctx, GenerateOptions{Products: p.o.Products, Seed: 1, Stock: -1, Progress: p.progress})
+		return p.fillSynthetic(ctx, s)
 	}
 	info, err := os.Stat(p.o.Catalog)
 	if err != nil {
@@ -115,7 +139,9 @@ func (p *platform) fill(ctx context.Context) error {
 	if raw, err := os.ReadFile(marker); err == nil && json.Unmarshal(raw, &before) == nil && before == now {
 		return nil
 	}
-	if err := s.importFile(ctx, ImportOptions{File: p.o.Catalog, Stock: catalog.DefaultStock, Progress: p.progress}); err != nil {
+	report, err := s.importFile(ctx, ImportOptions{File: p.o.Catalog, Stock: catalog.DefaultStock, Note: p.progress, Step: p.loaded()})
+	p.progress("%s", report)
+	if err != nil {
 		return err
 	}
 	raw, err := json.Marshal(now)
@@ -125,99 +151,7 @@ func (p *platform) fill(ctx context.Context) error {
 	return writeFileAtomic(marker, raw, 0o644)
 }
 
-// ImportOptions are the flags of `stampede catalog import`.
-type ImportOptions struct {
-	File     string // "-" is standard input
-	Stock    int64  // of records that name none
-	Progress func(format string, args ...any)
-}
-
-// GenerateOptions are the flags of `stampede catalog generate`. Stock -1 is the generator's choice.
-type GenerateOptions struct {
-	Products int
-	Seed     uint64
-	Stock    int64
-	Progress func(format string, args ...any)
-}
-
-// ImportCatalog loads a file into the configured catalogue and drops what caches hold of it.
-func ImportCatalog(ctx context.Context, cfg Config, o ImportOptions) error {
-	return withStack(ctx, cfg, func(s *stack) error { return s.importFile(ctx, o) })
-}
-
-// GenerateCatalog adds synthetic products to the configured catalogue.
-func GenerateCatalog(ctx context.Context, cfg Config, o GenerateOptions) error {
-	return withStack(ctx, cfg, func(s *stack) error { return s.generate(ctx, o) })
-}
-
-func withStack(ctx context.Context, cfg Config, f func(*stack) error) error {
-	s, err := openStack(ctx, cfg, "cli", slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return errors.Join(f(s), s.purgeAll(ctx))
-}
-
-// purgeAll empties every tier and process; later reads are at least as new as the catalogue is now.
-func (s *stack) purgeAll(ctx context.Context) error {
-	if err := s.purge(ctx, nil); err != nil {
-		return fmt.Errorf("caches: %w", err)
-	}
-	return s.store.Clear(ctx)
-}
-
-func (s *stack) importFile(ctx context.Context, o ImportOptions) error {
-	in := io.Reader(os.Stdin)
-	if o.File != "-" {
-		f, err := os.Open(o.File)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	r := catalog.NewReader(in, catalog.ReaderOptions{Stock: &o.Stock,
-		OnBad:     func(b catalog.Bad) { o.Progress("%s: %v", o.File, b) },
-		OnWarning: func(line int, msg string) { o.Progress("%s: line %d: %s", o.File, line, msg) }})
-	report, err := s.catalog.Import(ctx, r.Items(), s.importOptions(o.Progress))
-	if err == nil {
-		err = r.Err()
-	}
-	o.Progress("%d products: %d new, %d changed, %d as they were; %d bad records left out; %.1f s", report.Done(),
-		report.Inserted, report.Updated, report.Unchanged, int64(r.Bad())+report.Rejected, report.Elapsed.Seconds())
-	return err
-}
-
-func (s *stack) generate(ctx context.Context, o GenerateOptions) error {
-	gen := catalog.Generator{Seed: o.Seed}
-	items := gen.Items(o.Products)
-	if o.Stock >= 0 {
-		all := items
-		items = func(yield func(shop.CatalogItem) bool) {
-			for it := range all {
-				it.Stock = o.Stock
-				if !yield(it) {
-					return
-				}
-			}
-		}
-	}
-	report, err := s.catalog.Import(ctx, items, s.importOptions(o.Progress))
-	o.Progress("%d synthetic products in %.1f s (%.0f/s)", report.Done(), report.Elapsed.Seconds(), float64(report.Done())/report.Elapsed.Seconds())
-	return err
-}
-
-func (s *stack) importOptions(progress func(string, ...any)) postgres.ImportOptions {
-	last := time.Now()
-	return postgres.ImportOptions{
-		Seed:  s.shards.SeedStock,
-		OnBad: func(it shop.CatalogItem, err error) { progress("line %d: %s: %v", it.Line, it.Product.SKU, err) },
-		Progress: func(r postgres.ImportReport) {
-			if time.Since(last) > time.Second {
-				last = time.Now()
-				progress("%d products loaded", r.Done())
-			}
-		},
-	}
+// loaded shows how a catalogue fills, in plain lines.
+func (p *platform) loaded() func(Step) {
+	return EachSecond(func(s Step) { p.progress("%d products loaded", s.Products) })
 }

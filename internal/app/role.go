@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,6 +31,9 @@ var roles = []role{
 	{"worker", "relays the outboxes and does the jobs", startWorker},
 	{"edge", "balances shoppers over the API processes", startEdge},
 }
+
+// ErrNotConfigured says that a role was not told something it cannot do without.
+var ErrNotConfigured = errors.New("not configured")
 
 // RunRole runs one role until ctx ends, then drains it. The operations endpoint lives a little longer than the role.
 func RunRole(ctx context.Context, roleName string, cfg Config, o RoleOptions) error {

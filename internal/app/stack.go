@@ -22,6 +22,7 @@ import (
 	"github.com/stampede-shop/stampede/queue"
 	"github.com/stampede-shop/stampede/replica"
 	"github.com/stampede-shop/stampede/shard"
+	"github.com/stampede-shop/stampede/shard/move"
 )
 
 // stack is what API and worker share: the databases, the caches in front of them, the queue, and the shop on top.
@@ -45,6 +46,8 @@ type stack struct {
 	checkouts *shop.Checkouts
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
+	topology *move.Follower
+	late     lateRelays
 	closers  []func()
 }
 
@@ -55,6 +58,7 @@ func openStack(ctx context.Context, cfg Config, name string, log *slog.Logger, r
 	s := &stack{cfg: cfg, log: log, reg: reg}
 	for _, step := range []func(context.Context) error{
 		s.openShards, s.openCatalog, func(ctx context.Context) error { return s.openQueue(ctx, name) },
+		func(context.Context) error { s.topology = s.followTopology(name, &s.late); return nil },
 		func(context.Context) error { return s.openCache(name) }, s.openShop,
 	} {
 		if err := step(ctx); err != nil {
@@ -107,7 +111,7 @@ func (s *stack) openShards(ctx context.Context) error {
 // openCluster builds the ring of the configured shards with a pool each.
 func openCluster(ctx context.Context, cfg Config, open func(context.Context, string) (*pgxpool.Pool, error)) (*shard.Cluster, error) {
 	if len(cfg.Shards) == 0 {
-		return nil, errors.New("shards: none configured: name at least one as {id, dsn}")
+		return nil, fmt.Errorf("shards: %w: name at least one as {id, dsn}", ErrNotConfigured)
 	}
 	ring, err := cfg.Ring()
 	if err != nil {
@@ -136,7 +140,7 @@ func (c Config) Ring() (*shard.Ring, error) {
 
 func (s *stack) openCatalog(ctx context.Context) error {
 	if s.cfg.Catalog.Primary == "" {
-		return errors.New("catalog.primary: not configured: give the DSN of the catalogue database")
+		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", ErrNotConfigured)
 	}
 	primary, err := s.pool(ctx, s.cfg.Catalog.Primary)
 	if err != nil {
@@ -168,7 +172,7 @@ func (s *stack) catchUp(ctx context.Context) {
 
 func (s *stack) openQueue(_ context.Context, name string) (err error) {
 	if s.cfg.NATS.URL == "" {
-		return errors.New("nats.url: not configured: give the queue's address, such as nats://127.0.0.1:4222")
+		return fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", ErrNotConfigured)
 	}
 	if s.nc, err = queue.Connect(s.cfg.NATS.URL, queue.ConnectOptions{Name: name, Log: s.log}); err != nil {
 		return err
@@ -188,7 +192,7 @@ func (s *stack) openCache(name string) error {
 	}
 	s.onClose(bus.Close)
 	s.store, err = cache.NewStore(cache.Options{Redis: s.cfg.Redis.addrs(), Bus: bus, Logger: s.log, Registerer: s.reg,
-		OnInvalidate: func(inv cache.Invalidation) { s.require(inv.Meta[metaLSN]) }})
+		OnInvalidate: func(inv cache.Invalidation) { s.require(inv.Meta[metaLSN]) }, Unheard: s.catchUp})
 	if err != nil {
 		return err
 	}

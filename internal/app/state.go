@@ -90,7 +90,7 @@ func FindConfig(data, path string) (Config, error) {
 	}
 	written := filepath.Join(data, configFile)
 	if _, err := os.Stat(written); err != nil {
-		return Config{}, fmt.Errorf("no platform in %s (start one with `stampede up`, or name another with --data or --config)", data)
+		return Config{}, fmt.Errorf("%w in %s: start one with `stampede up`, or name another with --data or --config", ErrNotRunning, data)
 	}
 	return Load(written, nil)
 }

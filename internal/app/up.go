@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -20,7 +22,8 @@ import (
 // UpOptions are the flags of `stampede up`.
 type UpOptions struct {
 	Data, Host                       string
-	Port, OpsPort                    int // 0 picks a free one
+	OpsHost                          string // "" is 127.0.0.1
+	Port, OpsPort                    int    // 0 picks a free one
 	APIs, Replicas, Shards, Clusters int
 	Products                         int    // of the synthetic catalogue
 	Catalog                          string // file to import instead
@@ -73,6 +76,10 @@ func Up(ctx context.Context, o UpOptions) (err error) {
 	defer func() { err = errors.Join(err, p.close()) }()
 	start := time.Now()
 	if err := p.start(ctx); err != nil {
+		if ctx.Err() != nil { // told to stop before it was ready: what stands, stands
+			p.progress("stopping")
+			return nil
+		}
 		return err
 	}
 	p.progress("ready after %.1f s", time.Since(start).Seconds())
@@ -109,7 +116,7 @@ func (p *platform) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.layout, err = local.Open(ctx, local.Options{Data: p.o.Data, Fresh: p.o.Fresh, Replicas: p.o.Replicas,
-		Shards: p.o.Shards, Clusters: p.o.Clusters})
+		Shards: p.o.Shards, Clusters: p.o.Clusters, NoSync: true})
 	if err != nil {
 		return err
 	}
@@ -142,7 +149,7 @@ func (p *platform) listen(ctx context.Context) (err error) {
 	if p.edge, err = lc.Listen(ctx, "tcp", net.JoinHostPort(p.o.Host, strconv.Itoa(p.o.Port))); err != nil {
 		return fmt.Errorf("port of the edge: %w (choose another with --port)", err)
 	}
-	if p.ops, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.o.OpsPort))); err != nil {
+	if p.ops, err = lc.Listen(ctx, "tcp", net.JoinHostPort(cmp.Or(p.o.OpsHost, "127.0.0.1"), strconv.Itoa(p.o.OpsPort))); err != nil {
 		return fmt.Errorf("port of operations: %w (choose another with --ops-port)", err)
 	}
 	p.state = State{PID: os.Getpid(), URL: urlOf(p.edge), Ops: urlOf(p.ops), Data: p.layout.Data.Dir, Started: time.Now().UTC()}
@@ -151,8 +158,11 @@ func (p *platform) listen(ctx context.Context) (err error) {
 
 // urlOf is what a person on this machine types.
 func urlOf(l net.Listener) string {
-	_, port, _ := net.SplitHostPort(l.Addr().String()) // a TCP listener's address always splits
-	return "http://localhost:" + port
+	host, port, _ := net.SplitHostPort(l.Addr().String()) // a TCP listener's address always splits
+	if ip, err := netip.ParseAddr(host); err != nil || ip.IsUnspecified() || host == "127.0.0.1" || host == "::1" {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 func (p *platform) start(ctx context.Context) error {
@@ -180,7 +190,7 @@ func (p *platform) start(ctx context.Context) error {
 
 // serve answers operations until ctx ends.
 func (p *platform) serve(ctx context.Context) error {
-	ops := &platformOps{token: p.cfg.Admin.Token, members: p.members, status: func() any { return p.status() }}
+	ops := &platformOps{token: p.cfg.Admin.Token, host: p.o.OpsHost, members: p.members, status: func() any { return p.status() }}
 	err := serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
 	if ctx.Err() != nil {
 		p.progress("stopping")

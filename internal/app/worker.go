@@ -32,9 +32,12 @@ func (s *stack) work(ctx context.Context) error {
 	if err := queue.EnsureStreams(ctx, s.js, queue.StreamOptions{}); err != nil {
 		return err
 	}
-	relay := queue.NewRelay(s.js, s.outboxes(), queue.RelayOptions{Log: s.log, Registerer: s.reg})
+	outboxes := s.outboxes()
+	relay := queue.NewRelay(s.js, outboxes, queue.RelayOptions{Log: s.log, Registerer: s.reg})
 	relay.Start()
 	defer relay.Stop()
+	s.late.begin(s, outboxes)
+	defer s.late.stop()
 	j, err := jobs.New(jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.shards, Orders: s.shards, Users: s.shards, Carts: s.shards,
 		Sweeps: s.shards, Catalog: s.catalog, Purge: s.purge, Mail: jobs.MailOptions{Dir: s.cfg.Mail.Dir, From: s.cfg.Mail.From,
 			SMTPAddr: s.cfg.Mail.SMTP.Addr, SMTPUsername: s.cfg.Mail.SMTP.Username, SMTPPassword: s.cfg.Mail.SMTP.Password},

@@ -210,3 +210,17 @@ func FuzzDecimal(f *testing.F) {
 		}
 	})
 }
+
+// Text in another encoding is named, not stored with replacement characters.
+func TestReadInvalidUTF8(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{\"sku\":\"A\",\"name\":\"caf\xe9\",\"price\":1}\n": "line 1: name: must be valid UTF-8",
+		"[{\"sku\":\"A\xff\",\"name\":\"N\",\"price\":1}]":   "line 1: sku: must be valid UTF-8",
+		"sku,name,price\nA,\"caf\xe9\tb\",1\n":               "line 2: name: must be valid UTF-8",
+	} {
+		if got := readAll(text, ReaderOptions{}); len(got.items) != 0 || len(got.bad) != 1 || got.bad[0] != want {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -39,6 +40,9 @@ func (c cell) absent() bool {
 func (c cell) str() (string, error) {
 	if !c.json {
 		return c.text, nil
+	}
+	if !utf8.ValidString(c.text) { // encoding/json would put a replacement character there
+		return "", errors.New("must be valid UTF-8")
 	}
 	var s string
 	if json.Unmarshal([]byte(c.text), &s) != nil {

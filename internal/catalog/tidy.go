@@ -3,6 +3,7 @@ package catalog
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
 )
@@ -10,7 +11,7 @@ import (
 // tidy mends what exports commonly break in a text of one line: a tab or a line end becomes a space, a character of
 // Windows-1252 that was taken for Latin-1 (™ as U+0099) becomes what was meant, other control characters are left out.
 func tidy(s string) string {
-	if !strings.ContainsFunc(s, unicode.IsControl) {
+	if !strings.ContainsFunc(s, unicode.IsControl) || !utf8.ValidString(s) { // the latter is refused later, as it is
 		return s
 	}
 	return strings.Map(func(r rune) rune {

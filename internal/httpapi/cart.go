@@ -4,11 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"time"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-const maxKeyLen = 255
+const (
+	maxKeyLen       = 255
+	defaultCurrency = "USD" // of an empty cart, and of a product that names none
+)
 
 func (a *api) cartRoutes() []route {
 	cart := []answer{{status: 200, doc: "The cart as it now is", body: shop.Cart{}}}
@@ -68,9 +72,15 @@ func (a *api) cart(c *call, cart shop.Cart, err error) error {
 		return err
 	}
 	cart.Sum()
+	if cart.UpdatedAt.IsZero() { // a cart nothing was put into yet
+		cart.UpdatedAt = a.Now().Truncate(time.Microsecond)
+	}
 	cart.UpdatedAt = cart.UpdatedAt.UTC()
 	if cart.ID == "" {
 		cart.ID = c.session.UserID
+	}
+	if cart.Currency == "" {
+		cart.Currency = defaultCurrency
 	}
 	return c.json(http.StatusOK, cart)
 }

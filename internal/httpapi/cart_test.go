@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stampede-shop/stampede/internal/account"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -112,5 +113,15 @@ func TestCookieUnderTLS(t *testing.T) {
 	a := b.do("GET", "/cart", "", "X-Forwarded-Proto: https")
 	if !strings.Contains(a.Header.Get("Set-Cookie"), "Secure") {
 		t.Errorf("cookie %q", a.Header.Get("Set-Cookie"))
+	}
+}
+
+// A cart that nobody put anything into looks like one.
+func TestEmptyCart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := into[shop.Cart](t, b.want(b.do("GET", "/cart", ""), 200, ""))
+	if c.Currency != "USD" || time.Since(c.UpdatedAt) > time.Hour || c.Items == nil || c.ID == "" {
+		t.Errorf("%+v", c)
 	}
 }

@@ -99,6 +99,8 @@ func (f *fakeShop) OpenCheckout(_ context.Context, c shop.Checkout, k shop.Check
 	return c, nil
 }
 
+func (f *fakeShop) MarkAnswered(context.Context, string, string) error { return nil }
+
 func (f *fakeShop) MarkPaymentUnknown(context.Context, string, string) error { return nil }
 
 func (f *fakeShop) ConfirmCheckout(_ context.Context, user, id string, _ shop.Charge, _ string) (shop.Checkout, error) {

@@ -111,3 +111,20 @@ func TestSlowBody(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// An untidy path is redirected to the tidy one, without a page of HTML.
+func TestUntidyPaths(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for path, want := range map[string]string{"//products?limit=1": "/products?limit=1", "/cart/../products/1": "/products/1"} {
+		a, err := b.client.Get(b.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = a.Body.Close()
+		if a.StatusCode != 307 || a.Header.Get("Location") != want || a.Header.Get("Content-Type") != "" || a.ContentLength > 0 || a.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: %d, %d bytes, %v", path, a.StatusCode, a.ContentLength, a.Header)
+		}
+	}
+}

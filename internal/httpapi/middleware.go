@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -113,6 +114,9 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	r.Header = r.Header.Clone() // compression rewrites validators, on our copy
 	c := newCompressor(rec, r)
+	if untidy(r.URL.Path) {
+		c.Header()["Content-Type"] = nil // keeps the mux's redirect from having a body of HTML
+	}
 	m.next.ServeHTTP(c, r)
 	c.close()
 }
@@ -178,6 +182,15 @@ func clientOf(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	return host
+}
+
+// untidy tells a path that net/http's mux redirects: one with "//", "/./" or "/../".
+func untidy(p string) bool {
+	clean := path.Clean("/" + p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean != p
 }
 
 // saneID accepts ids that are safe in headers, logs and file names.

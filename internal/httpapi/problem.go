@@ -70,8 +70,33 @@ type problem struct {
 	Status  int               `json:"status" minimum:"400" maximum:"599"`
 	Detail  string            `json:"detail" doc:"What happened and what to do"`
 	Errors  []shop.FieldError `json:"errors,omitempty" nullable:"false" doc:"What is wrong with which field (400, 422)"`
-	Lines   []shop.LineError  `json:"lines,omitempty" nullable:"false" doc:"The cart's lines in the way (out-of-stock, price-changed)"`
+	Lines   []lineError       `json:"lines,omitempty" nullable:"false" doc:"The cart's lines in the way (out-of-stock, price-changed)"`
 	OrderID string            `json:"order_id,omitempty" doc:"The order that a failed checkout is about"`
+}
+
+// lineError is a cart line in the way of a checkout: with the units left when they are too few, with both prices when
+// they differ.
+type lineError struct {
+	ProductID int64  `json:"product_id"`
+	Name      string `json:"name,omitempty"`
+	Requested int64  `json:"requested"`
+	Available *int64 `json:"available,omitempty"`
+	OldPrice  *int64 `json:"old_price,omitempty"`
+	NewPrice  *int64 `json:"new_price,omitempty"`
+}
+
+func linesOf(e *shop.Error) []lineError {
+	var out []lineError
+	for _, l := range e.Lines {
+		line := lineError{ProductID: l.ProductID, Name: l.Name, Requested: l.Requested}
+		if e.Code == shop.CodePriceChanged {
+			line.OldPrice, line.NewPrice = &l.OldPrice, &l.NewPrice
+		} else {
+			line.Available = &l.Available
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 // toError finds the error that a user may see; anything unknown becomes unavailable when it looks like a connection or
@@ -111,7 +136,7 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", retryAfter(e.RetryAfter))
 	}
 	body := encode(problem{Type: problemType(e.Code), Title: k.title, Status: k.status, Detail: e.Detail,
-		Errors: e.Fields, Lines: e.Lines, OrderID: e.OrderID})
+		Errors: e.Fields, Lines: linesOf(e), OrderID: e.OrderID})
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(k.status)
 	w.Write(body) //nolint:errcheck // the client may be gone

@@ -66,6 +66,7 @@ func (a *api) createProduct(c *call) error {
 			return &shop.Error{Code: shop.CodeUnavailable, Err: err, Detail: "the product was made as " +
 				strconv.FormatInt(p.ID, 10) + " but its stock could not be set: PUT /products/" + strconv.FormatInt(p.ID, 10) + "/stock"}
 		}
+		p.Availability = shop.AvailabilityOf(*in.Stock) // the catalogue follows in a moment
 	}
 	c.w.Header().Set("Location", "/products/"+strconv.FormatInt(p.ID, 10))
 	return c.edited(http.StatusCreated, p)

@@ -45,6 +45,11 @@ func TestCreateProduct(t *testing.T) {
 	if b.shop.stock[6] != 7 {
 		t.Error("stock was not set")
 	}
+	if p.Availability != shop.LowStock {
+		t.Errorf("7 units are %s", p.Availability)
+	}
+	p.Availability = shop.LowStock
+	b.shop.products[6] = p // as the worker does
 	if got := b.do("GET", "/products/6", "").Header.Get("ETag"); got != a.Header.Get("ETag") {
 		t.Errorf("ETag of POST %s, of GET %s", a.Header.Get("ETag"), got)
 	}

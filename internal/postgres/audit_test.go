@@ -195,9 +195,9 @@ func TestAuditComparesTheCatalogue(t *testing.T) {
 }
 
 // Work under way is no violation, but it is told.
-func TestAuditOfALiveShop(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestAuditOfALiveShop(t *testing.T) { bothWays(t, checkAuditOfALiveShop) }
+
+func checkAuditOfALiveShop(t *testing.T, w *world) {
 	p := w.product(t, 20)
 	for _, point := range []string{"opened", "reserved", "charged", "confirmed"} {
 		if !w.dyingAt(t, point, buy(w.fill(t, p))) {

@@ -86,26 +86,24 @@ func (s *Shards) Reprice(ctx context.Context, userID string, lines []shop.Line) 
 
 // edit sends one edit. Losing up to a second of edits in a crash is accepted, so the commit does not wait for the disk.
 func (s *Shards) edit(ctx context.Context, userID, op string, queue func(context.Context, *pipe)) (cart shop.Cart, err error) {
-	n, err := s.c.OnShard(userID)
-	if err != nil {
-		return shop.Cart{}, err
-	}
-	err = s.at(ctx, n, op != "", func(ctx context.Context, n shard.Node) error {
-		p := newPipe()
-		_ = p.RelaxCommit(ctx)
-		_ = p.EnsureCart(ctx, userID)
-		_ = p.LockCart(ctx, userID)
-		queue(ctx, p)
-		verdict := collectValues[string](p)
-		_, _ = p.ReadCart(ctx, userID)
-		read := collect[sharddb.ReadCartRow](p)
-		if err := p.send(ctx, n.Pool); err != nil {
-			return err
-		}
-		if cart, err = oneCart(userID, read); err != nil {
-			return err
-		}
-		return refusal(verdict, cart)
+	err = s.following(ctx, userID, func(ctx context.Context, n shard.Node) error {
+		return s.at(ctx, n, op != "", func(ctx context.Context, n shard.Node) (err error) {
+			p := newPipe()
+			_ = p.RelaxCommit(ctx)
+			_ = p.EnsureCart(ctx, userID)
+			_ = p.LockCart(ctx, userID)
+			queue(ctx, p)
+			verdict := collectValues[string](p)
+			_, _ = p.ReadCart(ctx, userID)
+			read := collect[sharddb.ReadCartRow](p)
+			if err := p.send(ctx, n.Pool); err != nil {
+				return err
+			}
+			if cart, err = oneCart(userID, read); err != nil {
+				return err
+			}
+			return refusal(verdict, cart)
+		})
 	})
 	return cart, err
 }

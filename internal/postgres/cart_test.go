@@ -12,9 +12,9 @@ func line(id, quantity int64) shop.Line {
 	return shop.Line{ProductID: id, SKU: fmt.Sprint("S", id), Name: fmt.Sprint("N", id), Quantity: quantity, UnitPrice: 10 * id}
 }
 
-func TestCart(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestCart(t *testing.T) { bothWays(t, checkCart) }
+
+func checkCart(t *testing.T, w *world) {
 	t.Run("edits", func(t *testing.T) { cartEdits(t, w) })
 	t.Run("operations are applied once", func(t *testing.T) { cartOps(t, w) })
 	t.Run("limits", func(t *testing.T) { cartLimits(t, w) })

@@ -21,6 +21,13 @@ func keyMismatch() error {
 		"this Idempotency-Key was used with another request: repeat that request as it was, or take a new key")
 }
 
+func stillOpen(orderID string) error {
+	e := shop.Errorf(shop.CodeConflict, "order %s, of this cart as it was before, is still being paid: "+
+		"wait until GET /orders/%s tells its outcome, then ask again", orderID, orderID)
+	e.OrderID = orderID
+	return e
+}
+
 // FindCheckout implements shop.CheckoutStore.
 func (s *Shards) FindCheckout(ctx context.Context, userID string, key shop.CheckoutKey) (c shop.Checkout, found bool, err error) {
 	if key.Key == "" {
@@ -80,6 +87,8 @@ func (s *Shards) OpenCheckout(ctx context.Context, c shop.Checkout, key shop.Che
 		return shop.Checkout{}, err
 	case len(chosen) == 0:
 		return shop.Checkout{}, shop.Errorf(shop.CodeConflict, "the cart has changed: look at it and ask again")
+	case chosen[0].Busy:
+		return shop.Checkout{}, stillOpen(chosen[0].OrderID)
 	case chosen[0].Mismatch:
 		return shop.Checkout{}, keyMismatch()
 	case chosen[0].OrderID != c.OrderID:
@@ -120,6 +129,16 @@ func (s *Shards) ConfirmCheckout(ctx context.Context, userID, orderID string, ch
 		_ = p.LockCart(ctx, userID)
 		_ = p.ConfirmCheckout(ctx, sharddb.ConfirmCheckoutParams{OrderID: orderID, UserID: userID, Provider: provider,
 			Ref: ch.Ref, Amount: ch.Amount, Traceparent: traceparent(ctx)})
+	})
+}
+
+// MarkAnswered implements shop.CheckoutStore. Its loss in a crash does no harm, so it does not wait for the disk.
+func (s *Shards) MarkAnswered(ctx context.Context, userID, orderID string) error {
+	return s.on(ctx, userID, func(ctx context.Context, n shard.Node) error {
+		p := newPipe()
+		_ = p.RelaxCommit(ctx)
+		_ = p.MarkAnswered(ctx, sharddb.MarkAnsweredParams{UserID: userID, OrderID: orderID})
+		return p.send(ctx, n.Pool)
 	})
 }
 

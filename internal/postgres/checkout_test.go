@@ -43,9 +43,9 @@ func (w *world) clean(t testing.TB) {
 	}
 }
 
-func TestCheckout(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestCheckout(t *testing.T) { bothWays(t, checkCheckout) }
+
+func checkCheckout(t *testing.T, w *world) {
 	t.Run("bought", func(t *testing.T) { checkoutBought(t, w) })
 	t.Run("out of stock", func(t *testing.T) { checkoutShort(t, w) })
 	t.Run("declined", func(t *testing.T) { checkoutDeclined(t, w) })
@@ -53,6 +53,7 @@ func TestCheckout(t *testing.T) {
 	t.Run("price changed", func(t *testing.T) { checkoutPrices(t, w) })
 	t.Run("idempotency keys", func(t *testing.T) { checkoutKeys(t, w) })
 	t.Run("cart edited meanwhile", func(t *testing.T) { checkoutEdited(t, w) })
+	t.Run("edited while it is paid", func(t *testing.T) { checkoutEarlier(t, w) })
 	t.Run("one cart, many clicks", func(t *testing.T) { checkoutClicks(t, w) })
 	t.Run("cancel", func(t *testing.T) { checkoutCancel(t, w) })
 	w.drain(t, w.saga(nil))
@@ -294,6 +295,38 @@ func checkoutEdited(t *testing.T, w *world) {
 	stale.CartVersion = 1 // bought: joined
 	if joined, err := w.OpenCheckout(ctx, stale, shop.CheckoutKey{}); err != nil || joined.OrderID != r.Order.ID || joined.State != shop.CheckoutConfirmed {
 		t.Fatalf("%+v, %v", joined, err)
+	}
+}
+
+// checkoutEarlier asks for a second checkout while the first one, of the cart as it was before, is open: what that one
+// buys must not be bought twice.
+func checkoutEarlier(t *testing.T, w *world) {
+	ctx, s := t.Context(), w.saga(nil)
+	for outcome, want := range map[string]shop.Code{"late": "", "timeout": shop.CodeConflict} {
+		p, q := w.product(t, 9), w.product(t, 9)
+		user := w.fill(t, p)
+		first, err := s.Run(ctx, paying(user, outcome))
+		check(t, err)
+		_, err = w.AddLine(ctx, user, "", shop.LineOf(q, 1), "USD")
+		check(t, err)
+		req := keyed(user, "second", "body")
+		second, err := s.Run(ctx, req)
+		wantCode(t, err, want)
+		if want == "" { // asking again told that the first was paid
+			if o := second.Order; len(o.Items) != 1 || o.Items[0].ProductID != q.ID || o.ID == first.Order.ID {
+				t.Fatalf("%s: %+v", outcome, o)
+			}
+			continue
+		}
+		var e *shop.Error
+		if !errors.As(err, &e) || e.OrderID != first.Order.ID {
+			t.Fatalf("%s: %+v", outcome, err)
+		}
+		w.exec(t, user, `UPDATE checkouts SET expires_at = now() - interval '1 second' WHERE order_id = $1`, first.Order.ID)
+		w.recover(t, s)
+		if second, err = s.Run(ctx, req); err != nil || len(second.Order.Items) != 2 { // the first one came to nothing
+			t.Fatalf("%s: %+v, %v", outcome, second.Order, err)
+		}
 	}
 }
 

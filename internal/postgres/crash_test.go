@@ -48,9 +48,9 @@ func (w *world) expire(t testing.TB) {
 }
 
 // Whoever dies between any two steps: the worker brings the books into balance, in either order of its jobs.
-func TestEveryCrashPoint(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestEveryCrashPoint(t *testing.T) { bothWays(t, checkEveryCrashPoint) }
+
+func checkEveryCrashPoint(t *testing.T, w *world) {
 	reached := map[string]bool{}
 	for _, point := range shop.CrashPoints {
 		for _, outcome := range []string{"approve", "decline", "late", "timeout"} {
@@ -104,9 +104,9 @@ func (w *world) crashOnce(t *testing.T, point, outcome string, sweepFirst bool) 
 }
 
 // After a crash the shopper asks again instead of waiting: the same checkout is brought to its end.
-func TestAskingAgainAfterACrash(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestAskingAgainAfterACrash(t *testing.T) { bothWays(t, checkAskingAgainAfterACrash) }
+
+func checkAskingAgainAfterACrash(t *testing.T, w *world) {
 	s := w.saga(nil)
 	for _, point := range []string{"opened", "reserved", "charged", "confirmed", "committed"} {
 		p := w.product(t, 1)
@@ -125,9 +125,9 @@ func TestAskingAgainAfterACrash(t *testing.T) {
 }
 
 // Drivers, joiners, a worker in too much of a hurry and other shoppers, all over the same few units.
-func TestDriversRaceWithWorkers(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestDriversRaceWithWorkers(t *testing.T) { bothWays(t, checkDriversRaceWithWorkers) }
+
+func checkDriversRaceWithWorkers(t *testing.T, w *world) {
 	ctx, s := t.Context(), w.saga(nil)
 	products := []shop.Product{w.product(t, 12), w.product(t, 12), w.product(t, 12)}
 	outcomes := []string{"approve", "approve", "decline", "late", "timeout"}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/stampede-shop/stampede/internal/postgres/sharddb"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/shard"
@@ -159,25 +157,7 @@ func (s *Shards) owners(ctx context.Context, userID string) (ids []string, err e
 
 // perOwner runs fn once on each shard that owns some of the user ids, in parallel.
 func (s *Shards) perOwner(ctx context.Context, userIDs []string, fn func(context.Context, shard.Node, []string) error) error {
-	byShard := map[string][]string{}
-	for _, id := range userIDs {
-		node, err := s.c.Locate(id)
-		if err != nil {
-			return err
-		}
-		byShard[node] = append(byShard[node], id)
-	}
-	var g errgroup.Group
-	for id, ids := range byShard {
-		n, ok := s.c.Node(id)
-		if !ok {
-			return fmt.Errorf("postgres: no shard %q", id)
-		}
-		g.Go(func() error {
-			return s.at(ctx, n, true, func(ctx context.Context, n shard.Node) error { return fn(ctx, n, ids) })
-		})
-	}
-	return g.Wait()
+	return followingEach(ctx, s, userIDs, func(id string) string { return id }, fn)
 }
 
 func toOrder(r sharddb.ListOrdersRow) (shop.Order, error) {

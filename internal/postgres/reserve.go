@@ -14,22 +14,14 @@ import (
 
 // Reserve implements shop.StockStore. Each shard holds all of its lines or none, in one round trip.
 func (s *Shards) Reserve(ctx context.Context, r shop.Reservation) error {
-	lines := make(map[int64]shop.Line, len(r.Lines))
-	ids := make([]int64, 0, len(r.Lines))
-	for _, l := range r.Lines {
-		if l.Quantity < 1 {
-			return shop.Invalid("quantity", "must be at least 1")
-		}
-		if _, twice := lines[l.ProductID]; twice {
-			return fmt.Errorf("postgres: two lines of product %d in order %s", l.ProductID, r.OrderID)
-		}
-		lines[l.ProductID] = l
-		ids = append(ids, l.ProductID)
+	lines, ids, err := linesByID(r)
+	if err != nil {
+		return err
 	}
 	var mu sync.Mutex
 	var short []shop.LineError
 	var gone bool
-	err := s.perShard(ctx, ids, func(ctx context.Context, n shard.Node, ids []int64) error {
+	err = s.perShard(ctx, ids, func(ctx context.Context, n shard.Node, ids []int64) error {
 		seen, err := s.reserveOn(ctx, n, r, lines, ids)
 		if err != nil {
 			return err
@@ -40,11 +32,33 @@ func (s *Shards) Reserve(ctx context.Context, r shop.Reservation) error {
 		short, gone = append(short, missing...), gone || released
 		return nil
 	})
+	return reserveOutcome(r.OrderID, short, gone, err)
+}
+
+// linesByID checks the lines of a reservation.
+func linesByID(r shop.Reservation) (map[int64]shop.Line, []int64, error) {
+	lines := make(map[int64]shop.Line, len(r.Lines))
+	ids := make([]int64, 0, len(r.Lines))
+	for _, l := range r.Lines {
+		if l.Quantity < 1 {
+			return nil, nil, shop.Invalid("quantity", "must be at least 1")
+		}
+		if _, twice := lines[l.ProductID]; twice {
+			return nil, nil, fmt.Errorf("postgres: two lines of product %d in order %s", l.ProductID, r.OrderID)
+		}
+		lines[l.ProductID] = l
+		ids = append(ids, l.ProductID)
+	}
+	return lines, ids, nil
+}
+
+// reserveOutcome is what the caller of Reserve is told.
+func reserveOutcome(orderID string, short []shop.LineError, gone bool, err error) error {
 	switch {
 	case err != nil: // an unknown part of it is held; the checkout stays open and is settled by whoever comes next
 		return err
 	case gone:
-		return shop.Errorf(shop.CodeConflict, "the reservation of order %s was released", r.OrderID)
+		return shop.Errorf(shop.CodeConflict, "the reservation of order %s was released", orderID)
 	case len(short) > 0:
 		slices.SortFunc(short, func(a, b shop.LineError) int { return cmp.Compare(a.ProductID, b.ProductID) })
 		return &shop.Error{Code: shop.CodeOutOfStock, Lines: short,

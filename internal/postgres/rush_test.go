@@ -10,9 +10,9 @@ import (
 )
 
 // Two hundred shoppers, fifty units: fifty orders, a hundred and fifty clear refusals.
-func TestRush(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestRush(t *testing.T) { bothWays(t, checkRush) }
+
+func checkRush(t *testing.T, w *world) {
 	s, p := w.saga(nil), w.product(t, 50)
 	users := make([]string, 200)
 	for i := range users {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -58,11 +59,41 @@ const maxAttempts = 4
 
 // on runs fn, one transaction, on the shard that owns key.
 func (s *Shards) on(ctx context.Context, key string, fn func(ctx context.Context, n shard.Node) error) error {
-	n, err := s.c.OnShard(key)
-	if err != nil {
-		return err
+	return s.following(ctx, key, func(ctx context.Context, n shard.Node) error { return s.at(ctx, n, true, fn) })
+}
+
+// following runs fn with the owner of key, again with the next owner when the key moves meanwhile.
+func (s *Shards) following(ctx context.Context, key string, fn func(ctx context.Context, n shard.Node) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return stillMoving(s.c.Do(ctx, key, fn))
+}
+
+// followingEach is following for many items at once: fn runs for each shard that owns some of them, in parallel.
+func followingEach[T any](ctx context.Context, s *Shards, items []T, key func(T) string, fn func(ctx context.Context, n shard.Node, items []T) error) error {
+	return eachOwner(ctx, s, items, key, func(ctx context.Context, n shard.Node, items []T) error {
+		return s.at(ctx, n, true, func(ctx context.Context, n shard.Node) error { return fn(ctx, n, items) })
+	})
+}
+
+// eachOwner is followingEach without trying again what failed for other reasons.
+func eachOwner[T any](ctx context.Context, s *Shards, items []T, key func(T) string, fn func(ctx context.Context, n shard.Node, items []T) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	err := shard.DoEach(ctx, s.c, items, key, fn)
+	var one *shard.Error
+	if errors.As(err, &one) {
+		err = one.Err
 	}
-	return s.at(ctx, n, true, fn)
+	return stillMoving(err)
+}
+
+// stillMoving turns the failure to find a key's owner in time into what callers understand.
+func stillMoving(err error) error {
+	if shard.Moved(err) || err == context.DeadlineExceeded || err == context.Canceled { //nolint:errorlint // bare: of the wait, not of a query
+		return &shop.Error{Code: shop.CodeUnavailable, Detail: "the shop is busy: try again in a moment", Err: err}
+	}
+	return err
 }
 
 // at runs fn on a shard, again when the transaction was rolled back or never started, and, if doing it twice is the

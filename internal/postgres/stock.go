@@ -2,11 +2,8 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stampede-shop/stampede/internal/postgres/sharddb"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -134,25 +131,8 @@ func (s *Shards) giveBack(ctx context.Context, productIDs []int64, params shardd
 
 // perShard runs fn once on each shard that owns some of the products, in parallel, with those products in order.
 func (s *Shards) perShard(ctx context.Context, productIDs []int64, fn func(context.Context, shard.Node, []int64) error) error {
-	byShard := map[string][]int64{}
-	for _, id := range productIDs {
-		node, err := s.c.Locate(shop.ProductKey(id))
-		if err != nil {
-			return err
-		}
-		byShard[node] = append(byShard[node], id)
-	}
-	var g errgroup.Group // without a common context: what other shards do must not depend on who fails first
-	for id, ids := range byShard {
-		n, ok := s.c.Node(id)
-		if !ok {
-			return fmt.Errorf("postgres: no shard %q", id)
-		}
+	return followingEach(ctx, s, productIDs, shop.ProductKey, func(ctx context.Context, n shard.Node, ids []int64) error {
 		slices.Sort(ids)
-		ids = slices.Compact(ids)
-		g.Go(func() error {
-			return s.at(ctx, n, true, func(ctx context.Context, n shard.Node) error { return fn(ctx, n, ids) })
-		})
-	}
-	return g.Wait()
+		return fn(ctx, n, slices.Compact(ids))
+	})
 }

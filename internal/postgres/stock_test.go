@@ -18,9 +18,9 @@ func hold(order string, lines ...shop.Line) shop.Reservation {
 	return shop.Reservation{OrderID: order, UserID: "u-" + order, Lines: lines, ExpiresAt: time.Now().Add(time.Minute)}
 }
 
-func TestStock(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestStock(t *testing.T) { bothWays(t, checkStock) }
+
+func checkStock(t *testing.T, w *world) {
 	t.Run("life of a reservation", func(t *testing.T) { stockLife(t, w) })
 	t.Run("a release that comes first wins", func(t *testing.T) { stockTombstone(t, w) })
 	t.Run("all short lines are named", func(t *testing.T) { stockShort(t, w) })
@@ -234,9 +234,9 @@ func stockCrossing(t *testing.T, w *world) {
 }
 
 // A model of one product's reservations: whatever is called in whatever order, units are never lost or made.
-func TestStockFollowsItsModel(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestStockFollowsItsModel(t *testing.T) { bothWays(t, checkStockFollowsItsModel) }
+
+func checkStockFollowsItsModel(t *testing.T, w *world) {
 	ctx := t.Context()
 	var round atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {

@@ -45,9 +45,9 @@ func TestAbandonedCarts(t *testing.T) {
 	sweep(1)
 }
 
-func TestSweepReservations(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestSweepReservations(t *testing.T) { bothWays(t, checkSweepReservations) }
+
+func checkSweepReservations(t *testing.T, w *world) {
 	ctx, p := t.Context(), w.product(t, 10)
 	user := w.fill(t, p)
 	open := w.openFor(t, user, shop.CheckoutKey{})
@@ -102,9 +102,9 @@ func TestPurge(t *testing.T) {
 }
 
 // A shopper who hangs up once the checkout is open leaves nothing behind.
-func TestHangingUp(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestHangingUp(t *testing.T) { bothWays(t, checkHangingUp) }
+
+func checkHangingUp(t *testing.T, w *world) {
 	p := w.product(t, 5)
 	user := w.fill(t, p)
 	ctx, hangUp := context.WithCancel(t.Context())

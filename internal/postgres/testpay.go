@@ -31,8 +31,14 @@ type TestPayOptions struct {
 //
 // The primary key of the ledger orders a charge and whatever settles or refunds it: the first to write decides.
 type TestPay struct {
-	s    *Shards
-	wait time.Duration
+	ledger ledger
+	wait   time.Duration
+}
+
+// ledger writes charges down: one by one, or by the batch.
+type ledger interface {
+	recordCharge(ctx context.Context, p sharddb.RecordChargeParams) (sharddb.RecordChargeRow, error)
+	refundCharge(ctx context.Context, p sharddb.RefundChargeParams) (sharddb.RefundChargeRow, error)
 }
 
 var _ shop.PaymentProvider = (*TestPay)(nil)
@@ -42,7 +48,7 @@ func NewTestPay(c *shard.Cluster, o TestPayOptions) *TestPay {
 	if o.Wait == 0 {
 		o.Wait = 100 * time.Millisecond
 	}
-	return &TestPay{s: NewShards(c, ShardOptions{Timeout: o.Timeout}), wait: o.Wait}
+	return &TestPay{ledger: NewShards(c, ShardOptions{Timeout: o.Timeout}), wait: o.Wait}
 }
 
 // Name is "test".
@@ -99,26 +105,35 @@ func (t *TestPay) Settle(ctx context.Context, key string) (shop.Charge, error) {
 }
 
 // Refund implements shop.PaymentProvider.
-func (t *TestPay) Refund(ctx context.Context, key string) (ch shop.Charge, err error) {
-	params := sharddb.RefundChargeParams{Key: key, Ref: newRef()}
-	err = t.s.on(ctx, key, func(ctx context.Context, n shard.Node) error {
-		row, err := sharddb.New(n.Pool).RefundCharge(ctx, params)
-		ch = shop.Charge{Key: row.Key, Ref: row.Ref, Amount: row.Amount, Currency: row.Currency, Status: shop.ChargeStatus(row.Status)}
-		return err
-	})
-	return ch, err
+func (t *TestPay) Refund(ctx context.Context, key string) (shop.Charge, error) {
+	row, err := t.ledger.refundCharge(ctx, sharddb.RefundChargeParams{Key: key, Ref: newRef()})
+	return shop.Charge{Key: row.Key, Ref: row.Ref, Amount: row.Amount, Currency: row.Currency, Status: shop.ChargeStatus(row.Status)}, err
 }
 
 // record writes the first outcome under a key, or finds the one that was.
 func (t *TestPay) record(ctx context.Context, p sharddb.RecordChargeParams) (ch shop.Charge, fresh bool, err error) {
 	p.Ref = newRef()
-	err = t.s.on(ctx, p.Key, func(ctx context.Context, n shard.Node) error {
-		row, err := sharddb.New(n.Pool).RecordCharge(ctx, p)
-		ch = shop.Charge{Key: row.Key, Ref: row.Ref, Amount: row.Amount, Currency: row.Currency, Status: shop.ChargeStatus(row.Status)}
-		fresh = row.Fresh
+	row, err := t.ledger.recordCharge(ctx, p)
+	ch = shop.Charge{Key: row.Key, Ref: row.Ref, Amount: row.Amount, Currency: row.Currency, Status: shop.ChargeStatus(row.Status)}
+	return ch, row.Fresh, err
+}
+
+// recordCharge implements ledger.
+func (s *Shards) recordCharge(ctx context.Context, p sharddb.RecordChargeParams) (row sharddb.RecordChargeRow, err error) {
+	err = s.on(ctx, p.Key, func(ctx context.Context, n shard.Node) (err error) {
+		row, err = sharddb.New(n.Pool).RecordCharge(ctx, p)
 		return err
 	})
-	return ch, fresh, err
+	return row, err
+}
+
+// refundCharge implements ledger.
+func (s *Shards) refundCharge(ctx context.Context, p sharddb.RefundChargeParams) (row sharddb.RefundChargeRow, err error) {
+	err = s.on(ctx, p.Key, func(ctx context.Context, n shard.Node) (err error) {
+		row, err = sharddb.New(n.Pool).RefundCharge(ctx, p)
+		return err
+	})
+	return row, err
 }
 
 func newRef() string { return "test_" + uuid.NewString() }

@@ -8,9 +8,9 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-func TestTestPay(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestTestPay(t *testing.T) { bothWays(t, checkTestPay) }
+
+func checkTestPay(t *testing.T, w *world) {
 	ctx := t.Context()
 	charge := func(key, outcome string) (shop.Charge, error) {
 		return w.pay.Charge(ctx, key, 500, "USD", shop.PaymentMethod{Outcome: outcome})
@@ -65,9 +65,9 @@ func TestTestPay(t *testing.T) {
 }
 
 // Charges and settlements of one key at once agree on what became of it.
-func TestChargeRacesWithSettle(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestChargeRacesWithSettle(t *testing.T) { bothWays(t, checkChargeRacesWithSettle) }
+
+func checkChargeRacesWithSettle(t *testing.T, w *world) {
 	for range 20 {
 		key := newID()
 		var mu sync.Mutex

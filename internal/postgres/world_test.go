@@ -19,9 +19,23 @@ import (
 	"github.com/stampede-shop/stampede/shard"
 )
 
+// stores is what Shards and Batched have in common.
+type stores interface {
+	shop.CartStore
+	shop.StockStore
+	shop.UserStore
+	shop.OrderStore
+	shop.CheckoutStore
+	SeedStock(ctx context.Context, seeds []postgres.StockSeed) error
+	SweepReservations(ctx context.Context, limit int) (int, error)
+	AbandonedCarts(ctx context.Context, idle time.Duration, limit int) (int, error)
+	PurgeOldKeys(ctx context.Context, limit int) (int64, error)
+}
+
 // world is a shop on four shards of its own, with a catalogue in memory.
 type world struct {
-	*postgres.Shards
+	stores
+	Shards   *postgres.Shards
 	cluster  *shard.Cluster
 	pay      *postgres.TestPay
 	products *shelf
@@ -72,8 +86,34 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{Shards: postgres.NewShards(cluster, postgres.ShardOptions{Timeout: 20 * time.Second}), cluster: cluster,
+	s := postgres.NewShards(cluster, postgres.ShardOptions{Timeout: 20 * time.Second})
+	return &world{stores: s, Shards: s, cluster: cluster,
 		pay: postgres.NewTestPay(cluster, postgres.TestPayOptions{Wait: -1}), products: &shelf{all: map[int64]shop.Product{}}}
+}
+
+// bothWays runs a test over stores that work one by one and over stores that share transactions, each on shards of its
+// own.
+func bothWays(t *testing.T, test func(*testing.T, *world)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		test(t, newWorld(t))
+	})
+	t.Run("batched", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.batch(t, postgres.BatchedOptions{})
+		test(t, w)
+	})
+}
+
+// batch makes the world's stores and its payments share transactions.
+func (w *world) batch(t *testing.T, o postgres.BatchedOptions) *postgres.Batched {
+	b := postgres.NewBatched(w.Shards, o)
+	t.Cleanup(func() { check(t, b.Close(context.Background())) })
+	w.stores, w.pay = b, postgres.NewBatchedTestPay(b, postgres.TestPayOptions{Wait: -1})
+	return b
 }
 
 // saga is the checkout over this world; crash may be nil.

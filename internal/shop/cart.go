@@ -32,7 +32,7 @@ type Cart struct {
 	Version     int64     `json:"version"`
 	UpdatedAt   time.Time `json:"updated_at"`
 	LastOrderID string    `json:"-"`
-	LastOrderAt time.Time `json:"-"` // when that order was confirmed, by the database's clock
+	LastOrderAt time.Time `json:"-"` // when its buyer was first told, by the database's clock; zero before
 }
 
 // Sum recomputes line totals, item count and subtotal, and makes Items non-nil.

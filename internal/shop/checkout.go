@@ -41,6 +41,12 @@ type Checkout struct {
 // ProductIDs are the ids of the checkout's lines.
 func (c Checkout) ProductIDs() []int64 { return lineIDs(c.Lines) }
 
+// order is what a checkout became when it was confirmed.
+func (c Checkout) order() Order {
+	return Order{ID: c.OrderID, UserID: c.UserID, Status: OrderConfirmed, Items: c.Lines, Subtotal: c.Total, Total: c.Total,
+		Currency: c.Currency, ShippingAddress: c.ShippingAddress, CreatedAt: c.CreatedAt, UpdatedAt: c.FinishedAt}
+}
+
 // CheckoutKey identifies a request: an Idempotency-Key (may be empty) and a hash of the request's body.
 type CheckoutKey struct {
 	Key  string
@@ -57,7 +63,8 @@ type CheckoutStore interface {
 	CheckoutByID(ctx context.Context, userID, orderID string) (Checkout, error)
 	// OpenCheckout records c (State open) if the cart still has c.CartVersion, else CodeConflict. When an open or
 	// confirmed checkout of that cart version exists, that one is returned instead (joined). The key, when not empty,
-	// is bound to whichever is returned, in the same transaction.
+	// is bound to whichever is returned, in the same transaction. While a checkout of another version of the cart is
+	// open nothing is recorded, because the cart still holds what that one buys: CodeConflict with its OrderID.
 	OpenCheckout(ctx context.Context, c Checkout, key CheckoutKey) (Checkout, error)
 	// MarkPaymentUnknown sets PaymentUnknown on an open checkout.
 	MarkPaymentUnknown(ctx context.Context, userID, orderID string) error
@@ -65,6 +72,9 @@ type CheckoutStore interface {
 	// quantities taken out of the cart (a new version), and the TopicOrderConfirmed outbox row. The record is returned
 	// as it then stands: confirmed also when it was before, failed when somebody failed it first (then nothing is written).
 	ConfirmCheckout(ctx context.Context, userID, orderID string, ch Charge, provider string) (Checkout, error)
+	// MarkAnswered notes on the bought cart (LastOrderAt) that its buyer is being told of the order: checkouts of it that
+	// arrive from now on come after the sale.
+	MarkAnswered(ctx context.Context, userID, orderID string) error
 	// FailCheckout moves open → failed with a TopicCheckoutFailed outbox row; returned as ConfirmCheckout does.
 	FailCheckout(ctx context.Context, userID, orderID string, reason Code, shortage []LineError) (Checkout, error)
 	// ExpiredCheckouts lists up to limit open checkouts, over all shards, whose ExpiresAt has passed.

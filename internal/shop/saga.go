@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -34,6 +35,7 @@ type CheckoutRequest struct {
 //
 //   - stock is never oversold: units leave "available" in Reserve only, conditionally, and come back at most once;
 //   - an order is confirmed at most once per cart version, and only with all lines reserved and the charge captured;
+//   - a shopper has one open checkout at a time, so that nothing in the cart is bought by two;
 //   - a captured charge without a confirmed order is refunded, a reservation without one is released: the outbox row
 //     that FailCheckout writes and [Checkouts.Recover] see to it.
 //
@@ -48,6 +50,9 @@ type Checkouts struct {
 	NewID    func() string // a UUIDv7
 	Now      func() time.Time
 	Log      *slog.Logger
+	// CommitLater leaves the last step to whoever consumes TopicOrderConfirmed, who does it anyway: the units are taken
+	// since Reserve, only the reservation's state follows later.
+	CommitLater bool
 	// Crash, when set, is called between every two steps with the name of the one just done: a test's place to die.
 	Crash func(point string)
 }
@@ -125,14 +130,51 @@ func (s *Checkouts) open(ctx context.Context, req CheckoutRequest) (Checkout, er
 		if CodeOf(err) != CodeConflict {
 			return c, err
 		}
+		if ferr := s.finishEarlier(ctx, req.UserID, err); ferr != nil {
+			return Checkout{}, ferr
+		}
 	}
 	return Checkout{}, err
 }
 
+// finishEarlier brings the checkout that a conflict names to its end: what it buys leaves the cart with it, and the rest
+// can then be bought. While its payment is unknown the conflict stands. A conflict that names none is nothing to do.
+func (s *Checkouts) finishEarlier(ctx context.Context, userID string, conflict error) error {
+	var e *Error
+	if !errors.As(conflict, &e) || e.OrderID == "" {
+		return nil
+	}
+	c, err := s.Store.CheckoutByID(ctx, userID, e.OrderID)
+	if err != nil {
+		return err
+	}
+	r, err := s.drive(ctx, c)
+	switch CodeOf(err) {
+	case "":
+		if r.Order.Status == OrderPending {
+			return conflict
+		}
+		return nil
+	case CodeOutOfStock, CodePaymentDeclined, CodeUnavailable: // its answer, not this request's
+		return nil
+	}
+	return err
+}
+
 // emptyCart answers for a cart that was bought: the same order for a request that was under way at that time, else 422.
 func (s *Checkouts) emptyCart(ctx context.Context, req CheckoutRequest, cart Cart) (Checkout, error) {
-	if cart.LastOrderID != "" && !req.ArrivedAt.IsZero() && req.ArrivedAt.Before(cart.LastOrderAt) {
-		return s.Store.CheckoutByID(ctx, req.UserID, cart.LastOrderID)
+	if cart.LastOrderID != "" && !req.ArrivedAt.IsZero() {
+		c, err := s.Store.CheckoutByID(ctx, req.UserID, cart.LastOrderID)
+		if err != nil {
+			return Checkout{}, err
+		}
+		answered := cart.LastOrderAt
+		if answered.IsZero() { // whoever confirmed it has yet to answer, or died: it had so long to do so
+			answered = c.FinishedAt.Add(checkoutDeadline)
+		}
+		if req.ArrivedAt.Before(answered) {
+			return c, nil
+		}
 	}
 	e := Errorf(CodeEmptyCart, "the cart is empty: add a product with POST /cart/add first")
 	if cart.LastOrderID != "" {

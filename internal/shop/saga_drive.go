@@ -36,6 +36,12 @@ func (s *Checkouts) drive(ctx context.Context, c Checkout) (CheckoutResult, erro
 		if err != nil {
 			return CheckoutResult{}, err
 		}
+		if done.State == CheckoutConfirmed { // what it says is the order, to the letter
+			if err := s.Store.MarkAnswered(ctx, c.UserID, c.OrderID); err != nil {
+				s.warn(ctx, "not noted when the order was answered", c.OrderID, err)
+			}
+			return CheckoutResult{Order: done.order()}, nil
+		}
 		return s.answer(ctx, done)
 	case ChargeDeclined:
 		return s.refuse(ctx, c, CodePaymentDeclined, nil)
@@ -80,6 +86,9 @@ func (s *Checkouts) confirm(ctx context.Context, c Checkout, ch Charge) (Checkou
 	if done.State == CheckoutFailed {
 		s.compensate(ctx, done)
 		s.at("compensated")
+		return done, nil
+	}
+	if s.CommitLater {
 		return done, nil
 	}
 	if err := s.Stock.Commit(ctx, c.OrderID, c.ProductIDs()); err != nil {

@@ -37,6 +37,8 @@ func (s *script) FindCheckout(context.Context, string, CheckoutKey) (Checkout, b
 func (s *script) CheckoutByID(context.Context, string, string) (Checkout, error) {
 	return s.standing, nil
 }
+func (s *script) MarkAnswered(context.Context, string, string) error { return nil }
+
 func (s *script) MarkPaymentUnknown(context.Context, string, string) error { return nil }
 func (s *script) FailCheckout(_ context.Context, _, _ string, reason Code, _ []LineError) (Checkout, error) {
 	s.reason = reason

@@ -26,12 +26,16 @@ type errorBody struct {
 	Detail  string
 }
 
+// codeMethod is only HTTP's: a page was asked for by another method than it takes.
+const codeMethod shop.Code = "method-not-allowed"
+
 var statuses = map[shop.Code]int{
 	shop.CodeMalformed:           http.StatusBadRequest,
 	shop.CodeInvalid:             http.StatusUnprocessableEntity,
 	shop.CodeEmptyCart:           http.StatusUnprocessableEntity,
 	shop.CodeIdempotencyMismatch: http.StatusUnprocessableEntity,
 	shop.CodeNotFound:            http.StatusNotFound,
+	codeMethod:                   http.StatusMethodNotAllowed,
 	shop.CodeConflict:            http.StatusConflict,
 	shop.CodeEmailTaken:          http.StatusConflict,
 	shop.CodeOutOfStock:          http.StatusConflict,
@@ -118,6 +122,8 @@ func explain(status int, e *shop.Error) errorBody {
 	case http.StatusNotFound:
 		b.Heading = "We could not find that"
 		b.Detail = "It may have been taken out of the shop, or the address may be mistyped."
+	case http.StatusMethodNotAllowed:
+		b.Heading = "There is no page here"
 	case http.StatusForbidden:
 		b.Heading = "That was refused"
 	case http.StatusServiceUnavailable:

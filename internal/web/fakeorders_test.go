@@ -60,6 +60,8 @@ func (f *fakeShop) OpenCheckout(_ context.Context, c shop.Checkout, key shop.Che
 	return c, nil
 }
 
+func (f *fakeShop) MarkAnswered(context.Context, string, string) error { return nil }
+
 func (f *fakeShop) MarkPaymentUnknown(context.Context, string, string) error { return nil }
 
 func (f *fakeShop) ConfirmCheckout(_ context.Context, userID, orderID string, _ shop.Charge, _ string) (shop.Checkout, error) {

@@ -163,7 +163,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 			{"Sec-Fetch-Site", "", "Origin", "null"}} {
 			s.post(path, line("1", "9"), header...).wants(t, http.StatusForbidden, "sent from another site")
 		}
-		s.get(path).wants(t, http.StatusNotFound)
+		s.get(path).wants(t, http.StatusMethodNotAllowed)
 	}
 	s.get("/bag").wants(t, http.StatusOK, "1 item<")
 	s.post("/bag/add", line("1", "1"), "Sec-Fetch-Site", "", "Origin", s.srv.URL).wants(t, http.StatusOK, "2 items")

@@ -207,8 +207,8 @@ func TestProgramsGetProblems(t *testing.T) {
 		{"GET", "/p/77", "Accept", "application/json", http.StatusNotFound, false},
 		{"GET", "/nowhere", "Accept", "*/*", http.StatusNotFound, false},
 		{"GET", "/nowhere", "Accept", "text/html,*/*", http.StatusNotFound, true},
-		{"POST", "/bag", "Content-Type", "application/json", http.StatusNotFound, false},
-		{"DELETE", "/bag", "Accept", "application/problem+json", http.StatusNotFound, false},
+		{"POST", "/bag", "Content-Type", "application/json", http.StatusMethodNotAllowed, false},
+		{"DELETE", "/bag", "Accept", "application/problem+json", http.StatusMethodNotAllowed, false},
 	} {
 		r, _ := http.NewRequest(c.method, srv.URL+c.path, nil)
 		r.Header.Set(c.header, c.value)
@@ -217,8 +217,29 @@ func TestProgramsGetProblems(t *testing.T) {
 		if c.html {
 			want = "text/html; charset=utf-8"
 		}
-		if a.StatusCode != c.status || c.status == http.StatusNotFound && a.Header.Get("Content-Type") != want {
+		if a.StatusCode != c.status || c.status != http.StatusTeapot && a.Header.Get("Content-Type") != want {
 			t.Errorf("%+v: %d %s", c, a.StatusCode, a.Header.Get("Content-Type"))
 		}
 	}
+}
+
+// A page that exists is not "not found" for another method.
+func TestWrongMethod(t *testing.T) {
+	t.Parallel()
+	s := newShopper(t, newSite(t, newFakeShop(sample(1)...)))
+	for call, allow := range map[string]string{
+		"PUT /bag": "GET, HEAD", "DELETE /": "GET, HEAD", "POST /p/1-copper-saucepan-no-1": "GET, HEAD", "GET /bag/add": "POST", "PUT /account/logout": "POST",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		r, err := http.NewRequest(method, s.srv.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := s.do(r)
+		a.wants(t, http.StatusMethodNotAllowed, "/problems/method-not-allowed")
+		if a.Header.Get("Allow") != allow {
+			t.Errorf("%s: Allow %q, want %q", call, a.Header.Get("Allow"), allow)
+		}
+	}
+	s.post("/nothing", nil).wants(t, http.StatusNotFound)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/account"
@@ -61,6 +62,7 @@ func (d *Deps) check() error {
 type site struct {
 	Deps
 	pages map[string]*tmpl
+	mux   *http.ServeMux
 }
 
 // handler answers a request or returns the error that the error page shows.
@@ -137,6 +139,7 @@ func New(d Deps) (http.Handler, error) {
 	csrf := http.NewCrossOriginProtection()
 	csrf.SetDenyHandler(s.wrap(personal, (*site).crossOrigin))
 	mux := http.NewServeMux()
+	s.mux = mux
 	for _, rt := range routes() {
 		var h http.Handler = s.wrap(rt.kind, rt.serve)
 		if rt.kind == form {
@@ -179,6 +182,17 @@ func (s *site) crossOrigin(http.ResponseWriter, *http.Request) error {
 	return shop.Errorf(shop.CodeForbidden, "this form was sent from another site: open the page in the shop and send it from there")
 }
 
-func (s *site) unknown(_ http.ResponseWriter, r *http.Request) error {
-	return shop.NotFound("page", r.URL.Path)
+// unknown answers for a path that is no page, and for a method that a page does not take.
+func (s *site) unknown(w http.ResponseWriter, r *http.Request) error {
+	var allow []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if _, pattern := s.mux.Handler(&http.Request{Method: m, Host: r.Host, URL: r.URL}); pattern != "/" && pattern != "" {
+			allow = append(allow, m)
+		}
+	}
+	if len(allow) == 0 {
+		return shop.NotFound("page", r.URL.Path)
+	}
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	return shop.Errorf(codeMethod, "%s is not possible here: use %s", r.Method, strings.Join(allow, " or "))
 }

@@ -53,3 +53,34 @@ type SearchWord struct {
 	Word string
 	Docs int64
 }
+
+// Processes that use shards, and the epoch that each has acted on. Not sharded.
+type ShardMember struct {
+	ID     string
+	Epoch  int64
+	SeenAt pgtype.Timestamptz
+}
+
+// Moves of keys between shards, past and under way. Not sharded. progress: where a move goes on after a crash.
+type ShardMove struct {
+	ID        int64
+	State     string
+	Map       []byte
+	Next      []byte
+	Progress  []byte
+	CreatedAt pgtype.Timestamptz
+	UpdatedAt pgtype.Timestamptz
+}
+
+// The map of shards in force, in one row. Not sharded. version grows with every map, epoch with every change that processes have to acknowledge.
+type ShardTopology struct {
+	One       bool
+	Version   int64
+	Epoch     int64
+	Phase     string
+	Map       []byte
+	Next      []byte
+	MoveID    pgtype.Int8
+	HoldUntil pgtype.Timestamptz
+	UpdatedAt pgtype.Timestamptz
+}

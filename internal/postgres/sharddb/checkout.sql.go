@@ -104,7 +104,7 @@ reduced AS (
     UPDATE cart_items i SET quantity = i.quantity - b.quantity, updated_at = now() FROM bought b
     WHERE i.user_id = $3::text AND i.product_id = b.product_id AND i.quantity > b.quantity),
 cart AS (
-    UPDATE carts c SET version = c.version + 1, last_order_id = d.order_id, last_order_at = d.finished_at,
+    UPDATE carts c SET version = c.version + 1, last_order_id = d.order_id, last_order_at = NULL,
         updated_at = now(), updated_by = d.user_id
     FROM done d WHERE c.user_id = d.user_id)
 INSERT INTO outbox (topic, key, payload, traceparent)
@@ -232,6 +232,22 @@ func (q *Queries) FindKey(ctx context.Context, arg FindKeyParams) (FindKeyRow, e
 	return i, err
 }
 
+const markAnswered = `-- name: MarkAnswered :exec
+UPDATE carts SET last_order_at = clock_timestamp()
+WHERE user_id = $1::text AND last_order_id = $2::text AND last_order_at IS NULL
+`
+
+type MarkAnsweredParams struct {
+	UserID  string
+	OrderID string
+}
+
+// From now on a checkout of the bought cart comes after its sale.
+func (q *Queries) MarkAnswered(ctx context.Context, arg MarkAnsweredParams) error {
+	_, err := q.db.Exec(ctx, markAnswered, arg.UserID, arg.OrderID)
+	return err
+}
+
 const markPaymentUnknown = `-- name: MarkPaymentUnknown :exec
 UPDATE checkouts SET payment_unknown = true, updated_at = now() WHERE order_id = $1 AND user_id = $2 AND state = 'open'
 `
@@ -256,6 +272,11 @@ joined AS (
     SELECT c.order_id FROM checkouts c
     WHERE c.user_id = $2::text AND c.cart_version = $4::bigint AND c.state IN ('open', 'confirmed')
         AND NOT EXISTS (SELECT 1 FROM bound)),
+busy AS (
+    SELECT c.order_id FROM checkouts c
+    WHERE c.user_id = $2::text AND c.state = 'open'
+        AND NOT EXISTS (SELECT 1 FROM bound) AND NOT EXISTS (SELECT 1 FROM joined)
+    LIMIT 1),
 opened AS (
     INSERT INTO checkouts (order_id, user_id, cart_version, state, lines, total, currency, payment, shipping_address,
         expires_at, created_at)
@@ -263,7 +284,7 @@ opened AS (
         $8::text, $9::jsonb, $10::jsonb, $11::timestamptz,
         $12::timestamptz
     FROM carts WHERE carts.user_id = $2::text AND carts.version = $4::bigint
-        AND NOT EXISTS (SELECT 1 FROM bound) AND NOT EXISTS (SELECT 1 FROM joined)
+        AND NOT EXISTS (SELECT 1 FROM bound) AND NOT EXISTS (SELECT 1 FROM joined) AND NOT EXISTS (SELECT 1 FROM busy)
     RETURNING order_id),
 chosen AS (
     SELECT b.order_id, b.mismatch FROM bound b
@@ -274,7 +295,8 @@ keyed AS (
     SELECT $2::text, $3::text, $1::bytea, c.order_id FROM chosen c
     WHERE $3::text <> '' AND NOT EXISTS (SELECT 1 FROM bound)
     ON CONFLICT (user_id, key) DO UPDATE SET hash = excluded.hash, order_id = excluded.order_id, created_at = now())
-SELECT c.order_id::text AS order_id, c.mismatch::boolean AS mismatch FROM chosen c
+SELECT c.order_id::text AS order_id, c.mismatch::boolean AS mismatch, false AS busy FROM chosen c
+UNION ALL SELECT b.order_id, false, true FROM busy b
 `
 
 type OpenCheckoutParams struct {
@@ -295,10 +317,12 @@ type OpenCheckoutParams struct {
 type OpenCheckoutRow struct {
 	OrderID  string
 	Mismatch bool
+	Busy     bool
 }
 
 // The cart row is locked. Answers with the id of the checkout that stands (bound to the key, joined or new), or with no
-// row when the cart has another version by now; mismatch when the key was used with another body.
+// row when the cart has another version by now; mismatch when the key was used with another body; busy when that id is of
+// an earlier version's checkout, which has to end first: what it is buying is still in the cart.
 func (q *Queries) OpenCheckout(ctx context.Context, arg OpenCheckoutParams) (OpenCheckoutRow, error) {
 	row := q.db.QueryRow(ctx, openCheckout,
 		arg.Hash,
@@ -315,6 +339,6 @@ func (q *Queries) OpenCheckout(ctx context.Context, arg OpenCheckoutParams) (Ope
 		arg.CreatedAt,
 	)
 	var i OpenCheckoutRow
-	err := row.Scan(&i.OrderID, &i.Mismatch)
+	err := row.Scan(&i.OrderID, &i.Mismatch, &i.Busy)
 	return i, err
 }

@@ -161,7 +161,7 @@ COMMENT ON INDEX checkouts_cart IS 'OpenCheckout: the attempt to join; keeps a c
 CREATE INDEX checkouts_expiry ON checkouts (expires_at) WHERE state = 'open';
 COMMENT ON INDEX checkouts_expiry IS 'ExpiredCheckouts: attempts the worker takes over.';
 CREATE INDEX checkouts_pending ON checkouts (user_id, order_id DESC) WHERE state = 'open';
-COMMENT ON INDEX checkouts_pending IS 'ListOrders: a shopper''s pending orders, newest first.';
+COMMENT ON INDEX checkouts_pending IS 'ListOrders: a shopper''s pending orders, newest first; OpenCheckout: one at a time.';
 
 CREATE TABLE idempotency_keys (
     user_id    text COLLATE "C"        NOT NULL,

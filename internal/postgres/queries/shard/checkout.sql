@@ -7,7 +7,8 @@ WHERE k.user_id = $1 AND k.key = $2 AND k.created_at > now() - interval '24 hour
 
 -- name: OpenCheckout :one
 -- The cart row is locked. Answers with the id of the checkout that stands (bound to the key, joined or new), or with no
--- row when the cart has another version by now; mismatch when the key was used with another body.
+-- row when the cart has another version by now; mismatch when the key was used with another body; busy when that id is of
+-- an earlier version's checkout, which has to end first: what it is buying is still in the cart.
 WITH bound AS (
     SELECT k.order_id, (k.hash <> @hash::bytea) AS mismatch
     FROM idempotency_keys k JOIN checkouts c ON c.order_id = k.order_id
@@ -17,6 +18,11 @@ joined AS (
     SELECT c.order_id FROM checkouts c
     WHERE c.user_id = @user_id::text AND c.cart_version = @cart_version::bigint AND c.state IN ('open', 'confirmed')
         AND NOT EXISTS (SELECT 1 FROM bound)),
+busy AS (
+    SELECT c.order_id FROM checkouts c
+    WHERE c.user_id = @user_id::text AND c.state = 'open'
+        AND NOT EXISTS (SELECT 1 FROM bound) AND NOT EXISTS (SELECT 1 FROM joined)
+    LIMIT 1),
 opened AS (
     INSERT INTO checkouts (order_id, user_id, cart_version, state, lines, total, currency, payment, shipping_address,
         expires_at, created_at)
@@ -24,7 +30,7 @@ opened AS (
         @currency::text, @payment::jsonb, sqlc.narg('shipping_address')::jsonb, @expires_at::timestamptz,
         @created_at::timestamptz
     FROM carts WHERE carts.user_id = @user_id::text AND carts.version = @cart_version::bigint
-        AND NOT EXISTS (SELECT 1 FROM bound) AND NOT EXISTS (SELECT 1 FROM joined)
+        AND NOT EXISTS (SELECT 1 FROM bound) AND NOT EXISTS (SELECT 1 FROM joined) AND NOT EXISTS (SELECT 1 FROM busy)
     RETURNING order_id),
 chosen AS (
     SELECT b.order_id, b.mismatch FROM bound b
@@ -35,7 +41,8 @@ keyed AS (
     SELECT @user_id::text, @key::text, @hash::bytea, c.order_id FROM chosen c
     WHERE @key::text <> '' AND NOT EXISTS (SELECT 1 FROM bound)
     ON CONFLICT (user_id, key) DO UPDATE SET hash = excluded.hash, order_id = excluded.order_id, created_at = now())
-SELECT c.order_id::text AS order_id, c.mismatch::boolean AS mismatch FROM chosen c;
+SELECT c.order_id::text AS order_id, c.mismatch::boolean AS mismatch, false AS busy FROM chosen c
+UNION ALL SELECT b.order_id, false, true FROM busy b;
 
 -- name: CheckoutByID :one
 SELECT * FROM checkouts WHERE order_id = $1 AND user_id = $2;
@@ -73,13 +80,18 @@ reduced AS (
     UPDATE cart_items i SET quantity = i.quantity - b.quantity, updated_at = now() FROM bought b
     WHERE i.user_id = @user_id::text AND i.product_id = b.product_id AND i.quantity > b.quantity),
 cart AS (
-    UPDATE carts c SET version = c.version + 1, last_order_id = d.order_id, last_order_at = d.finished_at,
+    UPDATE carts c SET version = c.version + 1, last_order_id = d.order_id, last_order_at = NULL,
         updated_at = now(), updated_by = d.user_id
     FROM done d WHERE c.user_id = d.user_id)
 INSERT INTO outbox (topic, key, payload, traceparent)
 SELECT 'order.confirmed', d.order_id, jsonb_build_object('order_id', d.order_id, 'user_id', d.user_id,
     'product_ids', (SELECT jsonb_agg(b.product_id ORDER BY b.position) FROM bought b)), @traceparent::text
 FROM done d;
+
+-- name: MarkAnswered :exec
+-- From now on a checkout of the bought cart comes after its sale.
+UPDATE carts SET last_order_at = clock_timestamp()
+WHERE user_id = @user_id::text AND last_order_id = @order_id::text AND last_order_at IS NULL;
 
 -- name: FailCheckout :exec
 WITH done AS (

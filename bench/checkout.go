@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+const (
+	checkoutRuns    = 3
+	checkoutCallers = 64
+	checkoutFor     = 8 * time.Second
+)
+
+// benchCheckout compares whole checkouts of three random products out of 10,000 (four shards, reservations, payment,
+// idempotency keys, outbox; no HTTP) with a hand-written transaction of three decrements and four rows, 64 callers
+// each, on one server, taking turns.
+func benchCheckout(ctx context.Context) (result, error) {
+	return compareCheckouts(ctx, anchorRandom, threeRandom)
+}
+
+// benchHot does the same with one product that everybody wants.
+func benchHot(ctx context.Context) (result, error) {
+	return compareCheckouts(ctx, anchorHot, oneHot)
+}
+
+func compareCheckouts(ctx context.Context, script string, pick func() []int64) (r result, err error) {
+	s, err := startPG(ctx, nil)
+	if err != nil {
+		return r, err
+	}
+	defer s.stop()
+	if err := s.prepareAnchor(ctx); err != nil {
+		return r, err
+	}
+	b, err := openShop(ctx, s, os.Getenv("STAMPEDE_BENCH_PLAIN") != "")
+	if err != nil {
+		return r, err
+	}
+	defer b.close()
+	if err := b.warm(ctx, pick); err != nil {
+		return r, err
+	}
+	var ours, anchor, p99, anchorP99 []float64
+	for range checkoutRuns {
+		m, err := s.pgbench(ctx, script, checkoutFor)
+		if err != nil {
+			return r, err
+		}
+		fmt.Fprintf(os.Stderr, "pgbench %.0f/s, p50 %v, p99 %v\n", m.rate, m.p50, m.p99)
+		anchor, anchorP99 = append(anchor, m.rate), append(anchorP99, m.p99.Seconds()*1000)
+		users, err := b.fill(ctx, int(checkoutFor.Seconds()*15_000), pick)
+		if err != nil {
+			return r, err
+		}
+		if m, err = b.buy(ctx, users, checkoutCallers, checkoutFor); err != nil {
+			return r, err
+		}
+		fmt.Fprintf(os.Stderr, "checkouts %.0f/s, p50 %v, p99 %v\n", m.rate, m.p50, m.p99)
+		ours, p99 = append(ours, m.rate), append(p99, m.p99.Seconds()*1000)
+	}
+	if err := b.audit(ctx); err != nil {
+		return r, err
+	}
+	r = result{Unit: "checkouts/s", Ours: median(ours), Anchor: median(anchor), Spread: spread(ours), Runs: checkoutRuns}
+	r.Ratio = r.Ours / r.Anchor
+	r.Details = map[string]any{"p99_ms": median(p99), "anchor_p99_ms": median(anchorP99), "callers": checkoutCallers, "shards": shopShards}
+	if b.batched != nil {
+		st := b.batched.Stats().Steps
+		r.Details["steps"], r.Details["halved"], r.Details["repeated"] = st.Finished, st.Splits, st.Retries
+	}
+	return r, nil
+}

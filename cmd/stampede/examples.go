@@ -1,0 +1,25 @@
+package main
+
+// Commands that only hold others, and those without anything to explain, have an example too.
+
+func (catalogCmd) Help() string {
+	return "Examples:\n  stampede catalog import products.ndjson\n  stampede catalog generate --products 100000"
+}
+
+func (queueCmd) Help() string { return "Examples:\n  stampede queue list\n  stampede queue dead" }
+
+func (shardCmd) Help() string {
+	return "Examples:\n  stampede shard locate alice bob 42\n  stampede shard balance"
+}
+
+func (cacheCmd) Help() string {
+	return "Examples:\n  stampede cache stats\n  stampede cache purge --tag p:42"
+}
+
+func (configCmd) Help() string {
+	return "Examples:\n  stampede config check --config /etc/stampede.yaml\n  stampede config show"
+}
+
+func (versionCmd) Help() string { return "Example:\n  stampede version" }
+
+func (helpCmd) Help() string { return "Example:\n  stampede help catalog import" }

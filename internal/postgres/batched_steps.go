@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/stampede-shop/stampede/batch"
+	"github.com/stampede-shop/stampede/internal/postgres/sharddb"
+)
+
+// work is one step of a checkout on one shard; exactly one of its parts is set.
+type work struct {
+	about   string // whatever has the same is not in one transaction, and keeps its order
+	open    *sharddb.OpenCheckoutParams
+	confirm *sharddb.ConfirmCheckoutParams
+	fail    *sharddb.FailCheckoutParams
+	reserve *reserveWork
+	give    *giveWork
+	commit  *giveWork
+	charge  *sharddb.RecordChargeParams
+	refund  *sharddb.RefundChargeParams
+}
+
+// answer is what a step came to; which part is set follows from the work.
+type answer struct {
+	opened   *sharddb.OpenCheckoutsRow // nil: the cart has changed
+	checkout *sharddb.Checkout         // nil: there is none
+	lines    []sharddb.ReserveRow
+	sold     int // lines that are committed or returned
+	charge   sharddb.RecordChargesRow
+}
+
+// plan is the transaction for a batch of steps.
+type plan struct {
+	*pipe
+	steps []work
+	out   []batch.Result[answer]
+	then  []func() // read the answers, when they have come
+}
+
+// runSteps does the steps of a batch in one transaction. Reservations of products that run out take a second one, which
+// decides line by line.
+func (b *Batched) runSteps(ctx context.Context, node string, steps []work) ([]batch.Result[answer], error) {
+	n, err := b.nodeOf(node)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{pipe: newPipe(), steps: steps, out: make([]batch.Result[answer], len(steps))}
+	kinds := sortOut(steps)
+	p.checkouts(ctx, kinds)
+	reserved := p.stock(ctx, kinds, b.scarce.any(node, steps, kinds.reserve))
+	p.charges(ctx, kinds)
+	if p.batch.Len() > 0 {
+		if err := p.send(ctx, n.Pool); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range p.then {
+		f()
+	}
+	if len(kinds.reserve) > 0 && !reserved() {
+		if err := b.reserveOneByOne(ctx, n, p, kinds.reserve); err != nil {
+			// The transaction before stands, and repeating it is harmless: every step is idempotent.
+			return nil, err
+		}
+	}
+	return p.out, nil
+}
+
+// kinds are the places of the steps in their batch, by kind, each in the order in which it takes locks.
+type kinds struct {
+	open, confirm, fail, reserve, give, commit, charge, refund []int
+}
+
+func sortOut(steps []work) (k kinds) {
+	for i, w := range steps {
+		switch {
+		case w.open != nil:
+			k.open = append(k.open, i)
+		case w.confirm != nil:
+			k.confirm = append(k.confirm, i)
+		case w.fail != nil:
+			k.fail = append(k.fail, i)
+		case w.reserve != nil:
+			k.reserve = append(k.reserve, i)
+		case w.give != nil:
+			k.give = append(k.give, i)
+		case w.commit != nil:
+			k.commit = append(k.commit, i)
+		case w.charge != nil:
+			k.charge = append(k.charge, i)
+		case w.refund != nil:
+			k.refund = append(k.refund, i)
+		}
+	}
+	return k
+}

@@ -1,0 +1,194 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/postgres"
+	"github.com/stampede-shop/stampede/internal/shop"
+)
+
+// batchedWorld is a world whose stores share transactions.
+func batchedWorld(t *testing.T, o postgres.BatchedOptions) (*world, *postgres.Batched) {
+	t.Helper()
+	w := newWorld(t)
+	return w, w.batch(t, o)
+}
+
+// Many shoppers, few transactions: the point of it all.
+func TestBatchedSharesTransactions(t *testing.T) {
+	t.Parallel()
+	w, b := batchedWorld(t, postgres.BatchedOptions{Slots: 1})
+	s, p := w.saga(nil), w.product(t, 1000)
+	s.CommitLater = true
+	users := make([]string, 100)
+	var wg sync.WaitGroup
+	for i := range users {
+		wg.Go(func() { users[i] = w.fill(t, p) })
+	}
+	wg.Wait()
+	before := w.transactions(t)
+	for _, user := range users {
+		wg.Go(func() {
+			if _, err := s.Run(t.Context(), keyed(user, "k", "h")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := w.transactions(t) - before; n > 250 { // one by one: 700
+		t.Errorf("%d transactions for 100 checkouts", n)
+	}
+	if st := b.Stats(); st.Steps.Splits+st.Steps.Retries+st.Steps.Failed > 0 || st.Steps.Finished != 400 {
+		t.Errorf("%+v", st)
+	}
+	held := w.count(t, shop.ProductKey(p.ID), `SELECT count(*) FROM reservations WHERE state = 'held'`)
+	if held != 100 || w.left(t, p) != 900 {
+		t.Errorf("%d held, %d left", held, w.left(t, p))
+	}
+	w.drain(t, s) // what consumes order.confirmed commits
+	w.clean(t)
+}
+
+// transactions counts those that wrote something, on all shards.
+func (w *world) transactions(t *testing.T) (n int64) {
+	t.Helper()
+	for _, node := range w.cluster.Nodes() {
+		var x int64
+		check(t, node.Pool.QueryRow(t.Context(), `SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM checkouts
+			UNION ALL SELECT xmin FROM reservations UNION ALL SELECT xmin FROM orders UNION ALL SELECT xmin FROM test_charges
+			UNION ALL SELECT xmin FROM carts) x`).Scan(&x))
+		n += x
+	}
+	return n
+}
+
+// First come, first served, each all or nothing, the rest of the batch none the worse.
+func TestBatchedRation(t *testing.T) {
+	t.Parallel()
+	w, _ := batchedWorld(t, postgres.BatchedOptions{})
+	ctx := t.Context()
+	a, b := w.product(t, 3), w.product(t, 50)
+	var granted, short atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			lines := []shop.Line{shop.LineOf(b, 1)}
+			if i%2 == 0 {
+				lines = append(lines, shop.LineOf(a, 2))
+			}
+			err := w.Reserve(ctx, hold(fmt.Sprint("ration-", i), lines...))
+			var e *shop.Error
+			switch {
+			case err == nil && i%2 == 0:
+				granted.Add(1)
+			case errors.As(err, &e) && e.Code == shop.CodeOutOfStock && i%2 == 0 && len(e.Lines) == 1 && e.Lines[0].ProductID == a.ID &&
+				e.Lines[0].Requested == 2 && e.Lines[0].Available < 2 && e.Lines[0].Name == a.Name:
+				short.Add(1)
+				if err := w.Release(ctx, fmt.Sprint("ration-", i), []int64{a.ID, b.ID}); err != nil {
+					t.Error(err)
+				}
+			case err != nil:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if granted.Load() != 1 || short.Load() != 19 || w.left(t, a) != 1 || w.left(t, b) != 50-21 {
+		t.Errorf("%d granted, %d short, %d and %d left", granted.Load(), short.Load(), w.left(t, a), w.left(t, b))
+	}
+}
+
+// Two processes with group commit and one without, on the same few products and the same orders: nobody deadlocks, and
+// every unit is accounted for.
+func TestBatchedBesideOthers(t *testing.T) {
+	t.Parallel()
+	w, first := batchedWorld(t, postgres.BatchedOptions{})
+	second := postgres.NewBatched(w.Shards, postgres.BatchedOptions{Parallel: 2})
+	t.Cleanup(func() { check(t, second.Close(context.Background())) })
+	var products []shop.Product
+	for range 12 {
+		products = append(products, w.product(t, 60))
+	}
+	var users []string
+	for i := range 60 {
+		users = append(users, w.fill(t, products[i%12], products[(i*5+1)%12], products[(i*7+3)%12]))
+	}
+	var confirmed atomic.Int64
+	var wg sync.WaitGroup
+	for _, user := range users {
+		for i, of := range []stores{first, second, w.Shards} { // three clicks, three processes
+			s := w.saga(nil)
+			s.Store, s.Stock, s.Carts, s.Orders = of, of, of, of
+			wg.Go(func() {
+				_, err := s.Run(t.Context(), keyed(user, "click", "h"))
+				if i == 0 && err == nil {
+					confirmed.Add(1)
+				}
+				if code := shop.CodeOf(err); code != "" && code != shop.CodeOutOfStock && code != shop.CodeUnavailable {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if confirmed.Load() == 0 {
+		t.Error("nobody bought anything")
+	}
+	w.drain(t, w.saga(nil))
+	w.clean(t)
+}
+
+// A request that the database refuses does not take those beside it with it.
+func TestBatchedPoison(t *testing.T) {
+	t.Parallel()
+	w, b := batchedWorld(t, postgres.BatchedOptions{Slots: 1})
+	p := w.product(t, 100)
+	s := w.saga(nil)
+	var wg sync.WaitGroup
+	for i := range 30 {
+		user := w.fill(t, p)
+		req := buy(user)
+		if i%10 == 3 {
+			req.ShippingAddress = []byte(`{"city": "\u0000"}`) // JSON, but not for jsonb
+		}
+		wg.Go(func() {
+			if _, err := s.Run(t.Context(), req); (err != nil) != (i%10 == 3) {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if b.Stats().Steps.Failed != 3 || w.left(t, p) != 73 {
+		t.Errorf("%+v, %d left", b.Stats().Steps, w.left(t, p))
+	}
+	w.drain(t, s)
+	w.clean(t)
+}
+
+func TestBatchedRefusesWhatItCannotHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := postgres.NewBatched(w.Shards, postgres.BatchedOptions{})
+	check(t, b.Close(t.Context()))
+	p := w.product(t, 1)
+	wantCode(t, b.Reserve(t.Context(), hold(newID(), shop.LineOf(p, 1))), shop.CodeUnavailable)
+	_, err := b.AddLine(t.Context(), newID(), "", shop.LineOf(p, 1), "USD")
+	wantCode(t, err, shop.CodeUnavailable)
+	var e *shop.Error
+	if !errors.As(err, &e) || e.RetryAfter == 0 {
+		t.Errorf("when to come again: %+v", e)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	<-ctx.Done()
+	wantCode(t, w.Reserve(ctx, hold(newID(), shop.LineOf(p, 1))), shop.CodeUnavailable)
+	if err := b.Reserve(t.Context(), shop.Reservation{OrderID: "x"}); err != nil {
+		t.Errorf("nothing to reserve: %v", err)
+	}
+}

@@ -56,7 +56,7 @@ func TestFaultsAreCountedAsWhatTheyAre(t *testing.T) {
 			s := newFakeShop(t)
 			planted := s.plant(c.path, 3, c.wrong)
 			r := simulate(t, s, func(o *Options) {
-				o.Users, o.Duration, o.GoodWithin = 8, time.Second, 100*time.Millisecond
+				o.Users, o.Duration, o.GoodWithin = 8, 2500*time.Millisecond, 100*time.Millisecond
 				if c.path == "/orders/checkout" {
 					o.Duration *= 2 // on a busy machine it takes a while to get there
 				}

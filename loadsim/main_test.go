@@ -177,7 +177,8 @@ func cut(w http.ResponseWriter, _ *http.Request) {
 // simulate runs shoppers against the fake shop for a short while.
 func simulate(t *testing.T, s *fakeShop, change func(*Options)) *Report {
 	t.Helper()
-	o := Options{Target: s.URL, Users: 4, Duration: 500 * time.Millisecond, Seed: 7}
+	// long enough for whole journeys under the race detector on a machine that has other things to do
+	o := Options{Target: s.URL, Users: 4, Duration: 2500 * time.Millisecond, Seed: 7}
 	if change != nil {
 		change(&o)
 	}

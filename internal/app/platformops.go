@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -154,23 +155,34 @@ func fanOut[T any](ctx context.Context, members []member, ask func(context.Conte
 	return out
 }
 
+const (
+	maxAnswer      = 16 << 20 // of a GET
+	maxPurgeAnswer = 1 << 20
+)
+
 func get(ctx context.Context, addr, path string) ([]byte, error) {
+	status, raw, err := ask(ctx, http.MethodGet, addr, path, nil, maxAnswer)
+	if err == nil && status >= 300 {
+		err = fmt.Errorf("%d %s: %s", status, http.StatusText(status), strings.TrimSpace(string(raw)))
+	}
+	return raw, err
+}
+
+// ask makes one request of a member and reads up to limit bytes of its answer.
+func ask(ctx context.Context, method, addr, path string, body []byte, limit int64) (int, []byte, error) {
 	client, base := clientFor(addr, opsTimeout)
 	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
-	if err == nil && resp.StatusCode >= 300 {
-		err = fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(raw)))
-	}
-	return raw, err
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	return resp.StatusCode, raw, err
 }
 
 // stats are the figures of every API process by name, with the state of all processes.

@@ -33,7 +33,7 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 	}
 	var errs []error
 	for _, m := range p.apiMembers() {
-		status, answer, err := post(r, m.Ops, "/internal/purge", body)
+		status, answer, err := ask(r.Context(), http.MethodPost, m.Ops, "/internal/purge", body, maxPurgeAnswer)
 		if err == nil && status < 300 {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(answer)
@@ -46,22 +46,6 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Retry-After", "1")
 	opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process purged: "+errors.Join(errs...).Error())
-}
-
-func post(r *http.Request, addr, path string, body []byte) (int, []byte, error) {
-	client, base := clientFor(addr, opsTimeout)
-	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, base+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, answer, err
 }
 
 // metrics is the exposition of every process in one, each series labelled with its process.

@@ -32,6 +32,17 @@ test: ## install what is missing, run every test: race detector on, then end to 
 	go test -race -timeout 15m $(PACKAGES)
 	go test -timeout 18m -count=1 ./test/e2e/...
 
+# Tests with a long form read STAMPEDE_SOAK, and go on for STAMPEDE_SOAK_FOR each.
+SOAK_FOR ?= 10m
+SOAKED = $(sort $(dir $(shell grep -rl --include='*_test.go' STAMPEDE_SOAK .)))
+SOAK = STAMPEDE_SOAK=1 STAMPEDE_SOAK_FOR=$(SOAK_FOR) go test -count=1 -timeout 0
+
+.PHONY: soak
+soak: ## search for rare faults: histories, models, kills, moves, failover, lag; hours (SOAK_FOR=10m for each test)
+	@scripts/install test
+	$(SOAK) -race -p 1 -parallel 6 $(filter-out ./test/e2e/,$(SOAKED))
+	$(SOAK) ./test/e2e/...
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, shell syntax; generated code is current
 	@scripts/install lint

@@ -21,6 +21,7 @@ import (
 const (
 	shopShards   = 4
 	shopProducts = 10_000
+	shopSlots    = 2 // all shards are on one machine: one transaction is worked on while another is written to disk
 )
 
 // benchShop is the shop below HTTP: four shards, each a database of the server, and a catalogue in memory, as it is in
@@ -32,6 +33,7 @@ type benchShop struct {
 	saga    *shop.Checkouts
 	pools   map[string]*pgxpool.Pool
 	shelf   shelf
+	pay     *provider
 }
 
 // shelf is the catalogue: product i is 1..shopProducts.
@@ -53,7 +55,7 @@ func (s shelf) ListProducts(context.Context, shop.ProductQuery) (shop.ProductPag
 
 // openShop makes the databases, the stock of every product, and the saga; plain leaves group commit out.
 func openShop(ctx context.Context, s *pgServer, plain bool) (_ *benchShop, err error) {
-	b := &benchShop{pools: map[string]*pgxpool.Pool{}}
+	b := &benchShop{pools: map[string]*pgxpool.Pool{}, pay: &provider{}}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -73,7 +75,7 @@ func openShop(ctx context.Context, s *pgServer, plain bool) (_ *benchShop, err e
 			return nil, err
 		}
 		cfg.MaxConns = 16
-		cfg.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+		postgres.TuneShardPool(cfg)
 		if b.pools[id], err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 			return nil, err
 		}
@@ -97,12 +99,11 @@ func openShop(ctx context.Context, s *pgServer, plain bool) (_ *benchShop, err e
 		return nil, err
 	}
 	b.saga = &shop.Checkouts{Store: b.shards, Orders: b.shards, Stock: b.shards, Carts: b.shards, Products: b.shelf,
-		Pay:   postgres.NewTestPay(b.cluster, postgres.TestPayOptions{}),
+		Pay:   b.pay,
 		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Now: time.Now, CommitLater: !plain}
 	if !plain {
-		b.batched = postgres.NewBatched(b.shards, postgres.BatchedOptions{Slots: 1}) // all shards are on one machine
+		b.batched = postgres.NewBatched(b.shards, postgres.BatchedOptions{Slots: shopSlots})
 		b.saga.Store, b.saga.Orders, b.saga.Stock, b.saga.Carts = b.batched, b.batched, b.batched, b.batched
-		b.saga.Pay = postgres.NewBatchedTestPay(b.batched, postgres.TestPayOptions{})
 	}
 	return b, nil
 }
@@ -151,15 +152,19 @@ func (b *benchShop) fill(ctx context.Context, n int, pick func() []int64) ([]str
 			items[at] = append(items[at], []any{users[i], p.ID, p.SKU, p.Name, int64(1), p.Price})
 		}
 	}
-	return users, b.cluster.OnAll(ctx, func(_ context.Context, node shard.Node) error {
+	err := b.cluster.OnAll(ctx, func(_ context.Context, node shard.Node) error {
 		_, err := node.Pool.CopyFrom(ctx, pgx.Identifier{"carts"}, []string{"user_id", "version", "currency", "created_by", "updated_by"},
 			pgx.CopyFromRows(carts[node.ID]))
 		if err == nil {
 			_, err = node.Pool.CopyFrom(ctx, pgx.Identifier{"cart_items"}, []string{"user_id", "product_id", "sku", "name", "quantity", "unit_price"},
 				pgx.CopyFromRows(items[node.ID]))
 		}
+		if err == nil {
+			_, err = node.Pool.Exec(ctx, "VACUUM ANALYZE carts, cart_items")
+		}
 		return err
 	})
+	return users, err
 }
 
 // warm sells some carts, so that no table is empty, and brings the planner's statistics up to date, as autovacuum has
@@ -220,6 +225,9 @@ func (b *benchShop) buy(ctx context.Context, users []string, callers int, d time
 
 // audit fails unless the books balance.
 func (b *benchShop) audit(ctx context.Context) error {
+	if err := b.pay.audit(ctx, b); err != nil {
+		return err
+	}
 	report, err := postgres.Audit(ctx, nil, b.shards, postgres.AuditOptions{Settle: -1})
 	if err != nil {
 		return err

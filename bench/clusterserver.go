@@ -5,7 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stampede-shop/stampede/internal/local"
 )
@@ -13,8 +16,28 @@ import (
 // cluster is a primary with replicas and four shards, as the platform runs them, in a folder of its own.
 type cluster struct {
 	*local.Layout
-	sup *local.Supervisor
-	dir string
+	sup  *local.Supervisor
+	dir  string
+	open []*pgxpool.Pool
+}
+
+// withCluster runs a comparison on one that is started for it, and stopped and removed afterwards.
+func withCluster(ctx context.Context, replicas int, compare func(context.Context, *cluster) (result, error)) (_ result, err error) {
+	c, err := startCluster(ctx, replicas)
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	return compare(ctx, c)
+}
+
+// pool opens connections that stop closes.
+func (c *cluster) pool(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error) {
+	p, err := pgxpool.New(ctx, dsn+"&pool_max_conns="+strconv.Itoa(conns))
+	if err == nil {
+		c.open = append(c.open, p)
+	}
+	return p, err
 }
 
 func startCluster(ctx context.Context, replicas int) (_ *cluster, err error) {
@@ -40,11 +63,14 @@ func startCluster(ctx context.Context, replicas int) (_ *cluster, err error) {
 	return c, c.sup.Start(ctx)
 }
 
-// stop ends the servers and removes all they wrote.
+// stop closes the pools, ends the servers and removes all they wrote.
 func (c *cluster) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var errs []error
+	for _, p := range c.open {
+		p.Close()
+	}
 	if c.sup != nil {
 		errs = append(errs, c.sup.Stop(ctx))
 	}

@@ -33,12 +33,23 @@ type benchmark struct {
 	run   func(ctx context.Context) (result, error)
 }
 
+// is tells whether name means b: its own name, or that of the group before a dash.
+func (b benchmark) is(name string) bool {
+	group, _, _ := strings.Cut(b.name, "-")
+	return name == b.name || name == group
+}
+
 var benchmarks = []benchmark{
 	{"platform", "journey of 100 shoppers through a whole platform on this machine", benchPlatform},
 	{"checkout", "engine-level checkouts of 3 random products against a hand-written pgbench transaction", benchCheckout},
 	{"hot", "engine-level checkouts of one product against pgbench's row lock", benchHot},
 	{"routing", "reads through shard and replica against a bare pgx pool", benchRouting},
+	{"read", "uncached reads of one product from a replica, 64 callers, against a bare pgx pool", benchRead},
+	{"growth-shards", "checkouts with 1 to 8 shards on one and two servers", benchGrowthShards},
+	{"growth-products", "checkouts, reads, lists and searches with 10⁴ to 10⁶ products", benchGrowthProducts},
+	{"growth-orders", "checkouts and histories with 10⁵ to 10⁶ orders in the shards, 10⁷ with STAMPEDE_BENCH_FULL=1", benchGrowthOrders},
 	{"sync", "writes that wait for a standby against writes that do not", benchSync},
+	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 
@@ -53,12 +64,12 @@ func main() {
 
 func runAll(ctx context.Context, names []string) error {
 	for _, n := range names {
-		if !slices.ContainsFunc(benchmarks, func(b benchmark) bool { return b.name == n }) {
+		if !slices.ContainsFunc(benchmarks, func(b benchmark) bool { return b.is(n) }) {
 			return fmt.Errorf("there is no benchmark %q; there are: %s", n, known())
 		}
 	}
 	for _, b := range benchmarks {
-		if len(names) > 0 && !slices.Contains(names, b.name) {
+		if len(names) > 0 && !slices.ContainsFunc(names, b.is) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "== %s: %s\n", b.name, b.about)

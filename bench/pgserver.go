@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/stampede-shop/stampede/internal/local/pg"
 	"github.com/stampede-shop/stampede/internal/local/proc"
 )
@@ -57,6 +59,14 @@ func startPG(ctx context.Context, more pg.Settings) (_ *pgServer, err error) {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	return s, s.EnsureRoles(ctx)
+}
+
+// rest writes down all that is in memory, so that what is measured next does not pay for what came before.
+func (s *pgServer) rest(ctx context.Context) error {
+	return s.Admin(ctx, "postgres", func(c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "CHECKPOINT")
+		return err
+	})
 }
 
 // stop ends the server and removes all it wrote.

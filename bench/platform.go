@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 )
 
 const platformRuns = 3
@@ -78,10 +77,3 @@ func stampede(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
-
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
-}
-
-func spread(v []float64) float64 { return (slices.Max(v) - slices.Min(v)) / median(v) }

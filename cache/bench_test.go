@@ -81,19 +81,6 @@ func BenchmarkOtterHit(b *testing.B) {
 	})
 }
 
-func BenchmarkL2Hit(b *testing.B) {
-	s := store(b, cache.Options{Redis: []string{localtest.Redis(b).Addr}})
-	f := cache.New[*row](s, "row", cache.FamilyOptions{L1TTL: time.Nanosecond})
-	load := func(context.Context) (*row, []string, error) { return &row{Name: "x"}, []string{"t"}, nil }
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			_, _, _ = f.Get(b.Context(), strconv.Itoa(i%benchKeys), load)
-		}
-	})
-	st := s.Stats().Families[0]
-	b.ReportMetric(float64(st.L2Hits)/float64(max(b.N, 1)), "l2hits/op")
-}
-
 func BenchmarkInvalidate(b *testing.B) {
 	s := store(b, cache.Options{Redis: []string{localtest.Redis(b).Addr}})
 	for i := range b.N {

@@ -6,66 +6,190 @@ import (
 	"time"
 )
 
-// outcome of a load of one key. entry.err may be an error that is not cached.
+// outcome of a load of one key. entry.err may be an error that is not cached; then failed is set. No entry at all means
+// that somebody else is at it.
 type outcome[V any] struct {
 	entry  *entry[V]
 	source Source
+	failed bool
 }
 
-// work answers a miss: from L2, else by load. Writing to L2 is left for after the answer.
-func (f *Family[V]) work(ctx context.Context, key string, load func(ctx context.Context) (V, []string, error)) (outcome[V], func()) {
-	if e := f.hit(key); e != nil { // somebody's load ended between our look and our turn
-		f.countHit(e)
-		return outcome[V]{e, L1}, nil
+// glance is what a first look into L2 says.
+type glance uint8
+
+const (
+	glanceUnsure glance = iota // look closely
+	glanceFound
+	glanceEmpty  // there is nothing
+	glanceBroken // Redis does not answer
+)
+
+// quick answers a miss if that takes one command to Redis, or none.
+func (f *Family[V]) quick(key string) (outcome[V], glance) {
+	if e := f.current(key); e != nil { // somebody's load ended between our look and our turn
+		f.countHit(key, e)
+		return outcome[V]{entry: e, source: L1}, glanceFound
 	}
-	found, began := f.fromL2(ctx, []string{key})
-	if e := found[key]; e != nil {
-		return outcome[V]{e, L2}, nil
+	if !f.shared() || f.s.deaf() {
+		return outcome[V]{}, glanceUnsure
 	}
+	born, start := f.s.gens.now(), time.Now()
+	rec, err := f.s.l2.peek(f.redisKey(key), f.field, start)
+	switch {
+	case err != nil:
+		return outcome[V]{}, glanceBroken
+	case rec == nil:
+		return outcome[V]{}, glanceEmpty
+	case !start.Before(rec.expires):
+		return outcome[V]{}, glanceUnsure
+	}
+	if known, valid := f.s.l2.table.judge(rec); !known || !valid {
+		return outcome[V]{}, glanceUnsure
+	}
+	f.count.l2Time.add(time.Since(start))
+	if e := f.adoptOne(key, rec, born); e != nil {
+		return outcome[V]{entry: e, source: L2}, glanceFound
+	}
+	return outcome[V]{}, glanceUnsure
+}
+
+// work answers a miss: from L2, else by load. With refresh it replaces a value that is there, and leaves it to others if they
+// have begun. Writing to L2 is left for after the answer.
+func (f *Family[V]) work(ctx context.Context, key string, load loader[V], first glance, refresh bool) (outcome[V], func()) {
+	if !f.shared() || first == glanceBroken {
+		return f.loadAlone(ctx, key, load, nil)
+	}
+	e := f.current(key)
+	var found *entry[V]
+	if first != glanceEmpty {
+		var err error
+		if found, err = f.lookup(ctx, key); err != nil {
+			return f.loadAlone(ctx, key, load, nil)
+		}
+	}
+	var old *entry[V]
+	if found != nil {
+		switch now := time.Now().UnixNano(); {
+		case now < found.expires && (!refresh || e == nil || found.expires > e.expires):
+			return outcome[V]{entry: found, source: L2}, nil
+		case !refresh && found.within(now, f.o.StaleFor):
+			f.count.stale.Add(1)
+			return outcome[V]{entry: found, source: L2}, func() { f.refresh(ctx, key, found, load) }
+		case found.within(now, f.o.FailSafe):
+			old = found
+		}
+	}
+	return f.loadLeased(ctx, key, load, old, refresh)
+}
+
+// shared tells whether the family uses Redis.
+func (f *Family[V]) shared() bool { return f.s.l2 != nil && !f.o.L1Only }
+
+// loadAlone loads without regard to other processes, and without L2.
+func (f *Family[V]) loadAlone(ctx context.Context, key string, load loader[V], old *entry[V]) (outcome[V], func()) {
+	e, _, err := f.read(ctx, key, load)
+	if err != nil {
+		return f.failure(e, old)
+	}
+	f.keep(key, e)
+	return outcome[V]{entry: e, source: Load}, nil
+}
+
+// failure is the outcome of a load that failed: something expired from L2 if there is any, else the error.
+func (f *Family[V]) failure(e, old *entry[V]) (outcome[V], func()) {
+	if old != nil && old.fresh(f.s.gens) {
+		f.count.failsafe.Add(1)
+		old.soft.Store(min(time.Now().Add(failSafePause).UnixNano(), old.until+int64(f.o.FailSafe)))
+		return outcome[V]{entry: old, source: L2}, nil
+	}
+	return outcome[V]{entry: e, source: Load, failed: true}, nil
+}
+
+// loadLeased loads while no other process does. It waits for one that does, unless this is a refresh.
+func (f *Family[V]) loadLeased(ctx context.Context, key string, load loader[V], old *entry[V], refresh bool) (outcome[V], func()) {
+	g, found := f.lease(ctx, key, old, refresh)
+	switch {
+	case found != nil:
+		return outcome[V]{entry: found, source: L2}, nil
+	case refresh && g.ok() && !g.owned:
+		return outcome[V]{}, nil
+	}
+	stop := f.s.l2.renew(g)
+	e, data, err := f.read(ctx, key, load)
+	stop()
+	if err != nil {
+		f.s.l2.release(ctx, g)
+		return f.failure(e, old)
+	}
+	if !f.keep(key, e) || !g.ok() {
+		return outcome[V]{entry: e, source: Load}, func() { f.s.l2.release(ctx, g) }
+	}
+	return outcome[V]{entry: e, source: Load}, func() { f.toL2(ctx, []grant{g}, []string{key}, []*entry[V]{e}, [][]byte{data}) }
+}
+
+// read calls the loader. The error is one that is not cached; the entry carries it.
+func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entry[V], []byte, error) {
+	leave, err := f.turn(ctx)
+	if err != nil {
+		return &entry[V]{err: err, born: f.s.gens.now()}, nil, err
+	}
+	defer leave()
 	f.s.beforeLoad(ctx)
 	born, start := f.s.gens.now(), time.Now()
 	v, tags, err := load(ctx)
-	f.count.loaded(start, err != nil && !f.isAbsence(err))
-	if err != nil && !f.isAbsence(err) {
-		return outcome[V]{&entry[V]{err: err, born: born}, Load}, nil
+	absence := err != nil && f.isAbsence(err)
+	f.count.loaded(start, err != nil && !absence)
+	if err != nil && !absence {
+		return &entry[V]{err: err, born: born}, nil, err
 	}
-	e, data := f.entry(v, err, tags, born, start)
-	kept := f.keep(key, e)
-	if !kept || began.epoch == "" {
-		return outcome[V]{e, Load}, nil
+	e, data := f.entry(key, v, err, tags, born, start)
+	return e, data, nil
+}
+
+// turn waits in the gutter while Redis should help and does not.
+func (f *Family[V]) turn(ctx context.Context) (leave func(), err error) {
+	if !f.shared() || f.s.l2.helps() {
+		return func() {}, nil
 	}
-	return outcome[V]{e, Load}, func() { f.toL2(ctx, began, []string{key}, []*entry[V]{e}, [][]byte{data}) }
+	f.count.gutter.Add(1)
+	return f.gutter.enter(ctx)
 }
 
 func (f *Family[V]) isAbsence(err error) bool { return f.o.NotFound != nil && f.o.NotFound(err) }
 
 // entryOverhead is about what an entry costs in L1 beyond its value.
-const entryOverhead = 160
+const entryOverhead = 200
 
 // entry makes an entry of a load and the bytes for L2; none when the value cannot be encoded or must not leave the process.
-func (f *Family[V]) entry(v V, absence error, tags []string, born uint64, start time.Time) (*entry[V], []byte) {
-	e := &entry[V]{value: v, err: absence, born: born, slots: f.s.gens.slotsOf(tags), tags: tags}
-	ttl := f.o.L1TTL
+func (f *Family[V]) entry(key string, v V, absence error, tags []string, born uint64, start time.Time) (*entry[V], []byte) {
+	e := &entry[V]{value: v, err: absence, born: born, slots: f.s.gens.slotsOf(f.name, key, tags), tags: tags}
+	ttl, l1 := f.o.TTL, f.o.L1TTL
 	if absence != nil {
-		ttl = min(ttl, f.o.NegativeTTL)
+		ttl, l1 = min(ttl, f.o.NegativeTTL), min(l1, f.o.NegativeTTL)
 	}
-	e.until = start.Add(f.jitter(ttl))
+	e.schedule(&f.o, start, start.Add(f.jitter(ttl)), f.jitter(l1), time.Since(start))
 	var data []byte
 	size := 0
 	if absence == nil {
-		if !f.o.L1Only || f.o.Size == nil {
-			var err error
-			if data, err = f.s.o.Codec.Marshal(v); err != nil {
-				f.s.o.Logger.Error("value not encodable: kept in memory only", "family", f.name, "error", err)
-			}
-			size = len(data)
-		}
-		if f.o.Size != nil {
-			size = f.o.Size(v)
-		}
+		data, size = f.encode(v)
 	}
 	e.weight = f.weigh(size, tags)
 	return e, data
+}
+
+// encode returns the bytes for L2, if there are to be any, and how much memory the value takes.
+func (f *Family[V]) encode(v V) (data []byte, size int) {
+	if !f.o.L1Only || f.o.Size == nil {
+		var err error
+		if data, err = f.codec.Marshal(v); err != nil {
+			f.s.o.Logger.Error("value not encodable: kept in memory only", "family", f.name, "error", err)
+		}
+		size = len(data)
+	}
+	if f.o.Size != nil {
+		size = f.o.Size(v)
+	}
+	return data, size
 }
 
 func (f *Family[V]) weigh(size int, tags []string) uint32 {
@@ -78,79 +202,4 @@ func (f *Family[V]) weigh(size int, tags []string) uint32 {
 
 func (f *Family[V]) jitter(d time.Duration) time.Duration {
 	return d - time.Duration(rand.Float64()*f.o.Jitter*float64(d))
-}
-
-// fromL2 looks keys up and keeps what it finds in L1. The moment is that of the clock before a load of the rest;
-// zero when L2 cannot be used.
-func (f *Family[V]) fromL2(ctx context.Context, keys []string) (map[string]*entry[V], moment) {
-	if f.s.l2 == nil || f.o.L1Only {
-		return nil, moment{}
-	}
-	born := f.s.gens.now()
-	full := make([]string, len(keys))
-	for i, k := range keys {
-		full[i] = f.prefix + k
-	}
-	recs, began, err := f.s.l2.fetch(ctx, full)
-	if err != nil {
-		return nil, moment{}
-	}
-	found := map[string]*entry[V]{}
-	for i, rec := range recs {
-		if rec == nil {
-			continue
-		}
-		if e := f.decode(keys[i], rec, born); e != nil && f.keep(keys[i], e) {
-			found[keys[i]] = e
-			if e.err != nil {
-				f.count.negative.Add(1)
-			} else {
-				f.count.l2.Add(1)
-			}
-		}
-	}
-	return found, began
-}
-
-func (f *Family[V]) decode(key string, rec *record, born uint64) *entry[V] {
-	e := &entry[V]{born: born, slots: f.s.gens.slotsOf(rec.tags), tags: rec.tags, weight: f.weigh(len(rec.payload), rec.tags)}
-	e.until = time.Now().Add(f.jitter(f.o.L1TTL))
-	if rec.expires.Before(e.until) {
-		e.until = rec.expires
-	}
-	if rec.absent {
-		e.err = f.absent(key)
-		return e
-	}
-	if rec.codec != f.s.o.Codec.ID() || f.s.o.Codec.Unmarshal(rec.payload, &e.value) != nil {
-		return nil
-	}
-	if f.o.Size != nil {
-		e.weight = f.weigh(f.o.Size(e.value), rec.tags)
-	}
-	return e
-}
-
-// toL2 stores what was loaded from the moment began.
-func (f *Family[V]) toL2(ctx context.Context, began moment, keys []string, entries []*entry[V], data [][]byte) {
-	var items []item
-	for i, e := range entries {
-		absent := e.err != nil
-		if !absent && data[i] == nil || len(data[i]) > maxRecord || !e.fresh(f.s.gens) {
-			continue
-		}
-		ttl := f.o.TTL
-		if absent {
-			ttl = min(ttl, f.o.NegativeTTL)
-		}
-		ttl = max(f.jitter(ttl), time.Millisecond)
-		items = append(items, item{key: f.prefix + keys[i], ttl: ttl, rec: record{absent: absent, codec: f.s.o.Codec.ID(),
-			expires: time.Now().Add(ttl), tags: e.tags, payload: data[i]}})
-	}
-	if len(items) == 0 {
-		return
-	}
-	// The answer is out: whether its callers are still there does not matter any more.
-	refused, _ := f.s.l2.store(context.WithoutCancel(ctx), began, items) // a failure is counted by l2
-	f.count.refused.Add(uint64(refused))
 }

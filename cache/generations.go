@@ -31,16 +31,28 @@ func newGenerations() *generations {
 // now is the number that a read beginning now remembers.
 func (g *generations) now() uint64 { return g.seq.Load() }
 
-// slotsOf are the slots of tags, in their order.
-func (g *generations) slotsOf(tags []string) []uint32 {
-	if len(tags) == 0 {
-		return nil
-	}
-	out := make([]uint32, len(tags))
+// slotsOf are the slots of tags, in their order, and then that of the key itself.
+func (g *generations) slotsOf(family, key string, tags []string) []uint32 {
+	out := make([]uint32, len(tags)+1)
 	for i, tag := range tags {
-		out[i] = uint32(maphash.String(g.seed, tag) % slotCount)
+		out[i] = g.slot(tag)
 	}
+	out[len(tags)] = g.keySlot(family, key)
 	return out
+}
+
+func (g *generations) slot(tag string) uint32 { return uint32(maphash.String(g.seed, tag) % slotCount) }
+
+func (g *generations) keySlot(family, key string) uint32 {
+	return uint32((maphash.String(g.seed, family)*31 ^ maphash.String(g.seed, key)) % slotCount)
+}
+
+// bumpKeys invalidates what was read before now under these keys.
+func (g *generations) bumpKeys(refs []keyRef) {
+	for _, r := range refs {
+		raise(&g.slots[g.keySlot(r.Family, r.Key)], g.seq.Add(1))
+	}
+	g.done.Add(1)
 }
 
 // bump invalidates everything read before now under one of the tags.
@@ -49,6 +61,14 @@ func (g *generations) bump(tags []string) {
 		slot := &g.slots[maphash.String(g.seed, tag)%slotCount]
 		raise(slot, g.seq.Add(1))
 	}
+	g.done.Add(1)
+}
+
+// replaceKey makes what was read before now under a key out of date, but not what put stores, which is born at the number it gets.
+func (g *generations) replaceKey(family, key string, put func(born uint64)) {
+	n := g.seq.Add(1)
+	put(n)
+	raise(&g.slots[g.keySlot(family, key)], n)
 	g.done.Add(1)
 }
 
@@ -65,6 +85,11 @@ func (g *generations) newest(slots []uint32) uint64 {
 		n = max(n, g.slots[s].Load())
 	}
 	return n
+}
+
+// newestOf is newest for one tag.
+func (g *generations) newestOf(tag string) uint64 {
+	return max(g.cleared.Load(), g.slots[g.slot(tag)].Load())
 }
 
 func raise(v *atomic.Uint64, to uint64) {

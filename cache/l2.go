@@ -23,9 +23,21 @@ type l2 struct {
 	client atomic.Pointer[rueidis.Client]
 	up     atomic.Bool
 	fails  atomic.Int64 // in a row
+	table  *table
+	ledger ledger
+
+	deadlines deadlines
+	masters   masters // of the mender alone, and so is lastEpoch
+	lastEpoch string
+	mending   atomic.Bool // Redis answers, and what was remembered is being written
+	hooks     l2hooks
+
+	word      atomic.Pointer[string] // of the last epoch seen
+	coldUntil atomic.Int64           // Redis lost its memory; see helps
 
 	mu           sync.Mutex
 	pending      map[string]struct{} // tags Redis has not heard of
+	pendingKeys  map[string]struct{}
 	pendingClear bool
 
 	wake  chan struct{}
@@ -33,17 +45,29 @@ type l2 struct {
 	stop  context.CancelFunc
 	done  chan struct{}
 
-	errors, trips atomic.Uint64
+	errors, trips, lost atomic.Uint64
 }
 
-func newL2(o Options) (*l2, error) {
+// l2hooks are what the Store does when Redis says something.
+type l2hooks struct {
+	lost   func()                // messages were lost
+	mended func(reading, change) // what was remembered has reached Redis, under this number
+}
+
+// change is what becomes stale; keys are those of Redis.
+type change struct {
+	tags, keys []string
+	clear      bool
+}
+
+func newL2(o Options, g *generations, hooks l2hooks) (*l2, error) {
 	opt, err := clientOption(o)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &l2{o: o, opt: opt, pending: map[string]struct{}{}, wake: make(chan struct{}, 1),
-		ready: make(chan struct{}), stop: stop, done: make(chan struct{})}
+	l := &l2{o: o, opt: opt, table: &table{g: g}, hooks: hooks, pending: map[string]struct{}{}, pendingKeys: map[string]struct{}{},
+		wake: make(chan struct{}, 1), ready: make(chan struct{}), stop: stop, done: make(chan struct{})}
 	go l.mend(ctx)
 	select {
 	case <-l.ready: // usually at once, so that the first requests already find it
@@ -68,6 +92,7 @@ func clientOption(o Options) (rueidis.ClientOption, error) {
 	opt.DisableRetry = true // the loader is the retry
 	opt.ConnWriteTimeout = max(10*o.Timeout, time.Second)
 	opt.Dialer = net.Dialer{Timeout: max(5*o.Timeout, 500*time.Millisecond), KeepAlive: time.Second}
+	opt.ClusterOption.ShardsRefreshInterval = time.Second
 	return opt, nil
 }
 
@@ -87,16 +112,25 @@ func (l *l2) do(ctx context.Context, build func(c rueidis.Client) rueidis.Comman
 	res, err := l.raw(ctx, l.o.Timeout, build)
 	switch {
 	case err == nil:
-		if l.fails.Load() != 0 {
-			l.fails.Store(0)
-		}
+		l.succeeded()
 	case ctx.Err() == nil:
-		l.errors.Add(1)
-		if l.fails.Add(1) >= int64(l.o.Trip) {
-			l.down(err)
-		}
+		l.failed(err)
 	}
 	return res, err
+}
+
+func (l *l2) succeeded() {
+	if l.fails.Load() != 0 {
+		l.fails.Store(0)
+	}
+}
+
+// failed counts a failure against Redis.
+func (l *l2) failed(err error) {
+	l.errors.Add(1)
+	if l.fails.Add(1) >= int64(l.o.Trip) {
+		l.down(err)
+	}
 }
 
 // raw is do whatever the breaker says, bounded by limit.
@@ -129,5 +163,22 @@ func (l *l2) poke() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
+	}
+}
+
+// coldFor is how long after Redis lost its memory the source is protected as if Redis were out.
+const coldFor = 10 * time.Second
+
+// helps tells whether Redis takes the load off the source as it should.
+func (l *l2) helps() bool { return l.up.Load() && time.Now().UnixNano() >= l.coldUntil.Load() }
+
+// saw notes the epoch's word: a new one means that everything in Redis is gone.
+func (l *l2) saw(m moment) {
+	word, _ := m.word()
+	if old := l.word.Load(); word != "" && (old == nil || *old != word) {
+		if l.word.Swap(&word) != nil {
+			l.coldUntil.Store(time.Now().Add(coldFor).UnixNano())
+			l.o.Logger.Warn("redis has lost its memory")
+		}
 	}
 }

@@ -3,7 +3,9 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -13,7 +15,16 @@ import (
 	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
-func TestMain(m *testing.M) { localtest.Main(m) }
+func TestMain(m *testing.M) {
+	if redis := os.Getenv(readerEnv); redis != "" { // we are one of the processes of TestStampede
+		if err := readerMain(redis); err != nil {
+			fmt.Fprintln(os.Stderr, "reader:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	localtest.Main(m)
+}
 
 // bus joins Stores of one process as if they were processes of their own: every subscriber but none of another bus has
 // handled a message when Broadcast returns.

@@ -2,36 +2,73 @@ package cache
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// mend connects, and whenever Redis was left alone probes until it can be used again.
+// mend connects, and whenever Redis was left alone probes until it can be used again. While it is in use, each beat compares what
+// it counted with what we heard.
 func (l *l2) mend(ctx context.Context) {
 	defer close(l.done)
 	const first = 50 * time.Millisecond
 	pause := first
 	for started := false; ; started = true {
-		err := l.revive(ctx)
+		wait, wake := l.o.Beat, l.wake
+		if l.up.Load() {
+			l.beat(ctx)
+		}
+		if !l.up.Load() || l.owes() {
+			if err := l.revive(ctx); err != nil {
+				wait, wake = pause, nil
+				pause = min(2*pause, l.o.Probe)
+			} else {
+				pause = first
+			}
+		}
 		if !started {
 			close(l.ready)
 		}
-		var retry <-chan time.Time
-		var wake <-chan struct{}
-		if err != nil {
-			retry = time.After(pause)
-			pause = min(2*pause, l.o.Probe)
-		} else {
-			wake, pause = l.wake, first
-		}
+		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			t.Stop()
 			return
-		case <-retry:
+		case <-t.C:
 		case <-wake:
 		}
+		t.Stop()
 	}
+}
+
+// beat reads the clock. Its failures count like anybody's, so an idle process notices as well that Redis is gone.
+func (l *l2) beat(ctx context.Context) {
+	born := l.table.g.now()
+	m, err := l.readClock(ctx)
+	if err != nil {
+		return
+	}
+	if m.epoch == "" { // somebody has to begin; a clock that is not there has been lost
+		if m, err = l.tick(ctx, l.o.Timeout, 0); err != nil {
+			return
+		}
+	}
+	l.saw(m.moment)
+	last := l.lastEpoch
+	l.lastEpoch = m.epoch
+	if l.tookOver(ctx) && last == m.epoch { // else somebody has done it already
+		l.o.Logger.Warn("a replica has taken over: everything in redis is given up")
+		l.remember(change{clear: true})
+		return
+	}
+	if l.ledger.beat(m) {
+		l.lost.Add(1)
+		l.hooks.lost()
+		return
+	}
+	l.table.learn(born, m.epoch, nil)
 }
 
 // revive closes the breaker once Redis answers and has heard every pending invalidation.
@@ -43,61 +80,97 @@ func (l *l2) revive(ctx context.Context) error {
 		}
 		l.client.Store(&c)
 	}
-	if _, err := l.tick(ctx, l.patience(), 0); err != nil {
+	m, err := l.tick(ctx, l.patience(), 0)
+	if err != nil {
 		return err
 	}
+	l.saw(m.moment)
+	if l.tookOver(ctx) && l.lastEpoch == m.epoch {
+		l.remember(change{clear: true})
+	}
+	l.lastEpoch = m.epoch
+	l.mending.Store(true)
+	defer l.mending.Store(false)
 	for {
-		tags, clear, ok := l.take()
+		w, ok := l.take()
 		if !ok {
 			return nil
 		}
-		if err := l.bump(ctx, tags, clear); err != nil {
-			l.remember(tags, clear)
-			return err
+		for part := range w.parts() {
+			m, err := l.bump(ctx, part)
+			if err != nil {
+				l.remember(w)
+				return err
+			}
+			l.hooks.mended(m, part)
+		}
+	}
+}
+
+// parts are pieces that take one number of the clock each.
+func (w change) parts() func(yield func(change) bool) {
+	return func(yield func(change) bool) {
+		if w.clear {
+			yield(change{clear: true})
+			return
+		}
+		for tags := range slices.Chunk(w.tags, chunk) {
+			if !yield(change{tags: tags}) {
+				return
+			}
+		}
+		for keys := range slices.Chunk(w.keys, chunk) {
+			if !yield(change{keys: keys}) {
+				return
+			}
 		}
 	}
 }
 
 // take empties the list of pending invalidations. When it is empty already, Redis is in use from this moment, and ok is false.
-func (l *l2) take() (tags []string, clear, ok bool) {
+func (l *l2) take() (w change, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.pending) == 0 && !l.pendingClear {
+	if len(l.pending) == 0 && len(l.pendingKeys) == 0 && !l.pendingClear {
 		l.fails.Store(0)
 		if !l.up.Swap(true) {
 			l.o.Logger.Info("redis in use")
 		}
-		return nil, false, false
+		return w, false
 	}
-	for t := range l.pending {
-		tags = append(tags, t)
-	}
-	clear = l.pendingClear
-	l.pending, l.pendingClear = map[string]struct{}{}, false
-	return tags, clear, true
+	w = change{tags: slices.Collect(maps.Keys(l.pending)), keys: slices.Collect(maps.Keys(l.pendingKeys)), clear: l.pendingClear}
+	l.pending, l.pendingKeys, l.pendingClear = map[string]struct{}{}, map[string]struct{}{}, false
+	return w, true
 }
 
-// remember keeps what Redis must hear before it is used again. More than MaxPending tags become a clear.
-func (l *l2) remember(tags []string, clear bool) {
+// remember keeps what Redis must hear before it is used again. More than MaxPending tags and keys become a clear.
+func (l *l2) remember(w change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.up.Store(false)
-	l.pendingClear = l.pendingClear || clear
-	for _, t := range tags {
-		if l.pendingClear {
-			break
+	l.pendingClear = l.pendingClear || w.clear
+	if !l.pendingClear {
+		for _, t := range w.tags {
+			l.pending[t] = struct{}{}
 		}
-		l.pending[t] = struct{}{}
-		l.pendingClear = len(l.pending) > l.o.MaxPending
+		for _, k := range w.keys {
+			l.pendingKeys[k] = struct{}{}
+		}
+		l.pendingClear = len(l.pending)+len(l.pendingKeys) > l.o.MaxPending
 	}
 	if l.pendingClear {
-		l.pending = map[string]struct{}{}
+		l.pending, l.pendingKeys = map[string]struct{}{}, map[string]struct{}{}
 	}
 	l.poke()
+}
+
+func (l *l2) owes() bool {
+	tags, clear := l.waiting()
+	return tags > 0 || clear
 }
 
 func (l *l2) waiting() (tags int, clear bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.pending), l.pendingClear
+	return len(l.pending) + len(l.pendingKeys), l.pendingClear
 }

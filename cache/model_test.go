@@ -72,7 +72,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"forget": func(rt *rapid.T) {
-				cache.Forget(t, a, prefix+rapid.SampledFrom([]string{"clock", "t:*", "row:*"}).Draw(rt, "what"))
+				cache.Forget(t, a, prefix+rapid.SampledFrom([]string{"clock", "t:*", "v:row:*"}).Draw(rt, "what"))
 			},
 		})
 	})

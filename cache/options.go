@@ -18,6 +18,13 @@ var (
 	ErrUnconfirmed = errors.New("cache: invalidation not confirmed everywhere")
 	// ErrClosed is the answer of a closed Store.
 	ErrClosed = errors.New("cache: store is closed")
+	// ErrTimeout means that a load took longer than FamilyOptions.HardTimeout; it goes on, and whoever asks later has its
+	// result.
+	ErrTimeout = errors.New("cache: the load takes too long")
+	// ErrOverloaded means that Redis is out and more loads wait for their turn than the family admits.
+	ErrOverloaded = errors.New("cache: too many loads wait while Redis is out")
+	// ErrQueueFull means that the queue of background work is full: wait for it, or use the waiting form.
+	ErrQueueFull = errors.New("cache: the queue of background work is full")
 	// ErrOptions means that options make no sense together.
 	ErrOptions = errors.New("cache: bad options")
 )
@@ -52,15 +59,25 @@ type Options struct {
 	Probe time.Duration
 	// MaxPending bounds the tags remembered while Redis is away. Default 10,000.
 	MaxPending int
+	// Beat is how often the count of invalidations in Redis is compared with those heard, so that a process that lost a
+	// message finds out: within twice this long it trusts nothing in its memory. Default 500 ms.
+	Beat time.Duration
+	// LeaseTTL is after how long without a sign of life the load of another process is taken for dead. Default 1 s.
+	LeaseTTL time.Duration
+	// Queue bounds the background work (the forms named Behind) that waits. Default 4096.
+	Queue int
+	// Dictionary makes small values compress better: see TrainDictionary. All processes need the same one; values written
+	// with another are misses. nil means none.
+	Dictionary []byte
 	// Bus joins the processes; nil means that this is the only one.
 	Bus Bus
 	// OnInvalidate hears of each invalidation that carries Meta, in every process, before any value is dropped; it may hear of
 	// one twice. It must be quick.
 	OnInvalidate func(Invalidation)
-	// Unheard is called before each load while the Bus says that it is not Live: what OnInvalidate would have been told
-	// may be missing, and has to be found out otherwise. ctx is the load's.
+	// Unheard is called before each load while the Bus says that it is not Live, and when messages turn out to be lost: what
+	// OnInvalidate would have been told may be missing, and has to be found out otherwise.
 	Unheard func(ctx context.Context)
-	// Codec turns values into bytes for L2. Default JSON.
+	// Codec turns values into bytes for L2. Default JSON; []byte and string go as they are.
 	Codec Codec
 	// Registerer gets the metrics; nil means none.
 	Registerer prometheus.Registerer
@@ -84,63 +101,20 @@ func (o Options) withDefaults() Options {
 	if o.MaxPending <= 0 {
 		o.MaxPending = 10_000
 	}
+	if o.Beat <= 0 {
+		o.Beat = 500 * time.Millisecond
+	}
+	if o.LeaseTTL <= 0 {
+		o.LeaseTTL = time.Second
+	}
+	if o.Queue <= 0 {
+		o.Queue = 4096
+	}
 	if o.Codec == nil {
 		o.Codec = JSON{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	return o
-}
-
-// FamilyOptions of a Family; the zero value works.
-type FamilyOptions struct {
-	// TTL is how long a value lives, counted from the start of its load. Default 5 min.
-	TTL time.Duration
-	// L1TTL bounds it in memory. Default the lesser of TTL and 1 min.
-	L1TTL time.Duration
-	// Jitter shortens each TTL by a random part up to this fraction, so that values loaded together do not expire together.
-	// Default 0.1; negative means none.
-	Jitter float64
-	// L1Bytes bounds the memory. Default 32 MiB.
-	L1Bytes uint64
-	// L1Only keeps the family out of Redis.
-	L1Only bool
-	// AnyAge says that a value is good for its TTL whatever was invalidated meanwhile, so that it may be used from memory
-	// while the Bus is not Live.
-	AnyAge bool
-	// Schema is the version of the value's type: raise it when old bytes must not be read any more. Values of different
-	// schemas live side by side.
-	Schema int
-	// LoadTimeout bounds a load. Default 10 s.
-	LoadTimeout time.Duration
-	// NotFound tells which errors of a loader mean that there is no such thing; they are cached for NegativeTTL
-	// (default 5 s) with the tags the loader returned. nil means errors are never cached.
-	NotFound    func(error) bool
-	NegativeTTL time.Duration
-	// Absent makes the error of an absence found in L2 or reported by a batch. Default ErrNotFound, wrapped.
-	Absent func(key string) error
-	// Size estimates the bytes of a value in memory; default is the length of its encoding.
-	Size func(value any) int
-}
-
-func (o FamilyOptions) withDefaults() FamilyOptions {
-	def := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
-	}
-	def(&o.TTL, 5*time.Minute)
-	def(&o.L1TTL, min(o.TTL, time.Minute))
-	def(&o.LoadTimeout, 10*time.Second)
-	def(&o.NegativeTTL, 5*time.Second)
-	o.L1TTL = min(o.L1TTL, o.TTL)
-	if o.Jitter == 0 {
-		o.Jitter = 0.1
-	}
-	o.Jitter = min(max(o.Jitter, 0), 1)
-	if o.L1Bytes == 0 {
-		o.L1Bytes = 32 << 20
 	}
 	return o
 }

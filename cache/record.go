@@ -7,16 +7,25 @@ import (
 )
 
 // recordFormat is the first byte of every value in L2; another one is a miss.
-const recordFormat = 1
+const recordFormat = 2
 
-const flagAbsent = 1
+// The second byte.
+const (
+	flagAbsent = 1 << iota
+	flagPacked // the payload is compressed
+	flagDictionary
+)
 
 // record is a value as it lies in L2: valid while the epoch and the version of each tag are still those it was stored with.
 type record struct {
 	absent   bool
+	packed   bool
+	dict     bool
 	codec    byte
 	epoch    string
 	expires  time.Time
+	cost     time.Duration // of the load
+	raw      uint64        // bytes of the payload when unpacked; 0 when it is not packed
 	tags     []string
 	versions []uint64
 	payload  []byte
@@ -24,18 +33,34 @@ type record struct {
 
 var errRecord = errors.New("cache: unreadable record")
 
+// size is what the value takes unpacked.
+func (r *record) size() int { return int(max(r.raw, uint64(len(r.payload)))) }
+
+func (r *record) flags() (f byte) {
+	if r.absent {
+		f |= flagAbsent
+	}
+	if r.packed {
+		f |= flagPacked
+	}
+	if r.dict {
+		f |= flagDictionary
+	}
+	return f
+}
+
 func (r *record) encode() []byte {
-	size := 32 + len(r.epoch) + len(r.payload)
+	size := 48 + len(r.epoch) + len(r.payload)
 	for _, t := range r.tags {
 		size += len(t) + 2*binary.MaxVarintLen64
 	}
-	flags := byte(0)
-	if r.absent {
-		flags = flagAbsent
-	}
-	b := append(make([]byte, 0, size), recordFormat, flags, r.codec)
+	b := append(make([]byte, 0, size), recordFormat, r.flags(), r.codec)
 	b = appendText(b, r.epoch)
 	b = binary.AppendUvarint(b, uint64(r.expires.UnixMilli()))
+	b = binary.AppendUvarint(b, uint64(r.cost.Microseconds()))
+	if r.packed {
+		b = binary.AppendUvarint(b, r.raw)
+	}
 	b = binary.AppendUvarint(b, uint64(len(r.tags)))
 	for i, t := range r.tags {
 		b = appendText(b, t)
@@ -49,21 +74,32 @@ func appendText(b []byte, s string) []byte {
 }
 
 // decodeRecord reads what encode wrote. The payload points into data.
-func decodeRecord(data []byte) (*record, error) {
+func decodeRecord(data []byte) (*record, error) { return decodeWith(data, clone, clone) }
+
+func clone(b []byte) string { return string(b) }
+
+// decodeWith is decodeRecord with a choice of how epoch and tags become strings.
+func decodeWith(data []byte, epoch, tag func([]byte) string) (*record, error) {
 	if len(data) < 3 || data[0] != recordFormat {
 		return nil, errRecord
 	}
-	r := &record{absent: data[1]&flagAbsent != 0, codec: data[2]}
+	r := &record{absent: data[1]&flagAbsent != 0, packed: data[1]&flagPacked != 0, dict: data[1]&flagDictionary != 0, codec: data[2]}
 	d := decoder{data: data[3:]}
-	r.epoch = d.text()
+	r.epoch = epoch(d.text())
 	r.expires = time.UnixMilli(int64(d.number()))
+	r.cost = time.Duration(min(d.number(), 1<<40)) * time.Microsecond
+	if r.packed {
+		r.raw = d.number()
+	}
 	n := d.number()
-	if n > uint64(len(d.data)) { // each tag takes at least two bytes
+	if n > uint64(len(d.data)) || r.raw > maxRecord { // each tag takes at least two bytes
 		return nil, errRecord
 	}
-	r.tags, r.versions = make([]string, n), make([]uint64, n)
+	if n > 0 {
+		r.tags, r.versions = make([]string, n), make([]uint64, n)
+	}
 	for i := range r.tags {
-		r.tags[i], r.versions[i] = d.text(), d.number()
+		r.tags[i], r.versions[i] = tag(d.text()), d.number()
 	}
 	if d.bad {
 		return nil, errRecord
@@ -87,13 +123,13 @@ func (d *decoder) number() uint64 {
 	return v
 }
 
-func (d *decoder) text() string {
+func (d *decoder) text() []byte {
 	n := d.number()
 	if n > uint64(len(d.data)) {
 		d.bad, d.data = true, nil
-		return ""
+		return nil
 	}
-	s := string(d.data[:n])
+	b := d.data[:n]
 	d.data = d.data[n:]
-	return s
+	return b
 }

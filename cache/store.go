@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
 )
 
 // Store is what the families of one process share: the connection to Redis, the state of tags, the bus. It is safe for
@@ -17,6 +20,12 @@ type Store struct {
 	gens *generations
 	l2   *l2         // nil without Redis
 	live func() bool // nil: always
+
+	clock    *otter.CoarseClock // for uses of L1: the exact time would cost as much as the rest of it
+	packer   *packer
+	hot      hotKeys
+	behind   *queue
+	dropping sync.Mutex // held while something is dropped, and while an update in memory replaces what it read
 
 	unsubscribe func()
 	collector   *collector
@@ -32,19 +41,30 @@ type Store struct {
 // member is what a Store needs of a Family whatever its type.
 type member interface {
 	stats() FamilyStats
+	covers(tag string, limit int) []Covered
 	clear()
 	close()
 }
 
+// clockStep is how exactly time is told in L1.
+const clockStep = 10 * time.Millisecond
+
 // NewStore makes a Store. Redis being away is no error: it is used when it answers.
 func NewStore(o Options) (*Store, error) {
 	s := &Store{o: o.withDefaults(), id: token(), gens: newGenerations()}
+	var err error
+	if s.packer, err = newPacker(s.o.Dictionary); err != nil {
+		return nil, err
+	}
 	if len(o.Redis) > 0 {
-		var err error
-		if s.l2, err = newL2(s.o); err != nil {
+		if s.l2, err = newL2(s.o, s.gens, l2hooks{lost: s.lost, mended: s.mended}); err != nil {
+			s.packer.close()
 			return nil, err
 		}
 	}
+	s.clock = otter.NewCoarseClock(clockStep)
+	s.hot.init()
+	s.behind = newQueue(s.o.Queue)
 	if b, ok := o.Bus.(interface{ Live() bool }); ok {
 		s.live = b.Live
 	}
@@ -65,7 +85,7 @@ func NewStore(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close stops the Store and waits for the loads it started. It may be called again.
+// Close stops the Store and waits for the loads it started and the background work it accepted. It may be called again.
 func (s *Store) Close() {
 	s.mu.Lock()
 	first := !s.closed
@@ -81,6 +101,7 @@ func (s *Store) Close() {
 	if s.collector != nil {
 		s.o.Registerer.Unregister(s.collector)
 	}
+	s.behind.close()
 	s.work.Wait()
 	if s.l2 != nil {
 		s.l2.close()
@@ -88,6 +109,8 @@ func (s *Store) Close() {
 	for _, f := range families {
 		f.close()
 	}
+	s.clock.Stop()
+	s.packer.close()
 }
 
 // spawn runs fn in a goroutine that Close waits for; false when the Store is closed.

@@ -26,6 +26,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (a *answer) WriteHeader(code int) {
 	if a.status == 0 && code >= 200 {
 		a.status = code
+		a.x.answer() // from now on it is the reader that takes time
 		a.cleanHeader()
 	}
 	a.extend()

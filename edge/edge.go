@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/stampede-shop/stampede/edge/httpcache"
 )
 
 // What Ready, Drain and SetOrigins may answer.
@@ -19,14 +21,15 @@ var (
 	ErrDraining = errors.New("edge: draining")
 )
 
-// Edge is an http.Handler that passes requests to the least busy healthy origin. Make it with [New], end it with
+// Edge is an http.Handler that answers from its cache or passes requests to the least busy healthy origin. Make it with [New], end it with
 // [Edge.Close].
 type Edge struct {
 	opts    Options
 	m       *metrics
 	pool    *pool
 	budget  *budget
-	handler http.Handler // middlewares, then the balancer
+	cache   *httpcache.Cache // nil: none
+	handler http.Handler     // admission, the cache, middlewares, then the balancer
 	proxy   *httputil.ReverseProxy
 	server  *http.Server
 
@@ -37,6 +40,8 @@ type Edge struct {
 	draining atomic.Bool
 	drained  chan struct{} // closed when Drain has ended
 	drainErr error
+
+	unsubscribe func()
 
 	mu        sync.Mutex
 	listeners []net.Listener
@@ -64,9 +69,12 @@ func New(o Options) (*Edge, error) {
 		e.handler = wrap(e.handler)
 	}
 	e.server = e.newServer()
-	if err := e.pool.set(o.Origins); err != nil {
+	if err := errors.Join(e.pool.set(o.Origins), e.addCache(), e.joinBus()); err != nil {
 		e.Close()
 		return nil, err
+	}
+	for _, wrap := range slices.Backward(o.Admission) {
+		e.handler = wrap(e.handler)
 	}
 	return e, nil
 }
@@ -112,6 +120,12 @@ func (e *Edge) Close() {
 	e.closeListeners()
 	_ = e.server.Close()
 	e.pool.close()
+	if e.unsubscribe != nil {
+		e.unsubscribe()
+	}
+	if e.cache != nil {
+		e.cache.Close()
+	}
 }
 
 func (e *Edge) newProxy() *httputil.ReverseProxy {

@@ -101,9 +101,12 @@ func rewrite(p *httputil.ProxyRequest) {
 	}
 }
 
-// markAnswer says in Cache-Status (RFC 9211) that this cache did not handle the request: there is none yet.
+// markAnswer says in Cache-Status (RFC 9211) that no cache handled the request, when there is none.
 func (e *Edge) markAnswer(res *http.Response) error {
 	if res.StatusCode != http.StatusSwitchingProtocols {
+		if e.cache != nil {
+			return nil
+		}
 		res.Header.Add("Cache-Status", e.opts.Name+"; fwd=bypass")
 		return nil
 	}

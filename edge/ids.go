@@ -8,6 +8,12 @@ import (
 // newID makes a random UUID (version 4). The runtime's ChaCha8 generator is seeded from the system's randomness, so
 // ids of several edges do not collide, and costs no system call per request.
 func newID() string {
+	var s [36]byte
+	return string(appendID(s[:0]))
+}
+
+// appendID appends what newID makes.
+func appendID(dst []byte) []byte {
 	var b [16]byte
 	hi, lo := rand.Uint64(), rand.Uint64()
 	for i := range 8 {
@@ -22,7 +28,7 @@ func newID() string {
 	hex.Encode(s[19:23], b[8:10])
 	hex.Encode(s[24:36], b[10:16])
 	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
+	return append(dst, s[:]...)
 }
 
 // saneID says whether a request id from outside may be passed on and logged: 1 to 64 letters, digits, "-_.:".

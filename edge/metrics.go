@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/edge/httpcache"
 )
 
 // metrics are the edge's Prometheus metrics; they are kept also when nobody registered them.
 type metrics struct {
+	reg       prometheus.Registerer
 	requests  *prometheus.CounterVec // code
 	inFlight  prometheus.Gauge
 	seconds   prometheus.Histogram
@@ -28,6 +31,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts(opts(name, help)), labels)
 	}
 	m := &metrics{
+		reg:      reg,
 		requests: counters("requests_total", "Requests answered, by status code; 499 means that the client left first.", "code"),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts(opts("in_flight_requests", "Requests being served."))),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -83,4 +87,39 @@ func (m *metrics) forget(origin string) {
 	m.originUp.DeletePartialMatch(l)
 	m.byOrigin.DeletePartialMatch(l)
 	m.ejections.DeletePartialMatch(l)
+}
+
+// watchCache exports the cache's figures.
+func (m *metrics) watchCache(c *httpcache.Cache) error {
+	if m.reg == nil {
+		return nil
+	}
+	for name, f := range map[string]func(httpcache.Stats) int64{
+		"hits":        func(s httpcache.Stats) int64 { return s.Hits },
+		"stale":       func(s httpcache.Stats) int64 { return s.Stale },
+		"bridged":     func(s httpcache.Stats) int64 { return s.Bridged },
+		"collapsed":   func(s httpcache.Stats) int64 { return s.Collapsed },
+		"revalidated": func(s httpcache.Stats) int64 { return s.Revalidated },
+		"misses":      func(s httpcache.Stats) int64 { return s.Misses },
+		"passed":      func(s httpcache.Stats) int64 { return s.Passed },
+	} {
+		err := m.reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "stampede", Subsystem: "edge", Name: "cache_requests_total",
+			Help: "Requests by what the cache did with them.", ConstLabels: prometheus.Labels{"outcome": name}},
+			func() float64 { return float64(f(c.Counts())) }))
+		if err != nil {
+			return fmt.Errorf("edge: register metrics: %w", err)
+		}
+	}
+	for name, f := range map[string]func(httpcache.Stats) int64{
+		"cache_memory_bytes": func(s httpcache.Stats) int64 { return s.MemoryBytes },
+		"cache_disk_bytes":   func(s httpcache.Stats) int64 { return s.DiskBytes },
+		"cache_addresses":    func(s httpcache.Stats) int64 { return s.Addresses },
+	} {
+		err := m.reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "stampede", Subsystem: "edge", Name: name,
+			Help: "What the cache holds."}, func() float64 { return float64(f(c.Stats())) }))
+		if err != nil {
+			return fmt.Errorf("edge: register metrics: %w", err)
+		}
+	}
+	return nil
 }

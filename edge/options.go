@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/edge/httpcache"
 )
 
 // Options configure an [Edge]. Zero means the default, negative durations mean "none"
@@ -23,7 +25,19 @@ type Options struct {
 	RetryUnsafe func(*http.Request) bool
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed. Default none.
 	TrustedProxies []netip.Prefix
-	// Middleware wraps the balancer, the first outermost.
+	// Cache keeps answers in front of the balancer; nil means no cache. Name, FetchContext, Fail and Private are set by the edge.
+	Cache *httpcache.Options
+	// Bus joins several edges, so that a purge on one reaches all; nil means that this is the only one.
+	Bus Bus
+	// Admission wraps the cache, the first outermost: what every request has to pass. Hits that are answered straight
+	// from the connection pass Admit instead.
+	Admission []func(http.Handler) http.Handler
+	// Admit says whether a hit may be answered straight from the connection; if not, the request goes through Admission
+	// as any other. It runs on each hit and must be quick. nil means always.
+	Admit func(*Visit) bool
+	// SlowOnly makes every request go through net/http, also those that the cache could answer from the connection.
+	SlowOnly bool
+	// Middleware wraps the balancer, the first outermost; hits of the cache do not pass it.
 	Middleware []func(http.Handler) http.Handler
 
 	// Timeout bounds a request from its arrival to the answer's headers, attempts and waiting included. Default 15 s.

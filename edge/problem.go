@@ -60,6 +60,8 @@ var (
 		Detail: "the request body could not be read; send it again"}
 	// Hardly anybody reads this one: the client closed its side before the answer.
 	problemClientGone = problem{Type: "client-closed-request", Status: 499, Detail: "the client closed the connection before the answer"}
-	problemMethod     = problem{Type: "method-not-allowed", Status: http.StatusMethodNotAllowed,
+	problemPurge      = problem{Type: "temporarily-unavailable", Status: http.StatusServiceUnavailable, retryAfter: 1,
+		Detail: "the purge did not verifiably reach every edge; send it again"}
+	problemMethod = problem{Type: "method-not-allowed", Status: http.StatusMethodNotAllowed,
 		Detail: "this method is not available here"}
 )

@@ -8,10 +8,17 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/stampede-shop/stampede/edge/internal/wire"
 )
 
 func (e *Edge) newServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
+		Protocols:         protocols,
 		Handler:           e,
 		ReadHeaderTimeout: e.opts.HeaderTimeout,
 		IdleTimeout:       e.opts.IdleTimeout,
@@ -24,7 +31,15 @@ func (e *Edge) newServer() *http.Server {
 	}
 }
 
-func (e *Edge) countConns(_ net.Conn, s http.ConnState) {
+func (e *Edge) countConns(c net.Conn, s http.ConnState) {
+	if w, ok := c.(*wire.Conn); ok {
+		switch s {
+		case http.StateIdle:
+			w.Boundary()
+		case http.StateHijacked:
+			w.Raw()
+		}
+	}
 	switch s {
 	case http.StateNew:
 		e.conns.Add(1)
@@ -34,8 +49,16 @@ func (e *Edge) countConns(_ net.Conn, s http.ConnState) {
 }
 
 // Serve answers requests on l until ctx ends or [Edge.Drain] is called; then it drains, within DrainTimeout, and
-// returns nil when nobody was cut off. It closes l. Several listeners may be served at once.
+// returns nil when nobody was cut off. It closes l. Several listeners may be served at once. Clients may speak HTTP/1.1
+// or, if they know that they can, HTTP/2 without TLS; for TLS see [Edge.ServeTLS].
 func (e *Edge) Serve(ctx context.Context, l net.Listener) error {
+	if e.cache != nil && !e.opts.SlowOnly {
+		l = e.fastListener(l)
+	}
+	return e.serve(ctx, l)
+}
+
+func (e *Edge) serve(ctx context.Context, l net.Listener) error {
 	e.mu.Lock()
 	if e.draining.Load() || e.ctx.Err() != nil {
 		e.mu.Unlock()
@@ -78,8 +101,13 @@ func (e *Edge) Drain(ctx context.Context) error {
 		}
 	}
 	defer close(e.drained)
-	e.closeListeners()
+	listeners := e.closeListeners()
 	e.grace(ctx)
+	for _, l := range listeners {
+		if w, ok := l.(*wire.Listener); ok {
+			w.CloseIdle()
+		}
+	}
 	if err := e.server.Shutdown(ctx); err != nil {
 		_ = e.server.Close()
 		e.drainErr = fmt.Errorf("edge: requests were cut off: %w", err)
@@ -110,11 +138,12 @@ func (e *Edge) grace(ctx context.Context) {
 	}
 }
 
-func (e *Edge) closeListeners() {
+func (e *Edge) closeListeners() (closed []net.Listener) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range e.listeners {
 		_ = l.Close()
 	}
-	e.listeners = nil
+	closed, e.listeners = e.listeners, nil
+	return closed
 }

@@ -13,6 +13,8 @@ const (
 	// eager is the shortest pause between two looks that somebody waits for; it doubles up to lazy while they are in vain.
 	eager = time.Millisecond
 	lazy  = 16 * time.Millisecond
+	// succession is how often the others are asked then, whether one of them is the primary now.
+	succession = 50 * time.Millisecond
 	// search is how often a lost primary is looked for, so that a failover is followed soon.
 	search = 200 * time.Millisecond
 )
@@ -78,6 +80,8 @@ func (g *Group) nextLook(n *server) time.Duration {
 		return min(fastest, g.o.Interval)
 	case n.writer && !healthy:
 		return min(search, g.o.Interval)
+	case !g.writer.healthy.Load(): // one of them may be the next primary
+		return min(succession, g.o.Interval)
 	case !n.writer && healthy && n.replayed.Load() < g.required(): // reads should return to it soon after a write
 		n.pause = max(fastest, 2*n.pause)
 		return min(n.pause, g.o.Interval)
@@ -159,6 +163,7 @@ func (g *Group) checkReplica(ctx context.Context, n *server) {
 		}
 		if tli > g.fence.Timeline() {
 			signal(g.writer.poke) // just promoted
+			g.o.Gate.promoted()
 		}
 		g.takeOut(n, errNotReplica, 0)
 		return

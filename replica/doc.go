@@ -31,7 +31,9 @@
 //
 // The router only follows; promoting is for Patroni, an operator or, on one machine, the supervisor. The primary's pool needs a DSN
 // that names all servers (host=a,b target_session_attrs=read-write, or a Fence's Guard), and all servers are listed as replicas:
-// one that accepts writes is left out of the reads until it is a standby. The checker looks for a lost primary every 200 ms. Timelines of
+// one that accepts writes is left out of the reads until it is a standby. Pools opened by a [Gate], one for a cluster, are emptied
+// when the primary is lost, and make no connection until there is another: code that writes by other means than Write has to repeat
+// what failed on the level of the connection once, and no more. The checker looks for a lost primary every 200 ms. Timelines of
 // standbys are read from pg_stat_wal_receiver, for which the role needs pg_monitor; without it they lag until the standby's next
 // checkpoint, and it stays out that long after a failover.
 //

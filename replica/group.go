@@ -128,6 +128,10 @@ func (g *Group) readPool(primary *pgxpool.Pool, replicas bool) (*pgxpool.Pool, e
 		c.MaxConns = min(c.MaxConns, int32(min(g.o.PrimaryReadLimit, 1000))) //nolint:gosec // bounded
 	}
 	c.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	c.BeforeConnect = nil // while there is no primary, a read does not wait at a Gate: a replica may do
+	if g.o.Gate != nil {
+		c.BeforeConnect = g.o.Gate.pass
+	}
 	g.fence.Guard(c) // in place of read-write, which such a connection is not
 	p, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {

@@ -37,8 +37,14 @@ type Options struct {
 	PrimaryReadWait  time.Duration
 	// WriteWait is for how long Write looks for a primary before it gives up. Default 10 s.
 	WriteWait time.Duration
-	// Fence remembers the newest timeline; pools made with its Guard refuse a primary of an older one. Nil makes one.
+	// ReadWait is for how long a read that only the primary can serve, or replicas that are not as far yet, looks for either while
+	// there is no primary. Default 2 s.
+	ReadWait time.Duration
+	// Fence remembers the newest timeline; pools made with its Guard refuse a primary of an older one. Nil is the Gate's, or makes
+	// one.
 	Fence *Fence
+	// Gate is what the primary's pools were opened with; it hears of a new primary at once. May be nil.
+	Gate *Gate
 	// Registerer gets the metrics; nil means none.
 	Registerer prometheus.Registerer
 	// Logger hears when a node goes out or comes back; nil discards.
@@ -58,6 +64,10 @@ func (o Options) withDefaults() Options {
 	def(&o.PrimaryReadQueue, 64)
 	def(&o.PrimaryReadWait, 100*time.Millisecond)
 	def(&o.WriteWait, 10*time.Second)
+	def(&o.ReadWait, 2*time.Second)
+	if o.Fence == nil && o.Gate != nil {
+		o.Fence = o.Gate.Fence()
+	}
 	if o.Fence == nil {
 		o.Fence = &Fence{}
 	}

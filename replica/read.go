@@ -12,6 +12,9 @@ import (
 // errTakenOut cancels reads that still wait for a server whose check failed.
 var errTakenOut = errors.New("replica: node was taken out")
 
+// birth is what times of reads are counted from.
+var birth = time.Now()
+
 type readFunc = func(ctx context.Context, db *pgxpool.Pool, node string) error
 
 // View runs fn with a handle that can only read, on a healthy replica that has replayed what this process (Require), the session
@@ -47,11 +50,27 @@ func (s *Set) Read(ctx context.Context, fn func(ctx context.Context, db *pgxpool
 			return err
 		}
 	}
-	err, again := s.readPrimary(ctx, fn)
-	if !again {
-		return err
+	return s.otherwise(ctx, fn, need, tried)
+}
+
+// otherwise serves what no replica in use can: on the primary, or, while there is none, on whoever is far enough first.
+func (s *Set) otherwise(ctx context.Context, fn readFunc, need LSN, tried []*server) error {
+	giveUp := time.Now().Add(s.g.o.ReadWait)
+	for {
+		err, again := s.readPrimary(ctx, fn)
+		if !again {
+			return err
+		}
+		signal(s.g.writer.poke)
+		done, lastErr := s.lastResort(ctx, fn, need, tried)
+		if done {
+			return lastErr
+		}
+		pause := succession/2 + rand.N(succession)
+		if len(s.replicas) == 0 || time.Now().Add(pause).After(giveUp) || !sleep(ctx, pause) {
+			return err
+		}
 	}
-	return s.lastResort(ctx, fn, need, tried, err)
 }
 
 // need is the position that a read must see.
@@ -80,22 +99,23 @@ func (s *Set) readPrimary(ctx context.Context, fn readFunc) (err error, again bo
 	return s.attempt(ctx, member{s.primary.server, s.primaryReads()}, false, fn)
 }
 
-// lastResort serves a read when the primary is gone: a replica may have caught up since it was last measured.
-func (s *Set) lastResort(ctx context.Context, fn readFunc, need LSN, tried []*server, primaryErr error) error {
+// lastResort serves a read when the primary is gone: a replica may have caught up since it was last measured. done tells that one
+// answered.
+func (s *Set) lastResort(ctx context.Context, fn readFunc, need LSN, tried []*server) (done bool, err error) {
 	for _, r := range s.replicas {
 		if contains(tried, r.server) || ctx.Err() != nil {
 			continue
 		}
 		// A requirement may have been lowered meanwhile: what nobody has, nobody is made to wait for.
-		now, err := measureNow(ctx, r.server, s.g.o.CheckTimeout)
+		now, err := r.measureNow(ctx, s.g.o.CheckTimeout)
 		if err != nil || !now.standby || now.lsn < min(need, s.need(ctx)) || now.timeline < s.g.fence.Timeline() {
 			continue
 		}
 		if err, again := s.attempt(ctx, r, false, fn); !again {
-			return err
+			return true, err
 		}
 	}
-	return primaryErr
+	return false, nil
 }
 
 // pick chooses the better of two random eligible replicas that were not tried yet; none when there is none. A replica on
@@ -139,14 +159,14 @@ func (s *Set) attempt(ctx context.Context, m member, probe bool, fn readFunc) (e
 	flight := flight{cancel: cancel}
 	n.flights.add(&flight)
 	n.inFlight.Add(1)
-	start := time.Now()
+	start := time.Since(birth) // half the price of time.Now, which also reads the time of day
 	finished := false
 	defer func() { // also when fn panics
 		n.flights.remove(&flight)
 		cancel(nil)
 		n.inFlight.Add(-1)
 		if finished && err == nil {
-			n.observe(time.Since(start))
+			n.observe(time.Since(birth) - start)
 		}
 		if probe {
 			n.probed(finished && !again)

@@ -41,6 +41,7 @@ type server struct {
 
 	mu     sync.Mutex
 	reason string // why it is out
+	looked *look  // last measurement made for requests
 }
 
 func newServer(name string, config *pgx.ConnConfig) *server {

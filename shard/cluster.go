@@ -37,6 +37,7 @@ type Node struct {
 // view is a map and its nodes as they are at one moment; a change makes a new one.
 type view struct {
 	m       Map
+	ring    *Ring                 // m, if it is one: its shards are in the order of nodes, so that an owner need not be looked for by its id
 	nodes   []Node                // ordered by id
 	held    func(key string) bool // nil: nothing
 	changed chan struct{}         // closed when another view has taken its place
@@ -67,6 +68,7 @@ func New(m Map, pools map[string]*pgxpool.Pool, o Options) (*Cluster, error) {
 
 func newView(m Map, pools map[string]*pgxpool.Pool) (*view, error) {
 	v := &view{m: m, changed: make(chan struct{})}
+	v.ring, _ = m.(*Ring)
 	ids := m.IDs()
 	for _, id := range ids {
 		if pools[id] == nil {
@@ -97,6 +99,9 @@ func (c *Cluster) Locate(key string) (string, error) { return c.now.Load().m.Loc
 func (c *Cluster) OnShard(key string) (Node, error) { return c.now.Load().owner(key) }
 
 func (v *view) owner(key string) (Node, error) {
+	if v.ring != nil && key != "" {
+		return v.nodes[v.ring.ownerAt(locate(key))], nil
+	}
 	id, err := v.m.Locate(key)
 	if err != nil {
 		return Node{}, err

@@ -119,8 +119,7 @@ func (r *Ring) Locate(key string) (string, error) {
 	if key == "" {
 		return "", ErrEmptyKey
 	}
-	var buf [128]byte // keys up to this length are hashed without an allocation
-	return r.ids[r.ownerAt(pointOf(md5.Sum(append(buf[:0], key...))))], nil
+	return r.ids[r.ownerAt(locate(key))], nil
 }
 
 // ownerAt is the owner of a point: that of the first place at or after it, around the ring.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/stampede-shop/stampede/internal/app"
@@ -45,6 +46,26 @@ func printStatus(s streams, st app.Status) error {
 	_, _ = fmt.Fprintf(w, "shop\t%s\noperations\t%s\n\nPROCESS\tSTATE\tPID\tRESTARTS\tADDRESS\n", st.URL, st.Ops)
 	for _, p := range st.Processes {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\n", p.Name, p.State, p.PID, p.Restarts, p.Address)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return printClusters(s, st)
+}
+
+// printClusters tells who is the primary of each cluster, and what would be lost with it.
+func printClusters(s streams, st app.Status) error {
+	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprint(w, "\nCLUSTER\tPRIMARY\tSTANDBYS\tFAILOVERS\tCOMMITS\n")
+	for _, c := range st.Clusters {
+		commits := "on the primary alone"
+		switch {
+		case c.Sync:
+			commits = "on a standby too"
+		case !c.Alone.IsZero():
+			commits = "ALERT: on the primary alone since " + c.Alone.Local().Format("15:04:05")
+		}
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\n", c.Cluster, c.Primary, strings.Join(c.Standbys, " "), c.Failovers, commits)
 	}
 	return w.Flush()
 }

@@ -16,7 +16,7 @@ type upCmd struct {
 	OpsHost    string `default:"127.0.0.1" help:"Address operations listen on; anything but loopback shows metrics and health to the network."`
 	OpsPort    int    `default:"8001" help:"Port of operations; 0 picks a free one."`
 	APIs       int    `name:"apis" default:"2" help:"API processes."`
-	Replicas   int    `default:"2" help:"Streaming replicas of each PostgreSQL primary."`
+	Replicas   int    `default:"2" help:"Streaming replicas of each PostgreSQL primary. Commits wait for one of them, and one takes over when the primary dies; 0 for neither."`
 	Shards     int    `default:"4" help:"Shard databases."`
 	Clusters   int    `default:"1" help:"PostgreSQL primaries over which the shards are spread."`
 	RedisNodes int    `default:"1" help:"Redis servers; only 1 in this version."`

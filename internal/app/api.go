@@ -14,6 +14,8 @@ import (
 	"github.com/stampede-shop/stampede/internal/account"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
+	"github.com/stampede-shop/stampede/replica"
+	"github.com/stampede-shop/stampede/replica/causal"
 )
 
 const (
@@ -52,20 +54,24 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session.keys: %w", err)
 	}
-	accounts := account.NewAccounts(account.Options{Users: s.users, Carts: s.shards, Sessions: sessions, Log: s.log})
+	accounts := account.NewAccounts(account.Options{Users: s.users, Carts: s.stores, Sessions: sessions, Log: s.log})
 	mux := http.NewServeMux()
-	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.shards,
-		Carts: s.shards, Orders: s.shards, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
+	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.stores,
+		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
 		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID})
 	if err != nil {
 		return nil, err
 	}
-	err = web.Register(mux, web.Deps{Products: s.products, StockReader: s.stock, Carts: s.shards, Orders: s.shards,
+	err = web.Register(mux, web.Deps{Products: s.products, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
 		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: time.Now, NewID: newID})
 	if err != nil {
 		return nil, err
 	}
-	h := httpapi.Middleware(mux, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now})
+	seen, err := s.causal(mux)
+	if err != nil {
+		return nil, err
+	}
+	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now})
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
@@ -79,13 +85,27 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	}), nil
 }
 
+// causal makes reads of a session see what it wrote before, whatever process and replica answer them.
+func (s *stack) causal(next http.Handler) (http.Handler, error) {
+	signer, err := replica.NewSigner(0, s.cfg.SessionKeys()...)
+	if err != nil {
+		return nil, fmt.Errorf("session.keys: %w", err)
+	}
+	o := causal.Options{Signer: signer}
+	if s.cfg.Session.Secure {
+		o.Secure = func(*http.Request) bool { return true }
+	}
+	return causal.Middleware(o, next), nil
+}
+
 // opsRoutes adds what the platform's operations endpoint asks an API process for. Ready means that the shards answer
 // or did a moment ago, and a catalogue node does.
 func (s *stack) opsRoutes(ops *roleOps) {
 	ops.check("shards", s.shards.Ping)
 	ops.check("catalogue", s.catalog.Ping)
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.set.Status(), "shards": s.shardStatus()})
+		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(),
+			"queries": s.db.busiest(20)})
 	})
 	ops.mux.HandleFunc("POST /internal/purge", s.purgeHandler)
 }

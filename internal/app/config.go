@@ -1,37 +1,62 @@
 package app
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // Config is the whole configuration of every role. One YAML file, overridden by STAMPEDE_* variables, overridden by
 // flags. A key's variable is its path in upper case with underscores: catalog.primary is STAMPEDE_CATALOG_PRIMARY.
 type Config struct {
-	Catalog CatalogConfig `koanf:"catalog"`
-	Shards  []ShardConfig `koanf:"shards"`
-	Redis   RedisConfig   `koanf:"redis"`
-	NATS    NATSConfig    `koanf:"nats"`
-	Session SessionConfig `koanf:"session"`
-	Admin   AdminConfig   `koanf:"admin"`
-	Payment PaymentConfig `koanf:"payment"`
-	Mail    MailConfig    `koanf:"mail"`
-	API     APIConfig     `koanf:"api"`
-	Edge    EdgeConfig    `koanf:"edge"`
-	Ops     OpsConfig     `koanf:"ops"`
-	Log     LogConfig     `koanf:"log"`
-	OTel    OTelConfig    `koanf:"otel"`
+	Catalog  CatalogConfig  `koanf:"catalog"`
+	Shards   []ShardConfig  `koanf:"shards"`
+	Checkout CheckoutConfig `koanf:"checkout"`
+	Redis    RedisConfig    `koanf:"redis"`
+	NATS     NATSConfig     `koanf:"nats"`
+	Session  SessionConfig  `koanf:"session"`
+	Admin    AdminConfig    `koanf:"admin"`
+	Payment  PaymentConfig  `koanf:"payment"`
+	Mail     MailConfig     `koanf:"mail"`
+	API      APIConfig      `koanf:"api"`
+	Edge     EdgeConfig     `koanf:"edge"`
+	Ops      OpsConfig      `koanf:"ops"`
+	Log      LogConfig      `koanf:"log"`
+	OTel     OTelConfig     `koanf:"otel"`
 }
 
-// CatalogConfig names the catalogue database: a primary and any number of streaming replicas, as PostgreSQL DSNs.
+// CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of
+// all servers with target_session_attrs=read-write), Replicas are the servers that may be a streaming replica: all of them, where
+// the primary can change.
 type CatalogConfig struct {
-	Primary  string   `koanf:"primary" secret:"dsn"`
-	Replicas []string `koanf:"replicas" secret:"dsn"`
-	PoolSize int      `koanf:"pool_size"` // connections a process opens to each node at most
+	Primary  string         `koanf:"primary" secret:"dsn"`
+	Replicas []ServerConfig `koanf:"replicas"`
+	PoolSize int            `koanf:"pool_size"` // connections a process opens to each database on each server at most
 }
 
-// ShardConfig is one shard. Its ID and Weight decide which keys it owns: never change them once data is there.
+// ServerConfig is a database on one server. A DSN alone will do; the name is for metrics and logs.
+type ServerConfig struct {
+	Name string `koanf:"name"`
+	DSN  string `koanf:"dsn" secret:"dsn"`
+}
+
+func (s ServerConfig) name(i int) string { return cmp.Or(s.Name, fmt.Sprintf("replica-%d", i+1)) }
+
+// ShardConfig is one shard. Its ID and Weight decide which keys it owns: never change them once data is there. DSN and Replicas
+// are as in CatalogConfig; shards on the same servers need Replicas once.
 type ShardConfig struct {
-	ID     string `koanf:"id"`
-	Weight int    `koanf:"weight"`
-	DSN    string `koanf:"dsn" secret:"dsn"`
+	ID       string         `koanf:"id"`
+	Weight   int            `koanf:"weight"`
+	DSN      string         `koanf:"dsn" secret:"dsn"`
+	Replicas []ServerConfig `koanf:"replicas"`
+}
+
+// CheckoutConfig says how checkouts reach the shards.
+type CheckoutConfig struct {
+	// GroupCommit lets checkouts that come together share transactions.
+	GroupCommit bool `koanf:"group_commit"`
+	// Slots bounds such transactions at a time, over all shards of a process; 0 is no bound.
+	Slots int `koanf:"slots"`
 }
 
 // RedisConfig is the L2 cache: host:port, or the path of a Unix socket. Empty runs without L2.
@@ -101,7 +126,8 @@ type OpsConfig struct {
 
 // LogConfig is the least level that is logged: debug, info, warn or error.
 type LogConfig struct {
-	Level string `koanf:"level"`
+	Level     string        `koanf:"level"`
+	SlowQuery time.Duration `koanf:"slow_query"` // statements that take longer are logged, as warnings; negative never
 }
 
 // OTelConfig is an OTLP/HTTP endpoint (http://host:4318); empty exports no traces.
@@ -113,13 +139,14 @@ type OTelConfig struct {
 // Default is the configuration before any file, variable or flag.
 func Default() Config {
 	return Config{
-		Catalog: CatalogConfig{PoolSize: 12},
-		Session: SessionConfig{TTL: 90 * 24 * time.Hour},
-		Mail:    MailConfig{From: "shop@localhost"},
-		API:     APIConfig{Listen: "127.0.0.1:8080"},
-		Edge:    EdgeConfig{Listen: "127.0.0.1:8000"},
-		Ops:     OpsConfig{Listen: "127.0.0.1:8001"},
-		Log:     LogConfig{Level: "info"},
-		OTel:    OTelConfig{Sample: 0.01},
+		Catalog:  CatalogConfig{PoolSize: 12},
+		Checkout: CheckoutConfig{GroupCommit: true, Slots: 2},
+		Session:  SessionConfig{TTL: 90 * 24 * time.Hour},
+		Mail:     MailConfig{From: "shop@localhost"},
+		API:      APIConfig{Listen: "127.0.0.1:8080"},
+		Edge:     EdgeConfig{Listen: "127.0.0.1:8000"},
+		Ops:      OpsConfig{Listen: "127.0.0.1:8001"},
+		Log:      LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
+		OTel:     OTelConfig{Sample: 0.01},
 	}
 }

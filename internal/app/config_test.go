@@ -3,6 +3,8 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,7 +33,7 @@ func TestLoadPrecedence(t *testing.T) {
 	if cfg.Log.Level != "debug" || cfg.Catalog.PoolSize != 7 || cfg.Catalog.Primary != "postgres://a@h/c" {
 		t.Errorf("%+v", cfg)
 	}
-	if len(cfg.Shards) != 2 || cfg.Shards[1] != (ShardConfig{"shard2", 3, "postgres://h/two"}) {
+	if len(cfg.Shards) != 2 || cfg.Shards[1].ID != "shard2" || cfg.Shards[1].Weight != 3 || cfg.Shards[1].DSN != "postgres://h/two" {
 		t.Errorf("shards %+v", cfg.Shards)
 	}
 	if len(cfg.Edge.Origins) != 2 || cfg.Session.TTL != Default().Session.TTL {
@@ -91,8 +93,8 @@ func TestLoadRefusesShardList(t *testing.T) {
 func TestShowMasksSecretsAndSaveKeepsThem(t *testing.T) {
 	cfg := Default()
 	cfg.Catalog.Primary = "postgres://u:hush@h/c"
-	cfg.Catalog.Replicas = []string{"host=h password=hush dbname=c"}
-	cfg.Shards = []ShardConfig{{ID: "shard1", Weight: 1, DSN: "postgres://u:hush@h/s"}}
+	cfg.Catalog.Replicas = []ServerConfig{{Name: "replica-1", DSN: "host=h password=hush dbname=c"}}
+	cfg.Shards = []ShardConfig{{ID: "shard1", Weight: 1, DSN: "postgres://u:hush@h/s", Replicas: []ServerConfig{{"a", "postgres://u:hush@a/s"}}}}
 	cfg.Admin.Token = "hush-hush-hush-hush"
 	cfg.Mail.SMTP.Password = "hush"
 	var shown strings.Builder
@@ -111,7 +113,32 @@ func TestShowMasksSecretsAndSaveKeepsThem(t *testing.T) {
 		t.Errorf("mode %v %v", info.Mode(), err)
 	}
 	back, err := Load(path, nil)
-	if err != nil || back.Admin.Token != cfg.Admin.Token || back.Catalog.Primary != cfg.Catalog.Primary || back.Shards[0] != cfg.Shards[0] {
+	if err != nil || back.Admin.Token != cfg.Admin.Token || back.Catalog.Primary != cfg.Catalog.Primary || !reflect.DeepEqual(back.Shards[0], cfg.Shards[0]) || !slices.Equal(back.Catalog.Replicas, cfg.Catalog.Replicas) {
 		t.Errorf("saved and loaded: %v\n%+v", err, back)
+	}
+}
+
+// DSNs of several hosts have commas of their own; servers may be given by their DSN alone.
+func TestLoadServers(t *testing.T) {
+	const many = "postgres:///one?host=/a,/b&port=1,2&target_session_attrs=read-write"
+	t.Setenv("STAMPEDE_SHARDS", "s1="+many+", s2*3=host=a,b port=1,2 dbname=two,s3=postgres://a,b/three")
+	t.Setenv("STAMPEDE_CATALOG_REPLICAS", "postgres://a/c,postgres://b/c")
+	cfg, err := Load(writeConfig(t, "catalog: {primary: 'postgres://a,b/c'}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dsns []string
+	for _, s := range cfg.Shards {
+		dsns = append(dsns, s.ID+" "+s.DSN)
+	}
+	if want := []string{"s1 " + many, "s2 host=a,b port=1,2 dbname=two", "s3 postgres://a,b/three"}; !slices.Equal(dsns, want) {
+		t.Errorf("shards %q", dsns)
+	}
+	if want := []ServerConfig{{"", "postgres://a/c"}, {"", "postgres://b/c"}}; !slices.Equal(cfg.Catalog.Replicas, want) {
+		t.Errorf("replicas %+v", cfg.Catalog.Replicas)
+	}
+	cfg, err = Load(writeConfig(t, "catalog: {primary: 'postgres://a,b/c', replicas: ['postgres://a/c', {name: b, dsn: 'postgres://b/c'}]}\nshards: [{id: s1, dsn: 'postgres://a/x', replicas: [{name: q, dsn: 'postgres://b/x'}]}]\n"), map[string]any{"shards": nil})
+	if err != nil || len(cfg.Catalog.Replicas) != 2 {
+		t.Errorf("%+v, %v", cfg.Catalog.Replicas, err)
 	}
 }

@@ -125,7 +125,10 @@ func allowedFor(t reflect.Type) string {
 		return "a duration such as 30s, 90m or 720h"
 	}
 	if t == reflect.TypeFor[[]ShardConfig]() {
-		return "a list of {id, weight, dsn}; in the variable ID=DSN or ID*WEIGHT=DSN, comma-separated"
+		return "a list of {id, weight, dsn, replicas}; in the variable ID=DSN or ID*WEIGHT=DSN, comma-separated"
+	}
+	if t == reflect.TypeFor[[]ServerConfig]() {
+		return "a list of DSNs, or of {name, dsn}"
 	}
 	switch t.Kind() {
 	case reflect.Int:

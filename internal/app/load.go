@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -37,7 +38,7 @@ func Load(path string, overrides map[string]any) (Config, error) {
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "koanf", DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &cfg, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			mapstructure.StringToTimeDurationHookFunc(), shardListHook, mapstructure.StringToSliceHookFunc(",")),
+			mapstructure.StringToTimeDurationHookFunc(), shardListHook, serverHook, mapstructure.StringToSliceHookFunc(",")),
 	}})
 	if err != nil {
 		return Config{}, explainDecode(err, k.Get)
@@ -78,7 +79,7 @@ func shardListHook(from, to reflect.Type, data any) (any, error) {
 		return data, nil
 	}
 	var out []map[string]any
-	for item := range strings.SplitSeq(s, ",") {
+	for _, item := range splitShards(s) {
 		name, dsn, ok := strings.Cut(strings.TrimSpace(item), "=")
 		if !ok {
 			return nil, fmt.Errorf("shards: %q is not ID=DSN or ID*WEIGHT=DSN", item)
@@ -90,6 +91,30 @@ func shardListHook(from, to reflect.Type, data any) (any, error) {
 		out = append(out, map[string]any{"id": id, "weight": weight, "dsn": dsn})
 	}
 	return out, nil
+}
+
+// nextShard begins another shard in STAMPEDE_SHARDS; a DSN may have commas of its own, between its hosts.
+var nextShard = regexp.MustCompile(`,\s*[\w.-]+(\*\d+)?=`)
+
+func splitShards(s string) (items []string) {
+	from := 0
+	for _, at := range nextShard.FindAllStringIndex(s, -1) {
+		items = append(items, s[from:at[0]])
+		from = at[0] + 1
+	}
+	return append(items, s[from:])
+}
+
+// serverHook reads servers that are given by their DSNs alone.
+func serverHook(_, to reflect.Type, data any) (any, error) {
+	text, ok := data.(string)
+	switch {
+	case ok && to == reflect.TypeFor[ServerConfig]():
+		return map[string]any{"dsn": text}, nil
+	case ok && to == reflect.TypeFor[[]ServerConfig]():
+		return strings.Split(text, ","), nil
+	}
+	return data, nil
 }
 
 // ReadOrDefault is Load for commands whose file is optional: a missing path is an error, an empty one is not.

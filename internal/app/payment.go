@@ -8,10 +8,13 @@ import (
 )
 
 func (s *stack) payments() shop.PaymentProvider {
-	if s.cfg.Payment.Provider == "test" {
-		return postgres.NewTestPay(s.cluster, postgres.TestPayOptions{})
+	switch {
+	case s.cfg.Payment.Provider != "test":
+		return noPayments{}
+	case s.batched != nil:
+		return postgres.NewBatchedTestPay(s.batched, postgres.TestPayOptions{})
 	}
-	return noPayments{}
+	return postgres.NewTestPay(s.cluster, postgres.TestPayOptions{})
 }
 
 // noPayments refuses checkouts until a provider is configured, instead of giving goods away.

@@ -13,16 +13,20 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // platformOps is the operations endpoint of `up`: the health, metrics and figures of all processes in one place.
 // Everything under /admin/, the profiles and the page need the admin token; Host must be a loopback name or the one
 // listened on, and Origin ours, so that a web page elsewhere cannot reach it through the operator's browser.
 type platformOps struct {
-	token   string
-	host    string          // the name listened on besides loopback, "" for none
-	members func() []member // the roles and where each answers
-	status  func() any
+	token    string
+	host     string          // the name listened on besides loopback, "" for none
+	members  func() []member // the roles and where each answers
+	status   func() any
+	failover func() any           // how the primaries and their standbys stand; may be nil
+	own      *prometheus.Registry // metrics of this process; may be nil
 }
 
 // member is one role process.
@@ -43,8 +47,8 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, p.status()) }))
 	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, p.stats(r.Context())) }))
 	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))
-	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards")))
-	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas")))
+	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards", nil)))
+	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas", p.failover)))
 	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
 	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
@@ -230,10 +234,13 @@ func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// part answers with one member of each API process's figures.
-func (p *platformOps) part(key string) http.HandlerFunc {
+// part answers with one member of each API process's figures, and with what this process knows, as "failover".
+func (p *platformOps) part(key string, failover func() any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		out := map[string]json.RawMessage{}
+		out := map[string]any{}
+		if failover != nil {
+			out["failover"] = failover()
+		}
 		apis := p.apiMembers()
 		for i, raw := range fanOut(r.Context(), apis, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
 			var all map[string]json.RawMessage

@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // Who may call the operations endpoint, and what those who may not are told.
@@ -70,6 +74,27 @@ func TestPlatformOps(t *testing.T) {
 		}
 		if w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: Cache-Control %q", c.call, w.Header().Get("Cache-Control"))
+		}
+	}
+}
+
+// What the supervisor knows of the primaries is there beside what the API processes know, in the metrics too.
+func TestPlatformOpsFailover(t *testing.T) {
+	t.Parallel()
+	own := prometheus.NewRegistry()
+	own.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stampede_failover_alone"}, func() float64 { return 1 }))
+	p := &platformOps{token: "the-token", members: func() []member { return nil }, status: func() any { return Status{} },
+		failover: func() any { return []local.ClusterStatus{{Cluster: 1, Primary: "replica-1"}} }, own: own}
+	for path, says := range map[string]string{
+		"/admin/replicas": `"failover":[{"cluster":1,"primary":"replica-1"`,
+		"/metrics":        `stampede_failover_alone{process="up"} 1`,
+	} {
+		r := httptest.NewRequest("GET", "http://localhost"+path, nil)
+		r.Header.Set("Authorization", "Bearer the-token")
+		w := httptest.NewRecorder()
+		p.handler().ServeHTTP(w, r)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), says) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
 }

@@ -55,6 +55,12 @@ func (p *platformOps) metrics(w http.ResponseWriter, r *http.Request) {
 	for i, raw := range fanOut(r.Context(), members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/metrics") }) {
 		mergeFamilies(families, raw, members[i].Name)
 	}
+	if p.own != nil {
+		mine, _ := p.own.Gather() // what cannot be collected is left out
+		for _, f := range mine {
+			addFamily(families, f, "up")
+		}
+	}
 	names := make([]string, 0, len(families))
 	for n := range families {
 		names = append(names, n)
@@ -74,15 +80,19 @@ func mergeFamilies(into map[string]*dto.MetricFamily, raw []byte, process string
 	if err != nil {
 		return
 	}
+	for _, f := range parsed {
+		addFamily(into, f, process)
+	}
+}
+
+func addFamily(into map[string]*dto.MetricFamily, f *dto.MetricFamily, process string) {
 	label := "process"
-	for name, f := range parsed {
-		for _, m := range f.Metric {
-			m.Label = append(m.Label, &dto.LabelPair{Name: &label, Value: &process})
-		}
-		if have, ok := into[name]; ok {
-			have.Metric = append(have.Metric, f.Metric...)
-		} else {
-			into[name] = f
-		}
+	for _, m := range f.Metric {
+		m.Label = append(m.Label, &dto.LabelPair{Name: &label, Value: &process})
+	}
+	if have, ok := into[f.GetName()]; ok {
+		have.Metric = append(have.Metric, f.Metric...)
+	} else {
+		into[f.GetName()] = f
 	}
 }

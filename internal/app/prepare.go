@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,10 +39,19 @@ func Migrate(ctx context.Context, cfg Config) error {
 	return g.Wait()
 }
 
+// onPrimaries is for commands that must see the latest of everything, or are over before a replica has been measured.
+func (c Config) onPrimaries() Config {
+	c.Catalog.Replicas, c.Shards = nil, slices.Clone(c.Shards)
+	for i := range c.Shards {
+		c.Shards[i].Replicas = nil
+	}
+	return c
+}
+
 // openBooks opens the databases alone: no queue, no cache.
 func openBooks(ctx context.Context, cfg Config, log *slog.Logger) (*stack, error) {
 	s := &stack{cfg: cfg, log: log}
-	for _, step := range []func(context.Context) error{s.openShards, s.openCatalog} {
+	for _, step := range []func(context.Context) error{s.openDatabases, s.openCatalog, s.openShards, s.unwatchFirst} {
 		if err := step(ctx); err != nil {
 			s.close()
 			return nil, err
@@ -61,8 +71,7 @@ func openBooks(ctx context.Context, cfg Config, log *slog.Logger) (*stack, error
 // Audit reconciles the books of the configured databases.
 func Audit(ctx context.Context, cfg Config) (postgres.AuditReport, error) {
 	cfg.Catalog.PoolSize = 4
-	cfg.Catalog.Replicas = nil // the books are on the primary
-	s, err := openBooks(ctx, cfg, slog.New(slog.DiscardHandler))
+	s, err := openBooks(ctx, cfg.onPrimaries(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return postgres.AuditReport{}, err
 	}

@@ -41,8 +41,7 @@ type QueueReport struct {
 // Queues reads the outboxes and the streams.
 func Queues(ctx context.Context, cfg Config) (QueueReport, error) {
 	var r QueueReport
-	cfg.Catalog.Replicas = nil
-	s, err := openBooks(ctx, cfg, slog.New(slog.DiscardHandler))
+	s, err := openBooks(ctx, cfg.onPrimaries(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}

@@ -40,23 +40,11 @@ func (c Config) shardDSN(s move.Shard) string {
 func (s *stack) followTopology(name string, late *lateRelays) *move.Follower {
 	f := move.Follow(s.cluster, s.cfg.topology(), move.FollowerOptions{Coordinator: s.set.Primary(), ID: name + "-" + newID(), Log: s.log,
 		Open: func(ctx context.Context, sh move.Shard) (*pgxpool.Pool, error) {
-			return s.shardPool(ctx, s.cfg.shardDSN(sh))
+			return s.db.writer(ctx, sh.ID, s.cfg.shardDSN(sh), s.tune) // the follower closes it
 		},
 		OnChange: late.see})
 	s.onClose(f.Close)
 	return f
-}
-
-// shardPool opens a pool for a shard that was not configured when this process started; the follower closes it.
-func (s *stack) shardPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
-	c, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		return nil, err
-	}
-	c.MaxConns = int32(s.cfg.Catalog.PoolSize)
-	c.ConnConfig.ConnectTimeout = 3 * time.Second
-	c.MaxConnIdleTime = 5 * time.Minute
-	return pgxpool.NewWithConfig(ctx, c)
 }
 
 // lateRelays relay the outboxes of shards that came in after the start.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,8 +152,8 @@ func recordShard(dataDir, id string) error {
 		return fmt.Errorf("%s is broken: %w", path, err)
 	}
 	shards, _ := known["shards"].(map[string]any)
-	on, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dataDir), "primary"))
-	if shards == nil || err != nil {
+	on, ok := clusterIn(dataDir)
+	if shards == nil || !ok {
 		return fmt.Errorf("%s does not tell where shards are", path)
 	}
 	if shards[id] != nil {
@@ -165,6 +166,18 @@ func recordShard(dataDir, id string) error {
 		return err
 	}
 	return writeFileAtomic(path, append(raw, '\n'), 0o644)
+}
+
+var serverFolder = regexp.MustCompile(`^(?:primary(\d+)|replica(\d+)-\d+)$`)
+
+// clusterIn is the number of the cluster that a server's data directory is of: a standby's, too, may be that of the primary.
+func clusterIn(dataDir string) (int, bool) {
+	m := serverFolder.FindStringSubmatch(filepath.Base(dataDir))
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1] + m[2])
+	return n, err == nil
 }
 
 // keep writes shards that came in into the platform's configuration, for the commands that read it.

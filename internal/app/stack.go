@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/exaring/otelpgx"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
@@ -33,8 +32,12 @@ type stack struct {
 	reg     prometheus.Registerer
 	catalog *postgres.Catalog
 	shards  *postgres.Shards
+	tune    func(*pgxpool.Config) // of shards' pools; nil where whole tables are read
+	stores  stores                // shards, or batched
+	batched *postgres.Batched     // nil without group commit
 	cluster *shard.Cluster
-	set     *replica.Set
+	db      *databases
+	set     *replica.Set // of the catalogue
 	store   *cache.Store
 	nc      *nats.Conn
 	js      jetstream.JetStream
@@ -55,9 +58,9 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // openStack connects to everything cfg names. Redis and NATS may be down: they are reconnected in the background.
 func openStack(ctx context.Context, cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (*stack, error) {
-	s := &stack{cfg: cfg, log: log, reg: reg}
+	s := &stack{cfg: cfg, log: log, reg: reg, tune: postgres.TuneShardPool}
 	for _, step := range []func(context.Context) error{
-		s.openShards, s.openCatalog, func(ctx context.Context) error { return s.openQueue(ctx, name) },
+		s.openDatabases, s.openCatalog, s.openShards, s.unwatchFirst, func(ctx context.Context) error { return s.openQueue(ctx, name) },
 		func(context.Context) error { s.topology = s.followTopology(name, &s.late); return nil },
 		func(context.Context) error { return s.openCache(name) }, s.openShop,
 	} {
@@ -78,55 +81,56 @@ func (s *stack) close() {
 
 func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
 
-// pool opens lazily: a database that is down now is an error of the query, not of the start.
-func (s *stack) pool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
-	c, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		return nil, err
+func (s *stack) openDatabases(context.Context) error {
+	if s.cfg.Catalog.Primary == "" {
+		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", ErrNotConfigured)
 	}
-	c.MaxConns = int32(s.cfg.Catalog.PoolSize)
-	c.ConnConfig.ConnectTimeout = 3 * time.Second
-	c.MaxConnIdleTime = 5 * time.Minute
-	c.HealthCheckPeriod = 15 * time.Second
-	if s.cfg.OTel.Endpoint != "" {
-		c.ConnConfig.Tracer = otelpgx.NewTracer()
-	}
-	p, err := pgxpool.NewWithConfig(ctx, c)
-	if err == nil {
-		s.onClose(p.Close)
-	}
-	return p, err
-}
-
-func (s *stack) openShards(ctx context.Context) error {
-	cluster, err := openCluster(ctx, s.cfg, s.pool)
-	if err != nil {
-		return err
-	}
-	s.cluster = cluster
-	s.shards = postgres.NewShards(cluster, postgres.ShardOptions{Log: s.log})
+	s.db = newDatabases(s.cfg, s.log, s.reg)
+	s.onClose(s.db.close)
 	return nil
 }
 
-// openCluster builds the ring of the configured shards with a pool each.
-func openCluster(ctx context.Context, cfg Config, open func(context.Context, string) (*pgxpool.Pool, error)) (*shard.Cluster, error) {
-	if len(cfg.Shards) == 0 {
-		return nil, fmt.Errorf("shards: %w: name at least one as {id, dsn}", ErrNotConfigured)
+func (s *stack) openShards(ctx context.Context) error {
+	if len(s.cfg.Shards) == 0 {
+		return fmt.Errorf("shards: %w: name at least one as {id, dsn}", ErrNotConfigured)
 	}
-	ring, err := cfg.Ring()
+	ring, err := s.cfg.Ring()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pools := map[string]*pgxpool.Pool{}
-	for _, sc := range cfg.Shards {
+	for _, sc := range s.cfg.Shards {
 		if sc.DSN == "" {
-			return nil, fmt.Errorf("shards: %s has no dsn", sc.ID)
+			return fmt.Errorf("shards: %s has no dsn", sc.ID)
 		}
-		if pools[sc.ID], err = open(ctx, sc.DSN); err != nil {
-			return nil, err
+		p, err := s.db.writer(ctx, sc.ID, sc.DSN, s.tune)
+		if err != nil {
+			return err
 		}
+		s.onClose(p.Close)
+		pools[sc.ID] = p
 	}
-	return shard.New(ring, pools, shard.Options{})
+	if s.cluster, err = shard.New(ring, pools, shard.Options{}); err != nil {
+		return err
+	}
+	s.shards = postgres.NewShards(s.cluster, postgres.ShardOptions{Log: s.log})
+	return s.watchShards(ctx, pools)
+}
+
+// watchShards watches the servers of shards that are not the catalogue's too.
+func (s *stack) watchShards(ctx context.Context, pools map[string]*pgxpool.Pool) error {
+	for _, sc := range s.cfg.Shards {
+		if len(sc.Replicas) == 0 || s.db.watched(pools[sc.ID]) {
+			continue
+		}
+		replicas, err := s.db.readers(ctx, sc.ID, sc.Replicas)
+		if err != nil {
+			return err
+		}
+		s.onClose(func() { closeAll(replicas) })
+		s.db.watch(pools[sc.ID], replicas)
+	}
+	return nil
 }
 
 // Ring is the consistent-hash ring of the configured shards.
@@ -139,24 +143,29 @@ func (c Config) Ring() (*shard.Ring, error) {
 }
 
 func (s *stack) openCatalog(ctx context.Context) error {
-	if s.cfg.Catalog.Primary == "" {
-		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", ErrNotConfigured)
-	}
-	primary, err := s.pool(ctx, s.cfg.Catalog.Primary)
+	primary, err := s.db.writer(ctx, catalogName, s.cfg.Catalog.Primary, nil)
 	if err != nil {
 		return err
 	}
-	var replicas []replica.Replica
-	for i, dsn := range s.cfg.Catalog.Replicas {
-		p, err := s.pool(ctx, dsn)
-		if err != nil {
-			return err
-		}
-		replicas = append(replicas, replica.Replica{Name: fmt.Sprintf("replica-%d", i+1), Pool: p})
+	s.onClose(primary.Close)
+	replicas, err := s.db.readers(ctx, catalogName, s.cfg.Catalog.Replicas)
+	if err != nil {
+		return err
 	}
-	s.set = replica.New(primary, replicas, replica.Options{Logger: s.log, Registerer: s.reg})
-	s.onClose(s.set.Close)
+	s.onClose(func() { closeAll(replicas) })
+	if s.set, err = s.db.watch(primary, replicas).Set(catalogName, primary, replicas); err != nil {
+		return err
+	}
 	s.catchUp(ctx)
+	return nil
+}
+
+// catalogName is the catalogue's database in tokens, metrics and logs.
+const catalogName = "catalog"
+
+// unwatchFirst makes closing begin with what looks at the databases.
+func (s *stack) unwatchFirst(context.Context) error {
+	s.onClose(s.db.unwatch)
 	return nil
 }
 
@@ -234,7 +243,35 @@ func (s *stack) openShop(context.Context) error {
 	s.stock = cached.NewStock(s.shards, s.store, cached.Options{})
 	s.users = cached.NewUsers(s.shards, s.store, cached.Options{})
 	s.writer = cached.NewCatalog(s.catalog, s.purge, cached.Options{Log: s.log})
-	s.checkouts = &shop.Checkouts{Store: s.shards, Orders: s.shards, Stock: s.shards, Carts: s.shards,
+	s.openStores()
+	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
 		Products: s.products, Pay: s.payments(), NewID: newID, Now: time.Now, Log: s.log, Crash: crashPoint()}
 	return nil
+}
+
+// stores are what shoppers write to on the shards.
+type stores interface {
+	shop.CartStore
+	shop.StockStore
+	shop.OrderStore
+	shop.CheckoutStore
+}
+
+const batchesEnd = 5 * time.Second
+
+// openStores chooses between a transaction for each step of each checkout, and shared ones.
+func (s *stack) openStores() {
+	s.stores = s.shards
+	if !s.cfg.Checkout.GroupCommit {
+		return
+	}
+	s.batched = postgres.NewBatched(s.shards, postgres.BatchedOptions{Slots: s.cfg.Checkout.Slots, Registerer: s.reg, Log: s.log})
+	s.stores = s.batched
+	s.onClose(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), batchesEnd)
+		defer cancel()
+		if err := s.batched.Close(ctx); err != nil {
+			s.log.Warn("steps of checkouts were cut off; they are taken up again by others", "error", err)
+		}
+	})
 }

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/stampede-shop/stampede/internal/local"
 )
 
@@ -62,6 +64,7 @@ type platform struct {
 	edge     net.Listener
 	ops      net.Listener
 	sup      *local.Supervisor
+	fo       *local.Failover
 	state    State
 	progress func(format string, args ...any)
 }
@@ -116,7 +119,7 @@ func (p *platform) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.layout, err = local.Open(ctx, local.Options{Data: p.o.Data, Fresh: p.o.Fresh, Replicas: p.o.Replicas,
-		Shards: p.o.Shards, Clusters: p.o.Clusters, NoSync: true})
+		Shards: p.o.Shards, Clusters: p.o.Clusters})
 	if err != nil {
 		return err
 	}
@@ -185,12 +188,18 @@ func (p *platform) start(ctx context.Context) error {
 		return err
 	}
 	p.progress("starting PostgreSQL, Redis and NATS in %s", p.layout.Data.Dir)
-	return p.sup.Start(ctx)
+	if err := p.sup.Start(ctx); err != nil {
+		return err
+	}
+	p.fo = p.layout.StartFailover(p.sup, local.FailoverOptions{Logger: p.log})
+	return nil
 }
 
 // serve answers operations until ctx ends.
 func (p *platform) serve(ctx context.Context) error {
-	ops := &platformOps{token: p.cfg.Admin.Token, host: p.o.OpsHost, members: p.members, status: func() any { return p.status() }}
+	ops := &platformOps{token: p.cfg.Admin.Token, host: p.o.OpsHost, members: p.members, status: func() any { return p.status() },
+		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry()}
+	ops.own.MustRegister(p.fo)
 	err := serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
 	if ctx.Err() != nil {
 		p.progress("stopping")
@@ -203,6 +212,9 @@ const stopLimit = 60 * time.Second
 // close stops everything in reverse order. Safe in any state.
 func (p *platform) close() error {
 	var errs []error
+	if p.fo != nil {
+		p.fo.Stop()
+	}
 	if p.sup != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 		defer cancel()

@@ -18,12 +18,11 @@ func (p *platform) config() (Config, error) {
 	cfg := Default()
 	l := p.layout
 	cfg.Catalog.Primary = l.CatalogPrimary
-	for _, r := range l.CatalogReplicas {
-		cfg.Catalog.Replicas = append(cfg.Catalog.Replicas, r.DSN)
-	}
+	cfg.Catalog.Replicas = readersOf(l.CatalogServers)
 	for _, s := range l.Shards {
-		cfg.Shards = append(cfg.Shards, ShardConfig{ID: s.ID, Weight: 1, DSN: s.DSN})
+		cfg.Shards = append(cfg.Shards, ShardConfig{ID: s.ID, Weight: 1, DSN: s.DSN, Replicas: readersOf(s.Servers)})
 	}
+	cfg.Catalog.PoolSize = p.poolSize()
 	cfg.Redis.Addr = l.RedisSocket
 	cfg.NATS.URL = l.NATS.URL
 	cfg.Payment.Provider = "test"
@@ -42,6 +41,30 @@ func (p *platform) config() (Config, error) {
 		cfg.Edge.Origins = append(cfg.Edge.Origins, "unix:"+p.socket(apiName(i)))
 	}
 	return cfg, errors.Join(err, cfg.Validate())
+}
+
+// readersOf are the servers that can be a replica: all, where there are two at least.
+func readersOf(servers []local.Named) (list []ServerConfig) {
+	if len(servers) < 2 {
+		return nil
+	}
+	for _, s := range servers {
+		list = append(list, ServerConfig{Name: s.Name, DSN: s.DSN})
+	}
+	return list
+}
+
+// poolSize keeps what all API processes and the worker open on the busiest primary below what it allows: for each a pool for the
+// catalogue's writes, one for its reads and one for each shard, and a few connections that watch and listen.
+func (p *platform) poolSize() int {
+	const room, others, most, least = local.MaxConnections - 40, 8, 12, 2 // 40 for commands, replication and ourselves
+	shards := map[int]int{}
+	pools := 0
+	for _, s := range p.layout.Shards {
+		shards[s.Cluster]++
+		pools = max(pools, shards[s.Cluster])
+	}
+	return max(least, min(most, (room/(p.o.APIs+1)-others)/(pools+2)))
 }
 
 func apiName(i int) string { return fmt.Sprintf("api-%d", i+1) }
@@ -143,8 +166,9 @@ func (p *platform) members() []member {
 // Status is what `stampede status` shows.
 type Status struct {
 	State
-	Healthy   bool            `json:"healthy"` // every process runs and is ready
-	Processes []ProcessStatus `json:"processes"`
+	Healthy   bool                  `json:"healthy"` // every process runs and is ready
+	Processes []ProcessStatus       `json:"processes"`
+	Clusters  []local.ClusterStatus `json:"clusters"` // PostgreSQL's primaries and who follows them
 }
 
 // ProcessStatus is one supervised process.
@@ -159,7 +183,7 @@ type ProcessStatus struct {
 }
 
 func (p *platform) status() Status {
-	st := Status{State: p.state, Healthy: true}
+	st := Status{State: p.state, Healthy: true, Clusters: p.fo.Status()}
 	for _, s := range p.sup.Status() {
 		if s.Name == prepareStep {
 			continue

@@ -50,10 +50,13 @@ func (c Config) validateData(bad complain) {
 	}
 	dsn("catalog.primary", c.Catalog.Primary)
 	for i, r := range c.Catalog.Replicas {
-		dsn(fmt.Sprintf("catalog.replicas[%d]", i), r)
+		dsn(fmt.Sprintf("catalog.replicas[%d]", i), r.DSN)
 	}
 	if c.Catalog.PoolSize < 1 || c.Catalog.PoolSize > 1000 {
 		bad("catalog.pool_size", c.Catalog.PoolSize, "1 to 1000 connections")
+	}
+	if c.Checkout.Slots < 0 {
+		bad("checkout.slots", c.Checkout.Slots, "how many transactions at a time, or 0 for no bound")
 	}
 	seen := map[string]bool{}
 	for i, s := range c.Shards {
@@ -66,6 +69,9 @@ func (c Config) validateData(bad complain) {
 			bad(key+".weight", s.Weight, "1 to 100 (0 means 1)")
 		}
 		dsn(key+".dsn", s.DSN)
+		for j, r := range s.Replicas {
+			dsn(fmt.Sprintf("%s.replicas[%d]", key, j), r.DSN)
+		}
 	}
 }
 

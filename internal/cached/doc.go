@@ -2,7 +2,8 @@
 // wraps, so that the rest of the program does not know whether there is a cache.
 //
 // Products and pages are shared by all processes through Redis; stock and sessions live in memory only. What a write
-// makes stale is named by tags: [TagProduct], [TagLists], [TagStock], [TagUser].
+// makes stale is named by tags: [TagProduct], [TagLists], [TagLevels], [TagFacets], [TagStock], [TagUser]. The API puts the same words
+// into Surrogate-Key, so that they reach what the edge keeps.
 package cached
 
 import (
@@ -15,8 +16,14 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-// TagLists is on every product list.
-const TagLists = "lists"
+const (
+	// TagLists is on every product list: any edit of a product may bring it in, take it out or move it.
+	TagLists = "lists"
+	// TagLevels is on lists that were chosen by availability.
+	TagLevels = "levels"
+	// TagFacets is on counts.
+	TagFacets = "facets"
+)
 
 // TagProduct is on everything that shows the product, lists included.
 func TagProduct(id int64) string { return "p:" + shop.ProductKey(id) }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
-	"strings"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -12,14 +11,8 @@ import (
 // maxKey is the longest key written out; longer ones are replaced by their hash.
 const maxKey = 200
 
-// queryKey names a query. Defaults, case and spaces of the search text do not make a difference.
+// queryKey names a query in its normal form.
 func queryKey(q shop.ProductQuery) string {
-	if q.Limit == 0 {
-		q.Limit = 20
-	}
-	if q.Sort == "" {
-		q.Sort = shop.SortPopular
-	}
 	b := make([]byte, 0, 96)
 	b = strconv.AppendInt(b, int64(q.Limit), 10)
 	b = append(b, ' ')
@@ -34,8 +27,7 @@ func queryKey(q shop.ProductQuery) string {
 	if q.InStock != nil {
 		b = strconv.AppendBool(b, *q.InStock)
 	}
-	search := strings.ToLower(strings.Join(strings.Fields(q.Q), " "))
-	for _, text := range []string{search, q.Category, q.Brand, q.Cursor} {
+	for _, text := range [...]string{q.Q, q.Category, q.Brand, q.Cursor} {
 		b = append(b, ' ')
 		b = strconv.AppendQuote(b, text)
 	}

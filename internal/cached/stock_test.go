@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/shop"
 )
 
 // warehouse has as many units as it is asked times, so that an answer tells its age; gate, when set, holds answers back.
@@ -40,13 +41,13 @@ func TestStockIsNeverOld(t *testing.T) {
 		}
 		if _, ok := born[got[7]]; !ok {
 			born[got[7]] = time.Now()
-		} else if age := asked.Sub(born[got[7]]); age > 500*time.Millisecond {
+		} else if age := asked.Sub(born[got[7]]); age > shop.ShownFor {
 			t.Fatalf("an answer was %v old when it was asked for", age)
 		}
 		reads++
 	}
-	if n := w.asked.Load(); n < 2 || n > 5 || reads < 50 {
-		t.Errorf("%d reads asked the store %d times; want every 500 ms or a little more often", reads, n)
+	if n := w.asked.Load(); n < 3 || n > 9 || reads < 50 {
+		t.Errorf("%d reads asked the store %d times; want every 200 ms or a little more often", reads, n)
 	}
 	if err := stores[0].Invalidate(t.Context(), []string{cached.TagStock(7)}); err != nil {
 		t.Fatal(err)

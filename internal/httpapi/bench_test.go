@@ -5,14 +5,21 @@ import (
 	"testing"
 )
 
-func BenchmarkGetProduct(b *testing.B) {
-	h, err := New(deps(b, newFake()))
+// The hot calls of the catalogue, from the middleware to the last byte, without a network.
+func benchmarkCall(b *testing.B, path string) {
+	f := newFake()
+	for ; f.nextID <= 20; f.nextID++ {
+		p := f.products[1]
+		p.ID = f.nextID
+		f.products[p.ID] = p
+	}
+	h, err := New(deps(b, f))
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, coding := range map[string]string{"identity": "", "zstd": "zstd", "br": "br", "gzip": "gzip"} {
-		b.Run(name, func(b *testing.B) {
-			r := httptest.NewRequest("GET", "/products/1", nil)
+	for _, coding := range []string{"identity", "zstd", "br", "gzip"} {
+		b.Run(coding, func(b *testing.B) {
+			r := httptest.NewRequest("GET", path, nil)
 			r.Header.Set("Accept-Encoding", coding)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -21,3 +28,9 @@ func BenchmarkGetProduct(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkGetProduct(b *testing.B) { benchmarkCall(b, "/products/1") }
+
+func BenchmarkGetProductFields(b *testing.B) { benchmarkCall(b, "/products/1?fields=id,name,price") }
+
+func BenchmarkListProducts(b *testing.B) { benchmarkCall(b, "/products?limit=20") }

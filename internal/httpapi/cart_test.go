@@ -32,7 +32,7 @@ func TestCart(t *testing.T) {
 			t.Errorf("cookie %q lacks %s", set, part)
 		}
 	}
-	if strings.Contains(set, "Secure") || a.Header.Get("Cache-Control") != "no-store" {
+	if strings.Contains(set, "Secure") || a.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("headers %v", a.Header)
 	}
 	cart := into[shop.Cart](t, b.want(b.do("POST", "/cart/add", `{"product_id":2}`), 200, ""))

@@ -149,6 +149,24 @@ func (c *compressor) streamOn() error {
 	return err
 }
 
+// send answers with a representation, which knows how it looks under each coding.
+func (c *compressor) send(rep *representation) {
+	h := c.Header()
+	v, coded := rep.under(c.coding)
+	if coded {
+		h["Content-Encoding"], h["Etag"] = []string{c.coding}, v.etag
+	}
+	if h["Vary"] == nil {
+		h["Vary"] = varyCoding
+	} else {
+		addVary(h, "Accept-Encoding")
+	}
+	h["Content-Length"] = v.length
+	c.status = http.StatusOK
+	c.start()
+	c.rec.Write(v.body) //nolint:errcheck // the client may be gone
+}
+
 // Flush implements http.Flusher.
 func (c *compressor) Flush() {
 	if c.status == 0 {

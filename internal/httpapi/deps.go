@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,10 +14,11 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-// Deps is what the API stands on. All of it is needed, except AdminToken (without one every administrator's call is
+// Deps is what the API stands on. All of it is needed, except Facets, AdminToken (without one every administrator's call is
 // refused), Log (nil discards), Registerer (nil: no metrics), Now and NewID.
 type Deps struct {
-	Products    shop.ProductReader
+	Products    shop.ProductReader // a shop.EncodedReader makes answers faster
+	Facets      shop.FacetReader   // nil: Products, if it counts; or else there are no counts
 	Catalog     shop.ProductWriter
 	StockReader shop.StockReader // at most 1 s old
 	Stock       shop.StockStore
@@ -38,8 +40,10 @@ type Deps struct {
 // api is the handlers' receiver.
 type api struct {
 	Deps
+	views   shop.EncodedReader      // Products with their JSON
+	facets  shop.EncodedFacetReader // Facets with theirs
 	doc     *document
-	openapi []byte
+	openapi *representation
 }
 
 func newAPI(d Deps) (*api, error) {
@@ -55,13 +59,32 @@ func newAPI(d Deps) (*api, error) {
 	if d.NewID == nil {
 		d.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
-	a := &api{Deps: d}
+	a := &api{Deps: d, views: shop.Encoding(d.Products), facets: d.counter()}
 	var err error
 	if a.doc, err = newDocument(a.routes()); err != nil {
 		return nil, err
 	}
-	a.openapi, err = a.doc.json()
+	text, err := a.doc.json()
+	a.openapi = newRepresentation(text, 0, "")
 	return a, err
+}
+
+func (d Deps) counter() shop.EncodedFacetReader {
+	r := d.Facets
+	if r == nil {
+		r, _ = d.Products.(shop.FacetReader)
+	}
+	if r == nil {
+		r = uncounted{}
+	}
+	return shop.EncodingFacets(r)
+}
+
+// uncounted is for a shop that cannot count.
+type uncounted struct{}
+
+func (uncounted) Facets(context.Context, shop.ProductQuery) (shop.Facets, error) {
+	return shop.Facets{}, shop.Errorf(shop.CodeUnavailable, "this shop does not count its products")
 }
 
 func (d Deps) check() error {

@@ -109,6 +109,20 @@ func (f *fakeShop) ListProducts(_ context.Context, q shop.ProductQuery) (page sh
 	return page, nil
 }
 
+func (f *fakeShop) Facets(_ context.Context, q shop.ProductQuery) (shop.Facets, error) {
+	defer f.mu.Unlock()
+	if err := f.lock(); err != nil {
+		return shop.Facets{}, err
+	}
+	c := shop.NewFacetCounts()
+	for _, p := range f.products {
+		if q.Brand == "" || q.Brand == p.Brand {
+			c.Add(p.Category, p.Brand, p.Price, p.Availability, 1)
+		}
+	}
+	return c.Facets(), nil
+}
+
 func (f *fakeShop) CreateProduct(_ context.Context, _ string, n shop.NewProduct) (shop.Product, error) {
 	defer f.mu.Unlock()
 	if err := f.lock(); err != nil {

@@ -40,12 +40,7 @@ func (a *api) metaRoutes() []route {
 // queue answers for a platform without a waiting room: nobody waits.
 func (a *api) queue(c *call) error { return c.json(http.StatusOK, queueAnswer{Admitted: true}) }
 
-func (a *api) openAPI(c *call) error {
-	etag := bodyETag(0, a.openapi)
-	c.w.Header().Set("ETag", etag)
-	c.w.Header().Set("Cache-Control", cachePublic)
-	return c.conditional(a.openapi, etag)
-}
+func (a *api) openAPI(c *call) error { return c.public(a.openapi, keepDocument) }
 
 func (a *api) problem(c *call) error {
 	code := shop.Code(c.r.PathValue("code"))

@@ -115,7 +115,10 @@ func toError(err error) *shop.Error {
 }
 
 // WriteProblem answers with the problem that err is. The cause of a 5xx goes into the request's log line.
-func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) { writeProblem(w, r, err, nil) }
+
+// writeProblem is WriteProblem; more, if there is, adds headers.
+func writeProblem(w http.ResponseWriter, r *http.Request, err error, more func(h http.Header)) {
 	e := toError(err)
 	k, ok := kinds[e.Code]
 	if !ok {
@@ -138,6 +141,9 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	body := encode(problem{Type: problemType(e.Code), Title: k.title, Status: k.status, Detail: e.Detail,
 		Errors: e.Fields, Lines: linesOf(e), OrderID: e.OrderID})
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if more != nil {
+		more(h)
+	}
 	w.WriteHeader(k.status)
 	w.Write(body) //nolint:errcheck // the client may be gone
 }

@@ -32,12 +32,9 @@ func (a *api) productRoutes() []route {
 	return []route{
 		{method: "GET", path: "/products", id: "listProducts", summary: "List, search and filter products, or get several by id",
 			text: "Keyset pages that stay stable while products are inserted. With ids, exactly these, in the order asked, and no other parameter but fields.",
-			params: []param{query("limit", "Products a page", page), query("cursor", "From X-Next-Cursor or Link", textSchema(maxCursor)),
-				query("q", "Full text, tolerant of typing errors", textSchema(maxText)),
-				query("category", "This category path and all below", textSchema(maxCategory)), query("brand", "Exactly this brand", textSchema(maxText)),
-				query("min_price", "Minor units, inclusive", intSchema(0, maxPrice)), query("max_price", "Minor units, inclusive", intSchema(0, maxPrice)),
-				query("in_stock", "Only (not) sold out", &huma.Schema{Type: huma.TypeBoolean}), query("sort", "Order", enum), fieldsParam,
-				query("ids", "Up to 100 ids, comma-separated", &huma.Schema{Type: huma.TypeString}), ifNoneMatch},
+			params: slices.Concat([]param{query("limit", "Products a page", page), query("cursor", "From X-Next-Cursor or Link", textSchema(maxCursor))},
+				filterParams(), []param{query("sort", "Order", enum), fieldsParam,
+					query("ids", "Up to 100 ids, comma-separated", &huma.Schema{Type: huma.TypeString}), ifNoneMatch}),
 			answers: []answer{{status: 200, doc: "The products", body: shop.Product{}, list: true,
 				headers: []string{"ETag", "Link", "X-Next-Cursor", "X-Missing-Ids"}}, notModified},
 			handle: a.listProducts},
@@ -50,6 +47,19 @@ func (a *api) productRoutes() []route {
 	}
 }
 
+// filterParams are what lists and counts are narrowed by.
+func filterParams() []param {
+	return []param{query("q", "Full text, tolerant of typing errors", textSchema(maxText)),
+		query("category", "This category path and all below", textSchema(maxCategory)), query("brand", "Exactly this brand", textSchema(maxText)),
+		query("min_price", "Minor units, inclusive", intSchema(0, maxPrice)), query("max_price", "Minor units, inclusive", intSchema(0, maxPrice)),
+		query("in_stock", "Only (not) sold out", &huma.Schema{Type: huma.TypeBoolean})}
+}
+
+func (q *queryParams) filters() shop.ProductQuery {
+	return shop.ProductQuery{Q: q.text("q", maxText), Category: q.text("category", maxCategory), Brand: q.text("brand", maxText),
+		MinPrice: q.optInt("min_price", 0, maxPrice), MaxPrice: q.optInt("max_price", 0, maxPrice), InStock: q.optBool("in_stock")}
+}
+
 func (a *api) listProducts(c *call) error {
 	q, err := parseQuery(c.r)
 	if err != nil {
@@ -59,30 +69,25 @@ func (a *api) listProducts(c *call) error {
 		return a.productsByID(c, q, ids)
 	}
 	fields := q.fields()
-	pq := shop.ProductQuery{
-		Limit: int(q.int("limit", 1, 100, 20)), Cursor: q.text("cursor", maxCursor), Q: q.text("q", maxText),
-		Category: q.text("category", maxCategory), Brand: q.text("brand", maxText),
-		MinPrice: q.optInt("min_price", 0, maxPrice), MaxPrice: q.optInt("max_price", 0, maxPrice),
-		InStock: q.optBool("in_stock"), Sort: shop.Sort(q.oneOf("sort", string(shop.SortPopular), sorts...)),
-	}
+	pq := q.filters()
+	pq.Limit, pq.Cursor = int(q.int("limit", 1, 100, 20)), q.text("cursor", maxCursor)
+	pq.Sort = shop.Sort(q.oneOf("sort", string(shop.SortPopular), sorts...))
 	if err := q.err(); err != nil {
 		return err
 	}
-	page, err := a.Products.ListProducts(c.ctx(), pq)
+	page, err := a.views.EncodedList(c.ctx(), pq)
 	if err != nil {
 		return err
 	}
-	body := fields.list(page.Products)
 	c.nextLink(q, page.Next)
-	return c.public(body, bodyETag(0, body, page.Next), append([]string{keyLists}, keysOf(page.Products)...)...)
-}
-
-func keysOf(products []shop.Product) []string {
-	keys := make([]string, 0, len(products)+1)
-	for _, p := range products {
-		keys = append(keys, productKey(p.ID))
+	keys, keep := keyLists, keepList
+	if pq.InStock != nil {
+		keys += " " + keyLevels
 	}
-	return keys
+	if pq.Cursor != "" {
+		keep = keepDeep
+	}
+	return c.public(pageRepresentation(page, fields, keys), keep)
 }
 
 func (a *api) productsByID(c *call, q *queryParams, ids []int64) error {
@@ -94,28 +99,28 @@ func (a *api) productsByID(c *call, q *queryParams, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	body := fields.list(products)
 	var keys []string
 	for _, id := range ids { // those missing too: they may come into being
 		if k := productKey(id); !slices.Contains(keys, k) {
 			keys = append(keys, k)
 		}
 	}
-	return c.public(body, bodyETag(0, body, c.w.Header().Get("X-Missing-Ids")), keys...)
+	rep := newRepresentation(arrayOf(products, fields), 0, strings.Join(keys, " "), c.w.Header().Get("X-Missing-Ids"))
+	return c.public(rep, keepProduct)
 }
 
 // many reads products by id and names the missing ones in a header.
-func (a *api) many(c *call, ids []int64) ([]shop.Product, error) {
+func (a *api) many(c *call, ids []int64) ([]*shop.EncodedProduct, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	products, err := a.Products.Products(c.ctx(), ids)
+	products, err := a.views.EncodedProducts(c.ctx(), ids)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[int64]bool, len(products))
 	for _, p := range products {
-		found[p.ID] = true
+		found[p.Product.ID] = true
 	}
 	var missing []string
 	for _, id := range ids {
@@ -135,20 +140,22 @@ func (a *api) getProduct(c *call) error {
 	if err != nil {
 		return err
 	}
-	q, err := parseQuery(c.r)
+	var fields shop.FieldSet
+	if c.r.URL.RawQuery != "" {
+		q, err := parseQuery(c.r)
+		if err != nil {
+			return err
+		}
+		fields = q.fields()
+		if err := q.err(); err != nil {
+			return err
+		}
+	}
+	p, err := a.views.EncodedProduct(c.ctx(), id)
 	if err != nil {
-		return err
+		return c.absent(err, productKey(id))
 	}
-	fields := q.fields()
-	if err := q.err(); err != nil {
-		return err
-	}
-	p, err := a.Products.Product(c.ctx(), id)
-	if err != nil {
-		return err
-	}
-	body := fields.one(p)
-	return c.public(body, bodyETag(p.Version, body), productKey(id))
+	return c.public(productRepresentation(p, fields), keepProduct)
 }
 
 func (a *api) batchProducts(c *call) error {
@@ -156,7 +163,7 @@ func (a *api) batchProducts(c *call) error {
 	if err != nil {
 		return err
 	}
-	fields, unknown := projectionOf(in.Fields)
+	fields, unknown := fieldSetOf(in.Fields)
 	if len(unknown) > 0 {
 		return shop.Invalid("fields", "%q is not a field of a product", cut(unknown[0]))
 	}
@@ -164,6 +171,6 @@ func (a *api) batchProducts(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.w.Header().Set("Cache-Control", cachePrivate)
-	return c.write(http.StatusOK, fields.list(products))
+	c.w.Header()["Cache-Control"] = cachePrivate
+	return c.write(http.StatusOK, arrayOf(products, fields))
 }

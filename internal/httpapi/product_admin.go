@@ -74,10 +74,14 @@ func (a *api) createProduct(c *call) error {
 
 // edited answers with a product and the validator that the next edit needs.
 func (c *call) edited(status int, p shop.Product) error {
-	body := projection(nil).one(p)
-	c.w.Header().Set("ETag", bodyETag(p.Version, body))
-	c.w.Header().Set("Cache-Control", "private, "+cachePrivate)
-	return c.write(status, body)
+	e, err := shop.EncodeProduct(p)
+	if err != nil {
+		return err
+	}
+	rep := productRepresentation(e, 0)
+	h := c.w.Header()
+	h["Etag"], h["Cache-Control"] = rep.plain.etag, cachePrivate
+	return c.write(status, rep.body)
 }
 
 // ifVersion is the version that If-Match demands, 0 for any. Of several, the present one is chosen.
@@ -102,57 +106,55 @@ func (a *api) ifVersion(c *call, id int64) (int64, error) {
 }
 
 func (a *api) replaceProduct(c *call) error {
-	id, err := c.id("id", "product")
-	if err != nil {
-		return err
-	}
-	in, err := decode[replaceInput](c)
-	if err != nil {
-		return err
-	}
-	if in.ID != 0 && in.ID != id {
-		return shop.Invalid("id", "is not the id in the path: leave it out")
-	}
-	version, err := a.ifVersion(c, id)
-	if err != nil {
-		return err
-	}
-	p, err := a.Catalog.ReplaceProduct(c.ctx(), actor, id, in.toShop(), version)
-	if err != nil {
-		return err
-	}
-	return c.edited(http.StatusOK, p)
+	return a.change(c, func(id, version int64) (shop.Product, error) {
+		in, err := decode[replaceInput](c)
+		if err != nil {
+			return shop.Product{}, err
+		}
+		if in.ID != 0 && in.ID != id {
+			return shop.Product{}, shop.Invalid("id", "is not the id in the path: leave it out")
+		}
+		return a.Catalog.ReplaceProduct(c.ctx(), actor, id, in.toShop(), version)
+	})
 }
 
 func (a *api) patchProduct(c *call) error {
-	id, err := c.id("id", "product")
+	return a.change(c, func(id, version int64) (shop.Product, error) {
+		return a.Catalog.PatchProduct(c.ctx(), actor, id, json.RawMessage(c.body), version)
+	})
+}
+
+// change is what all edits of a product have in common: which one, at which version, and the answer.
+func (a *api) change(c *call, edit func(id, version int64) (shop.Product, error)) error {
+	id, version, err := a.target(c)
 	if err != nil {
 		return err
 	}
-	version, err := a.ifVersion(c, id)
-	if err != nil {
-		return err
-	}
-	p, err := a.Catalog.PatchProduct(c.ctx(), actor, id, json.RawMessage(c.body), version)
+	p, err := edit(id, version)
 	if err != nil {
 		return err
 	}
 	return c.edited(http.StatusOK, p)
 }
 
-func (a *api) deleteProduct(c *call) error {
-	id, err := c.id("id", "product")
-	if err != nil {
-		return err
+// target is the product that a call is about, and the version that it must have, 0 for any.
+func (a *api) target(c *call) (id, version int64, err error) {
+	if id, err = c.id("id", "product"); err != nil {
+		return 0, 0, err
 	}
-	version, err := a.ifVersion(c, id)
+	version, err = a.ifVersion(c, id)
+	return id, version, err
+}
+
+func (a *api) deleteProduct(c *call) error {
+	id, version, err := a.target(c)
 	if err != nil {
 		return err
 	}
 	if err := a.Catalog.DeleteProduct(c.ctx(), actor, id, version); err != nil {
 		return err
 	}
-	c.w.Header().Set("Cache-Control", cachePrivate)
+	c.w.Header()["Cache-Control"] = cachePrivate
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }

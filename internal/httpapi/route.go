@@ -54,7 +54,7 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 // routes is the whole API.
 func (a *api) routes() []route {
-	return slices.Concat(a.productRoutes(), a.productAdminRoutes(), a.stockRoutes(), a.cartRoutes(), a.checkoutRoutes(),
+	return slices.Concat(a.productRoutes(), a.facetRoutes(), a.productAdminRoutes(), a.stockRoutes(), a.cartRoutes(), a.checkoutRoutes(),
 		a.orderRoutes(), a.userRoutes(), a.metaRoutes())
 }
 

@@ -31,13 +31,9 @@ func (a *api) getStock(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.dated(a.Now())
 	body := encode(stockAnswer{ProductID: p.ID, Available: units[p.ID]})
-	etag := bodyETag(0, body)
-	h := c.w.Header()
-	h.Set("ETag", etag)
-	h.Set("Cache-Control", "no-cache") // kept at most to be asked about: it is up to a second old already
-	h.Set("Surrogate-Control", "no-store")
-	return c.conditional(body, etag)
+	return c.public(newRepresentation(body, 0, productKey(p.ID)+" "+stockKey(p.ID)), keepSecond)
 }
 
 // stockProduct makes sure that the product exists: one without a stock row has 0 units, an unknown one has none.

@@ -81,7 +81,7 @@ func (a *api) logout(c *call) error {
 	if err := a.Sessions.SignOut(c.w, c.r); err != nil {
 		return err
 	}
-	c.w.Header().Set("Cache-Control", cachePrivate)
+	c.w.Header()["Cache-Control"] = cachePrivate
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -47,7 +47,8 @@ type Sweeps interface {
 	PurgeOldKeys(ctx context.Context, limit int) (int64, error)
 }
 
-// Catalog changes what shoppers are told about stock; levels that are not newer than the last do nothing.
+// Catalog changes what shoppers are told about stock; levels that are not newer than the last do nothing. One that is a
+// [FacetFolder] has its counts kept.
 type Catalog interface {
 	SetAvailability(ctx context.Context, productID int64, a shop.Availability, levelVersion int64) (changed bool, err error)
 }
@@ -80,6 +81,7 @@ type Periods struct {
 	Abandoned    time.Duration // carts left alone; 1 min
 	CartIdle     time.Duration // after how long a cart counts as left alone; 1 h
 	Purge        time.Duration // old keys and sessions; 1 h
+	Facets       time.Duration // counts of products; 1 s
 }
 
 func (p Periods) withDefaults() Periods {
@@ -88,7 +90,7 @@ func (p Periods) withDefaults() Periods {
 		def   time.Duration
 	}{
 		{&p.Recover, 2 * time.Second}, {&p.Reservations, 5 * time.Second}, {&p.Abandoned, time.Minute},
-		{&p.CartIdle, time.Hour}, {&p.Purge, time.Hour},
+		{&p.CartIdle, time.Hour}, {&p.Purge, time.Hour}, {&p.Facets, time.Second},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.def

@@ -30,7 +30,7 @@ type regular struct {
 
 func (j *Jobs) regular() []regular {
 	p, s := j.d.Periods, j.d.Sweeps
-	return []regular{
+	return append([]regular{
 		{"recover", p.Recover, j.recoverCheckouts},
 		{"reservations", p.Reservations, func(ctx context.Context) (int, error) { return s.SweepReservations(ctx, sweepLimit) }},
 		{"abandoned", p.Abandoned, func(ctx context.Context) (int, error) { return s.AbandonedCarts(ctx, p.CartIdle, sweepLimit) }},
@@ -38,7 +38,7 @@ func (j *Jobs) regular() []regular {
 			n, err := s.PurgeOldKeys(ctx, sweepLimit)
 			return int(n), err
 		}},
-	}
+	}, j.facetJobs()...)
 }
 
 // repeat runs r until ctx ends.

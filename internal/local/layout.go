@@ -26,6 +26,9 @@ type Options struct {
 	NoSync bool
 }
 
+// MaxConnections is how many connections each server accepts.
+const MaxConnections = pg.MaxConnections
+
 // Named is a database on one server.
 type Named struct {
 	Name string // the server's process: replica-1

@@ -36,14 +36,19 @@ type BatchedOptions struct {
 // and so do edits of carts. What each step does, and promises, is the same. Everything not mentioned in its methods is
 // done by Shards, one by one.
 //
+// What is common has a statement for many (OpenCart, Reserve, ConfirmOpen, FailCheckout); what is not (a cart that somebody
+// edits at that moment, a key used before, a product that runs out) is left out of it and looked at by itself.
+//
 // The order of locks within a transaction is carts, checkouts, stock, reservations, charges, each in the order of its
-// key, as it is in the transactions of Shards: both may run at once, in any number of processes.
+// key, as it is in the transactions of Shards: both may run at once, in any number of processes. Statements for many
+// never wait for a cart.
 type Batched struct {
 	*Shards
 	steps  *batch.Batcher[work, answer]
 	edits  *batch.Batcher[cartEdit, shop.Cart]
 	looks  *batch.Batcher[look, found]
 	scarce scarce
+	notes  notes
 }
 
 var (
@@ -51,11 +56,13 @@ var (
 	_ shop.StockStore    = (*Batched)(nil)
 	_ shop.OrderStore    = (*Batched)(nil)
 	_ shop.CheckoutStore = (*Batched)(nil)
+	_ shop.CartOpener    = (*Batched)(nil)
 )
 
 // NewBatched makes the stores over those of s. Close ends them; s goes on.
 func NewBatched(s *Shards, o BatchedOptions) *Batched {
 	b := &Batched{Shards: s}
+	b.notes.write = s.writeAnswered
 	b.steps = batch.New(batch.Options[work, answer]{Run: b.runSteps, Apart: func(w work) string { return w.about },
 		MaxSize: o.MaxSize, MaxQueue: o.MaxQueue, Parallel: o.Parallel, Slots: o.Slots, MaxLinger: o.MaxLinger, RunTimeout: s.timeout,
 		Retryable: mayRunAgain, Uncertain: lostTrack, Idempotent: true,
@@ -72,7 +79,18 @@ func NewBatched(s *Shards, o BatchedOptions) *Batched {
 
 // Close finishes what was begun and refuses the rest, for as long as ctx allows.
 func (b *Batched) Close(ctx context.Context) error {
-	return errors.Join(b.looks.Close(ctx), b.steps.Close(ctx), b.edits.Close(ctx))
+	err := errors.Join(b.looks.Close(ctx), b.steps.Close(ctx), b.edits.Close(ctx))
+	rest := make(chan struct{})
+	go func() {
+		b.notes.close() // within the time-out of the shards
+		close(rest)
+	}()
+	select {
+	case <-rest:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, ctx.Err())
+	}
 }
 
 // BatchedStats are the counts of steps of checkouts, of edits of carts, and of reads that checkouts begin with.
@@ -93,7 +111,7 @@ func lostTrack(err error) bool {
 
 // onNode has one step done on a shard together with others.
 func (b *Batched) onNode(ctx context.Context, node string, w work) (answer, error) {
-	return submit(ctx, b.Shards, b.steps, node, w)
+	return submit(ctx, b.Shards, b.steps, node, w.lane(node), w)
 }
 
 // onKey has one step done on the shard that owns key.
@@ -105,11 +123,12 @@ func (b *Batched) onKey(ctx context.Context, key string, w work) (a answer, err 
 	return a, err
 }
 
-func submit[Req, Res any](ctx context.Context, s *Shards, to *batch.Batcher[Req, Res], node string, r Req) (Res, error) {
-	qctx, cancel := context.WithTimeout(ctx, s.timeout)
+// submit waits for the outcome of r in a lane of a shard.
+func submit[Req, Res any](ctx context.Context, s *Shards, to *batch.Batcher[Req, Res], node, lane string, r Req) (Res, error) {
+	qctx, cancel := s.within(ctx)
 	defer cancel()
 	start := time.Now()
-	res, err := to.Submit(qctx, node, r)
+	res, err := to.Submit(qctx, lane, r)
 	shop.Observe(ctx, "db", node, time.Since(start))
 	if errors.Is(err, batch.ErrFull) || errors.Is(err, batch.ErrClosed) {
 		return res, &shop.Error{Code: shop.CodeUnavailable, RetryAfter: time.Second,

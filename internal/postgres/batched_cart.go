@@ -52,7 +52,7 @@ func (b *Batched) Clear(ctx context.Context, userID, op string) (shop.Cart, erro
 func (b *Batched) editCart(ctx context.Context, op string, e cartEdit) (cart shop.Cart, err error) {
 	err = b.following(ctx, e.userID, func(ctx context.Context, n shard.Node) (err error) {
 		for attempt := range maxAttempts {
-			cart, err = submit(ctx, b.Shards, b.edits, n.ID, e)
+			cart, err = submit(ctx, b.Shards, b.edits, n.ID, n.ID, e)
 			if err == nil || op == "" || !lostTrack(err) || !pause(ctx, time.Duration(1<<attempt)*5*time.Millisecond) {
 				break
 			}

@@ -31,7 +31,8 @@ func (b *Batched) Cart(ctx context.Context, userID string) (shop.Cart, error) {
 		cart.Sum()
 		return cart, err
 	}
-	return toCart(userID, cartRow(*f.cart))
+	cart, err := toCart(userID, cartRow(*f.cart))
+	return b.noted(cart), err
 }
 
 // FindCheckout implements shop.CheckoutStore.
@@ -52,7 +53,7 @@ func (b *Batched) FindCheckout(ctx context.Context, userID string, key shop.Chec
 
 func (b *Batched) look(ctx context.Context, l look) (f found, err error) {
 	err = b.following(ctx, l.userID, func(ctx context.Context, n shard.Node) (err error) {
-		f, err = submit(ctx, b.Shards, b.looks, n.ID, l)
+		f, err = submit(ctx, b.Shards, b.looks, n.ID, n.ID, l)
 		return err
 	})
 	return f, err

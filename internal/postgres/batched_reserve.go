@@ -48,13 +48,15 @@ func (b *Batched) Reserve(ctx context.Context, r shop.Reservation) error {
 
 // reserves adds the statement that holds all lines of the batch, or none; it tells which, afterwards.
 func (p *plan) reserves(ctx context.Context, at []int) func() bool {
-	all := sharddb.ReserveAllParams{Traceparent: p.steps[at[0]].reserve.traceparent}
+	var all sharddb.ReserveAllParams
 	for _, l := range p.reserveLines(at) {
 		w := p.steps[l.step].reserve
 		all.OrderIds, all.ProductIds = append(all.OrderIds, l.order), append(all.ProductIds, l.product)
 		all.UserIds, all.Quantities = append(all.UserIds, w.r.UserID), append(all.Quantities, w.lines[l.product].Quantity)
 		all.ExpiresAt = append(all.ExpiresAt, timestamp(w.r.ExpiresAt))
 	}
+	all.Orders = slices.Compact(slices.Clone(all.OrderIds))
+	all.Products, all.Units = totals(all.ProductIds, all.Quantities)
 	_, _ = p.ReserveAll(ctx, all)
 	clear := collectValues[bool](p.pipe)
 	p.then = append(p.then, func() {
@@ -66,6 +68,19 @@ func (p *plan) reserves(ctx context.Context, at []int) func() bool {
 		}
 	})
 	return func() bool { return len(clear.all) == 1 && clear.all[0] }
+}
+
+// totals adds up the units of each product, in the order of their ids.
+func totals(products, quantities []int64) (ids, units []int64) {
+	ids = slices.Clone(products)
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	units = make([]int64, len(ids))
+	for i, id := range products {
+		at, _ := slices.BinarySearch(ids, id)
+		units[at] += quantities[i]
+	}
+	return ids, units
 }
 
 func (p *plan) reserveLines(at []int) []lineOf {

@@ -59,16 +59,16 @@ func (b *Batched) each(ctx context.Context, productIDs []int64, fn func(node str
 // stock adds what reserves, gives back and commits units. The function it returns tells, afterwards, whether all
 // reservations were made; skip leaves them out at once.
 func (p *plan) stock(ctx context.Context, k kinds, skip bool) (reserved func() bool) {
-	var locks []int64
-	if !skip {
-		for _, i := range k.reserve {
-			locks = append(locks, p.steps[i].reserve.ids...)
+	if len(k.give) > 0 { // reservations alone lock for themselves
+		var locks []int64
+		for _, i := range k.give {
+			locks = append(locks, p.steps[i].give.ids...)
 		}
-	}
-	for _, i := range k.give {
-		locks = append(locks, p.steps[i].give.ids...)
-	}
-	if len(locks) > 0 {
+		for _, i := range k.reserve {
+			if !skip {
+				locks = append(locks, p.steps[i].reserve.ids...)
+			}
+		}
 		slices.Sort(locks)
 		_ = p.LockStock(ctx, slices.Compact(locks))
 	}

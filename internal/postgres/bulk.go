@@ -147,7 +147,7 @@ func (i *importer) load(ctx context.Context, b *importBatch) error {
 }
 
 func (i *importer) attempt(ctx context.Context, b *importBatch, done *batchResult) error {
-	return catError(pgx.BeginFunc(ctx, i.c.set.Primary(), func(tx pgx.Tx) (err error) {
+	return catError(i.c.set.Write(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		*done, err = b.store(ctx, tx, i.o.Actor, i.counts)
 		return err
 	}))
@@ -159,7 +159,7 @@ func (i *importer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.c.o.BatchTimeout)
 	defer cancel()
 	defer i.c.committed(ctx)
-	err := pgx.BeginFunc(ctx, i.c.set.Primary(), func(tx pgx.Tx) error { return i.counts.save(ctx, tx, true) })
+	err := i.c.set.Write(ctx, func(ctx context.Context, tx pgx.Tx) error { return i.counts.save(ctx, tx, true) })
 	if err != nil {
 		return fmt.Errorf("import: %w", catError(err))
 	}

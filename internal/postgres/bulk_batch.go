@@ -92,6 +92,7 @@ func (b *importBatch) add(item shop.CatalogItem) {
 // the batch at this moment: store may be called again.
 func (b *importBatch) store(ctx context.Context, tx pgx.Tx, actor string, counts *wordCounts) (batchResult, error) {
 	var r batchResult
+	counts.takeBack()
 	q := catalogdb.New(tx)
 	if err := q.LockImports(ctx); err != nil {
 		return r, err

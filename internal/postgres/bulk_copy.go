@@ -69,6 +69,7 @@ type wordCounts struct {
 	stored  map[string]bool // words the database has for certain
 	docs    int
 	sent    []string
+	last    func(sign int64) // counts the batch again, or takes it back with -1; nil once it is committed
 }
 
 func newWordCounts() *wordCounts {
@@ -77,17 +78,28 @@ func newWordCounts() *wordCounts {
 
 // add counts the words of new products; those of updated ones are only made known.
 func (w *wordCounts) add(b *importBatch, inserted, updated []changedRow) {
-	for _, r := range inserted {
-		for word := range b.rows[r.at].words {
-			w.pending[word]++
+	w.last = func(sign int64) {
+		for _, r := range inserted {
+			for word := range b.rows[r.at].words {
+				w.pending[word] += sign
+			}
 		}
+		w.docs += int(sign) * len(inserted)
 	}
+	w.last(1)
 	for _, r := range updated {
 		for word := range b.rows[r.at].words {
 			w.pending[word] += 0
 		}
 	}
-	w.docs += len(inserted)
+}
+
+// takeBack undoes the last add when its transaction was not committed: the batch is on its way again.
+func (w *wordCounts) takeBack() {
+	if w.last != nil {
+		w.last(-1)
+		w.last = nil
+	}
 }
 
 func (w *wordCounts) due(all bool) (words []string, docs []int64) {
@@ -118,5 +130,5 @@ func (w *wordCounts) saved() {
 	if len(w.pending) == 0 {
 		w.docs = 0
 	}
-	w.sent = nil
+	w.sent, w.last = nil, nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/stampede-shop/stampede/internal/postgres/catalogdb"
@@ -64,37 +63,53 @@ func NewCatalog(set *replica.Set, o CatalogOptions) *Catalog {
 
 // Ping tells whether the catalogue can be read.
 func (c *Catalog) Ping(ctx context.Context) error {
-	return c.read(ctx, func(ctx context.Context, db *pgxpool.Pool) error { return db.Ping(ctx) })
+	return c.read(ctx, func(ctx context.Context, db replica.Reader) error {
+		var one int
+		return db.QueryRow(ctx, "SELECT 1").Scan(&one)
+	})
 }
 
-// read runs fn on a node that has seen this process's writes and reports its time.
-func (c *Catalog) read(ctx context.Context, fn func(ctx context.Context, db *pgxpool.Pool) error) error {
+// read runs fn on a node that has seen this process's and this session's writes, and reports its time.
+func (c *Catalog) read(ctx context.Context, fn func(ctx context.Context, db replica.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.o.ReadTimeout)
 	defer cancel()
-	return catError(c.set.Read(ctx, func(ctx context.Context, db *pgxpool.Pool, node string) error {
+	return catError(c.set.View(ctx, func(ctx context.Context, db replica.Reader) error {
 		start := time.Now()
 		err := fn(ctx, db)
-		shop.Observe(ctx, "db", node, time.Since(start))
+		shop.Observe(ctx, "db", db.Node(), time.Since(start))
 		return err
 	}))
 }
 
-// write runs fn in a transaction on the primary, then makes this process's reads wait for it.
+// write runs fn in a transaction on the primary, waiting for one during a failover, then makes this process's and this
+// session's reads wait for it. fn may run more than once.
 func (c *Catalog) write(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx, q *catalogdb.Queries) error) error {
 	wctx, cancel := context.WithTimeout(ctx, c.o.WriteTimeout)
 	defer cancel()
 	start := time.Now()
-	err := pgx.BeginFunc(wctx, c.set.Primary(), func(tx pgx.Tx) error { return fn(wctx, tx, catalogdb.New(tx)) })
+	err := c.commit(wctx, func(ctx context.Context, tx pgx.Tx) error { return fn(ctx, tx, catalogdb.New(tx)) })
 	shop.Observe(ctx, "db", replica.PrimaryName, time.Since(start))
-	if err != nil {
-		return catError(err)
+	return catError(err)
+}
+
+// commit is replica.Set.Write with the news of its position to all who have to wait for it.
+func (c *Catalog) commit(ctx context.Context, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	wctx, wrote := replica.WithCollector(ctx)
+	if err := c.set.Write(wctx, fn); err != nil {
+		return err
 	}
-	c.committed(ctx)
+	at := wrote.Token().LSN(c.set.Name())
+	replica.CollectorFrom(ctx).Record(c.set.Name(), at)
+	if at == replica.MaxLSN {
+		c.committed(ctx)
+		return nil
+	}
+	c.require(ctx, at)
 	return nil
 }
 
-// committed is called after each commit. The write stands even if its position cannot be learnt; then reads of this
-// process may lag behind it for as long as the replicas do.
+// committed is for commits whose position is not known yet. They stand even if it cannot be learnt; then reads of this
+// process may lag behind them for as long as the replicas do.
 func (c *Catalog) committed(ctx context.Context) {
 	lctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.ReadTimeout)
 	defer cancel()
@@ -103,6 +118,10 @@ func (c *Catalog) committed(ctx context.Context) {
 		c.o.Logger.WarnContext(ctx, "commit position unknown; reads may be stale for a moment", "error", err)
 		return
 	}
+	c.require(ctx, at)
+}
+
+func (c *Catalog) require(ctx context.Context, at replica.LSN) {
 	c.set.Require(at)
 	if c.o.OnCommit != nil {
 		c.o.OnCommit(ctx, at)
@@ -115,9 +134,18 @@ func catError(err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
+	var full *replica.Overload
+	switch {
+	case errors.As(err, &full):
+		return &shop.Error{Code: shop.CodeUnavailable, RetryAfter: full.RetryAfter, Err: err,
+			Detail: "the catalogue is very busy: try again in a moment"}
+	case errors.Is(err, replica.ErrUnknown):
+		return &shop.Error{Code: shop.CodeUnavailable, RetryAfter: time.Second, Err: err,
+			Detail: "the change was sent, but its answer was lost: it may have been made. Look before you repeat it"}
+	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		if unreachable(err) || errors.Is(err, context.DeadlineExceeded) {
+		if unreachable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, replica.ErrNoPrimary) {
 			return catUnavailable(err)
 		}
 		return err // the caller gave up, or a bug

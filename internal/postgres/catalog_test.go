@@ -268,7 +268,8 @@ func TestMigrationAddsWideMarks(t *testing.T) {
 	if err := s.pool.QueryRow(t.Context(), want).Scan(&before); err != nil {
 		t.Fatal(err)
 	}
-	for _, sql := range []string{strip, "DROP TABLE shard_topology, shard_moves, shard_members", "DELETE FROM goose_db_version WHERE version_id >= 2"} {
+	for _, sql := range []string{strip, "DROP TABLE shard_topology, shard_moves, shard_members",
+		"DROP FUNCTION facet_note, facet_band CASCADE", "DROP TABLE facet_counts, facet_deltas", "DELETE FROM goose_db_version WHERE version_id >= 2"} {
 		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}

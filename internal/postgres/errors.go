@@ -12,10 +12,12 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-// rolledBack tells that the server undid the transaction and that running it again may well succeed.
+// rolledBack tells that the server undid the transaction and that running it again may well succeed: it was a victim of
+// others, or a row came up that it had just seen was not there.
 func rolledBack(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" ||
+		pg.Code == "23505" && pg.ConstraintName == "reservations_pkey")
 }
 
 // unreachable tells that the database could not be asked, or that its answer was lost.

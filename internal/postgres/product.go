@@ -6,10 +6,10 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stampede-shop/stampede/internal/postgres/catalogdb"
 	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/replica"
 )
 
 // maxBatchIDs bounds Products; more ids than that are a mistake of the caller.
@@ -30,8 +30,8 @@ func toProduct(r catRow) shop.Product {
 // Product returns one product, or CodeNotFound.
 func (c *Catalog) Product(ctx context.Context, id int64) (shop.Product, error) {
 	var p shop.Product
-	err := c.read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
-		r, err := catalogdb.New(db).GetProduct(ctx, id)
+	err := c.read(ctx, func(ctx context.Context, db replica.Reader) error {
+		r, err := catalogdb.New(db.Generated()).GetProduct(ctx, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return shop.NotFound("product", id)
 		}
@@ -50,8 +50,8 @@ func (c *Catalog) Products(ctx context.Context, ids []int64) ([]shop.Product, er
 		return []shop.Product{}, nil
 	}
 	var byID map[int64]shop.Product
-	err := c.read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
-		rows, err := catalogdb.New(db).GetProducts(ctx, ids)
+	err := c.read(ctx, func(ctx context.Context, db replica.Reader) error {
+		rows, err := catalogdb.New(db.Generated()).GetProducts(ctx, ids)
 		byID = make(map[int64]shop.Product, len(rows))
 		for _, r := range rows {
 			byID[r.ID] = toProduct(catRow(r))
@@ -72,8 +72,8 @@ func (c *Catalog) Products(ctx context.Context, ids []int64) ([]shop.Product, er
 
 // Count is the number of products for sale or sold out, deleted ones not counted. It reads them all: not for hot paths.
 func (c *Catalog) Count(ctx context.Context) (n int64, err error) {
-	err = c.read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
-		n, err = catalogdb.New(db).CountProducts(ctx)
+	err = c.read(ctx, func(ctx context.Context, db replica.Reader) error {
+		n, err = catalogdb.New(db.Generated()).CountProducts(ctx)
 		return err
 	})
 	return n, err

@@ -5,9 +5,9 @@ import (
 	"math"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/replica"
 )
 
 // Limits of lists.
@@ -32,7 +32,7 @@ func (c *Catalog) ListProducts(ctx context.Context, q shop.ProductQuery) (shop.P
 		return shop.ProductPage{}, err
 	}
 	var page shop.ProductPage
-	err = c.read(ctx, func(ctx context.Context, db *pgxpool.Pool) error {
+	err = c.read(ctx, func(ctx context.Context, db replica.Reader) error {
 		page, err = l.run(ctx, db)
 		return err
 	})
@@ -110,7 +110,7 @@ func (l *listing) priceFiltered() bool {
 }
 
 // run answers from one node; one row more than the page tells whether there is a next one.
-func (l *listing) run(ctx context.Context, db *pgxpool.Pool) (shop.ProductPage, error) {
+func (l *listing) run(ctx context.Context, db replica.Reader) (shop.ProductPage, error) {
 	var m searchMatch
 	if l.q.Q != "" {
 		var err error
@@ -123,7 +123,7 @@ func (l *listing) run(ctx context.Context, db *pgxpool.Pool) (shop.ProductPage, 
 }
 
 // rows chooses the way to the page.
-func (l *listing) rows(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
+func (l *listing) rows(ctx context.Context, db replica.Reader, m searchMatch) ([]listRow, error) {
 	if m.query != "" {
 		return l.search(ctx, db, m)
 	}
@@ -150,7 +150,7 @@ func (l *listing) rows(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]
 }
 
 // search is rows for words.
-func (l *listing) search(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
+func (l *listing) search(ctx context.Context, db replica.Reader, m searchMatch) ([]listRow, error) {
 	if m.likely <= l.likelyFew {
 		most := l.fewRows
 		if m.atMost > int64(most) {
@@ -180,7 +180,7 @@ type listRow struct {
 
 // query runs one statement. It is planned with the values at hand: a plan for all categories alike would be wrong for
 // most. complete is false when the walk was cut off.
-func (l *listing) query(ctx context.Context, db *pgxpool.Pool, s statement) (found []listRow, complete bool, err error) {
+func (l *listing) query(ctx context.Context, db replica.Reader, s statement) (found []listRow, complete bool, err error) {
 	rows, err := db.Query(ctx, s.sql, append([]any{pgx.QueryExecModeCacheDescribe}, s.args...)...)
 	if err != nil {
 		return nil, false, err

@@ -6,9 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/stampede-shop/stampede/internal/postgres/catalogdb"
+	"github.com/stampede-shop/stampede/replica"
 )
 
 // How many products byMarks looks at: at first so many times what should hold a page, then times as many with each step,
@@ -19,8 +18,8 @@ const (
 )
 
 // byMarks answers a search for frequent words: range after range of the order, in few and growing steps.
-func (l *listing) byMarks(ctx context.Context, db *pgxpool.Pool, m searchMatch) ([]listRow, error) {
-	rows, err := catalogdb.New(db).ListMarks(ctx, catalogdb.ListMarksParams{First: mark(l.order.mark, 0), Last: mark(l.order.mark, maxMark)})
+func (l *listing) byMarks(ctx context.Context, db replica.Reader, m searchMatch) ([]listRow, error) {
+	rows, err := catalogdb.New(db.Generated()).ListMarks(ctx, catalogdb.ListMarksParams{First: mark(l.order.mark, 0), Last: mark(l.order.mark, maxMark)})
 	if err != nil {
 		return nil, err
 	}

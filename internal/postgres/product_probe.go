@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stampede-shop/stampede/replica"
 )
 
 // narrowed tells whether a filter may be so narrow that gathering what matches is best.
@@ -22,7 +23,7 @@ func (l *listing) byPrice() bool {
 }
 
 // probe counts, up to fewEntries+1, what passes each filter alone and returns the smallest count.
-func (l *listing) probe(ctx context.Context, db *pgxpool.Pool) (int64, error) {
+func (l *listing) probe(ctx context.Context, db replica.Reader) (int64, error) {
 	var s statement
 	var counts []string
 	count := func(cond string) {

@@ -6,9 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/stampede-shop/stampede/internal/postgres/catalogdb"
+	"github.com/stampede-shop/stampede/replica"
 )
 
 // Bounds of a search: words looked at, and unknown ones among them that are worth a correction.
@@ -55,11 +54,11 @@ func queryWords(q string) []string {
 
 // resolveWords makes a tsquery of words and marks that all must match. A word that no product has stands for words that
 // begin with it or, failing that, for the known words nearest to it.
-func resolveWords(ctx context.Context, db *pgxpool.Pool, words, marks []string) (searchMatch, error) {
+func resolveWords(ctx context.Context, db replica.Reader, words, marks []string) (searchMatch, error) {
 	if len(words) == 0 {
 		return searchMatch{}, nil
 	}
-	q := catalogdb.New(db)
+	q := catalogdb.New(db.Generated())
 	all := append(words[:len(words):len(words)], marks...)
 	known, err := q.LookupWords(ctx, all)
 	if err != nil {

@@ -20,7 +20,7 @@ func MovingTables() []move.Table {
 		{Name: "reservations", Key: "product_id"},
 		byUser("checkouts"),
 		byUser("idempotency_keys"),
-		{Name: "orders", Key: "user_id", Children: []move.Child{{Name: "order_items", Column: "order_id", Parent: "id"}}},
+		byUser("orders"),
 		byUser("payments"),
 		{Name: "test_charges", Key: "key"},
 	}

@@ -20,9 +20,9 @@ import (
 
 // The whole shop, checkouts, cancellations, registrations and sweeps, goes on while a fifth shard is brought in by a mover that dies at
 // every step. No request fails, and the books are clean.
-func TestShopGoesOnWhileAShardComesIn(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestShopGoesOnWhileAShardComesIn(t *testing.T) { bothWays(t, checkShopGoesOnWhileAShardComesIn) }
+
+func checkShopGoesOnWhileAShardComesIn(t *testing.T, w *world) {
 	ctx, s := t.Context(), w.saga(nil)
 	o, next := w.topology(t)
 	products := make([]shop.Product, 40)
@@ -74,6 +74,9 @@ func TestShopGoesOnWhileAShardComesIn(t *testing.T) {
 	}
 	if moved == 0 {
 		t.Error("no product moved")
+	}
+	if b, ok := w.stores.(*postgres.Batched); ok && b.Stats().Steps.Finished == 0 {
+		t.Error("nothing went through group commit")
 	}
 	w.recover(t, s)
 	w.drain(t, s)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/shard"
@@ -16,7 +17,8 @@ import (
 
 // ShardOptions tune Shards; the zero value works.
 type ShardOptions struct {
-	// Timeout bounds each call on a shard, retries included, besides the caller's deadline. 0 means 5 s.
+	// Timeout bounds each call on a shard, retries included, unless the caller's deadline is less than twice that. 0 means
+	// 5 s.
 	Timeout time.Duration
 	// Log hears of retries; nil discards.
 	Log *slog.Logger
@@ -64,9 +66,18 @@ func (s *Shards) on(ctx context.Context, key string, fn func(ctx context.Context
 
 // following runs fn with the owner of key, again with the next owner when the key moves meanwhile.
 func (s *Shards) following(ctx context.Context, key string, fn func(ctx context.Context, n shard.Node) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	return stillMoving(s.c.Do(ctx, key, fn))
+}
+
+// within bounds a call by the store's time-out. A context that ends of itself before twice that is taken as it is: one
+// timer for a request is enough.
+func (s *Shards) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= 2*s.timeout {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.timeout)
 }
 
 // followingEach is following for many items at once: fn runs for each shard that owns some of them, in parallel.
@@ -78,7 +89,7 @@ func followingEach[T any](ctx context.Context, s *Shards, items []T, key func(T)
 
 // eachOwner is followingEach without trying again what failed for other reasons.
 func eachOwner[T any](ctx context.Context, s *Shards, items []T, key func(T) string, fn func(ctx context.Context, n shard.Node, items []T) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.within(ctx)
 	defer cancel()
 	err := shard.DoEach(ctx, s.c, items, key, fn)
 	var one *shard.Error
@@ -99,7 +110,7 @@ func stillMoving(err error) error {
 // at runs fn on a shard, again when the transaction was rolled back or never started, and, if doing it twice is the
 // same as once, also when its outcome got lost.
 func (s *Shards) at(ctx context.Context, n shard.Node, idempotent bool, fn func(ctx context.Context, n shard.Node) error) error {
-	qctx, cancel := context.WithTimeout(ctx, s.timeout)
+	qctx, cancel := s.within(ctx)
 	defer cancel()
 	start := time.Now()
 	defer func() { shop.Observe(ctx, "db", n.ID, time.Since(start)) }()
@@ -133,6 +144,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // traceparent is the W3C form of the trace that ctx belongs to, "" outside of one; outbox rows carry it on.
 func traceparent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")

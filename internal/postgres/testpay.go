@@ -51,8 +51,11 @@ func NewTestPay(c *shard.Cluster, o TestPayOptions) *TestPay {
 	return &TestPay{ledger: NewShards(c, ShardOptions{Timeout: o.Timeout}), wait: o.Wait}
 }
 
+// testProvider is what payments through TestPay are marked with.
+const testProvider = "test"
+
 // Name is "test".
-func (t *TestPay) Name() string { return "test" }
+func (t *TestPay) Name() string { return testProvider }
 
 // Validate implements shop.PaymentProvider. An empty method is "test".
 func (t *TestPay) Validate(m shop.PaymentMethod) error {

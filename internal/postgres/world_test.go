@@ -63,6 +63,7 @@ func newWorld(t *testing.T) *world {
 				return
 			}
 			cfg.MaxConns = 8
+			postgres.TuneShardPool(cfg)
 			pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 			if err != nil {
 				t.Error(err)
@@ -118,7 +119,7 @@ func (w *world) batch(t *testing.T, o postgres.BatchedOptions) *postgres.Batched
 
 // saga is the checkout over this world; crash may be nil.
 func (w *world) saga(crash func(string)) *shop.Checkouts {
-	return &shop.Checkouts{Store: w, Orders: w, Stock: w, Carts: w, Products: w.products, Pay: w.pay, NewID: newID,
+	return &shop.Checkouts{Store: w.stores, Orders: w, Stock: w, Carts: w, Products: w.products, Pay: w.pay, NewID: newID,
 		Now: time.Now, Crash: crash}
 }
 

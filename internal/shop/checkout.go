@@ -80,3 +80,14 @@ type CheckoutStore interface {
 	// ExpiredCheckouts lists up to limit open checkouts, over all shards, whose ExpiresAt has passed.
 	ExpiredCheckouts(ctx context.Context, limit int) ([]Checkout, error)
 }
+
+// CartOpener is what a CheckoutStore may be able to do besides: the usual case in fewer steps. What is unusual in any way
+// is left to the methods of CheckoutStore.
+type CartOpener interface {
+	// OpenCart does FindCheckout, reading the cart, and OpenCheckout at once: it records draft, completed by what is in
+	// the cart, and binds the key, when not empty, to it. ok is false, and nothing is changed, when the key was used
+	// before, the cart is empty or being edited, or a checkout of the shopper is open.
+	OpenCart(ctx context.Context, draft Checkout, key CheckoutKey) (c Checkout, ok bool, err error)
+	// ConfirmOpen is ConfirmCheckout for a caller that has the whole checkout, as it was recorded.
+	ConfirmOpen(ctx context.Context, c Checkout, ch Charge, provider string) (Checkout, error)
+}

@@ -14,6 +14,8 @@ const (
 	checkoutTTL      = 30 * time.Second
 	compensateWithin = 5 * time.Second
 	openAttempts     = 4
+	notePoll         = 10 * time.Millisecond
+	noteWithin       = time.Second // a note that an order was answered is written within this, unless its writer died
 )
 
 // CheckoutRequest is one shopper asking to buy the cart.
@@ -89,21 +91,60 @@ func (s *Checkouts) Run(ctx context.Context, req CheckoutRequest) (CheckoutResul
 	if err := s.Pay.Validate(req.Payment); err != nil {
 		return CheckoutResult{}, err
 	}
-	c, found, err := s.Store.FindCheckout(ctx, req.UserID, req.Key)
+	c, err := s.begin(ctx, req)
 	if err != nil {
 		return CheckoutResult{}, err
-	}
-	if !found {
-		if c, err = s.open(ctx, req); err != nil {
-			return CheckoutResult{}, err
-		}
-		s.at("opened")
 	}
 	// A shopper who hangs up must not leave stock reserved until the worker comes: what was begun is finished.
 	deadline, _ := ctx.Deadline()
 	dctx, cancelDrive := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancelDrive()
 	return s.drive(dctx, c)
+}
+
+// begin finds the checkout that a request is about, or opens it.
+func (s *Checkouts) begin(ctx context.Context, req CheckoutRequest) (Checkout, error) {
+	if o, ok := s.Store.(CartOpener); ok {
+		if c, opened, err := s.openCart(ctx, o, req); opened || err != nil {
+			return c, err
+		}
+	}
+	c, found, err := s.Store.FindCheckout(ctx, req.UserID, req.Key)
+	if err != nil || found {
+		return c, err
+	}
+	if c, err = s.open(ctx, req); err != nil {
+		return Checkout{}, err
+	}
+	s.at("opened")
+	return c, nil
+}
+
+// openCart opens a checkout of whatever is in the cart and then looks at the prices. If they are not what the cart shows,
+// the checkout fails before anything was taken for it; its key is free again.
+func (s *Checkouts) openCart(ctx context.Context, o CartOpener, req CheckoutRequest) (c Checkout, opened bool, err error) {
+	c, opened, err = o.OpenCart(ctx, s.draft(req), req.Key)
+	if err != nil || !opened {
+		return Checkout{}, false, err
+	}
+	s.at("opened")
+	err = s.checkPrices(ctx, req.UserID, Cart{ID: req.UserID, Items: c.Lines, Currency: c.Currency})
+	if err == nil {
+		return c, true, nil
+	}
+	fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), compensateWithin)
+	defer cancel()
+	if _, ferr := s.fail(fctx, c, CodeUnavailable, nil); ferr != nil {
+		s.warn(ctx, "a checkout at old prices is left to the worker", c.OrderID, ferr)
+	}
+	return Checkout{}, false, err
+}
+
+// draft is the checkout of a request before its cart is known.
+func (s *Checkouts) draft(req CheckoutRequest) Checkout {
+	now := s.Now()
+	return Checkout{OrderID: s.NewID(), UserID: req.UserID, State: CheckoutOpen, Payment: req.Payment,
+		ShippingAddress: req.ShippingAddress, CreatedAt: now, ExpiresAt: now.Add(checkoutTTL)}
 }
 
 // open records the attempt, or finds the one to join. A cart that changes underneath is read again.
@@ -120,13 +161,9 @@ func (s *Checkouts) open(ctx context.Context, req CheckoutRequest) (Checkout, er
 		if err = s.checkPrices(ctx, req.UserID, cart); err != nil {
 			return Checkout{}, err
 		}
-		now := s.Now()
-		var c Checkout
-		c, err = s.Store.OpenCheckout(ctx, Checkout{
-			OrderID: s.NewID(), UserID: req.UserID, CartVersion: cart.Version, State: CheckoutOpen,
-			Lines: cart.Items, Total: cart.Subtotal, Currency: cart.Currency, Payment: req.Payment,
-			ShippingAddress: req.ShippingAddress, CreatedAt: now, ExpiresAt: now.Add(checkoutTTL),
-		}, req.Key)
+		c := s.draft(req)
+		c.CartVersion, c.Lines, c.Total, c.Currency = cart.Version, cart.Items, cart.Subtotal, cart.Currency
+		c, err = s.Store.OpenCheckout(ctx, c, req.Key)
 		if CodeOf(err) != CodeConflict {
 			return c, err
 		}
@@ -168,9 +205,9 @@ func (s *Checkouts) emptyCart(ctx context.Context, req CheckoutRequest, cart Car
 		if err != nil {
 			return Checkout{}, err
 		}
-		answered := cart.LastOrderAt
-		if answered.IsZero() { // whoever confirmed it has yet to answer, or died: it had so long to do so
-			answered = c.FinishedAt.Add(checkoutDeadline)
+		answered, err := s.answered(ctx, req, cart, c)
+		if err != nil {
+			return Checkout{}, err
 		}
 		if req.ArrivedAt.Before(answered) {
 			return c, nil
@@ -182,6 +219,31 @@ func (s *Checkouts) emptyCart(ctx context.Context, req CheckoutRequest, cart Car
 		e.OrderID = cart.LastOrderID
 	}
 	return Checkout{}, e
+}
+
+// answered is when the buyer of a cart was told of its order. The note of it is written a moment after the answer, so a
+// cart without one is looked at again for as long as that may take; then whoever confirmed it has yet to answer, or died.
+func (s *Checkouts) answered(ctx context.Context, req CheckoutRequest, cart Cart, c Checkout) (time.Time, error) {
+	tick := time.NewTicker(notePoll)
+	defer tick.Stop()
+	for cart.LastOrderAt.IsZero() && cart.LastOrderID == c.OrderID {
+		if s.Now().After(c.FinishedAt.Add(noteWithin)) {
+			return c.FinishedAt.Add(checkoutDeadline), nil // it had so long to do so
+		}
+		select {
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		case <-tick.C:
+		}
+		var err error
+		if cart, err = s.Carts.Cart(ctx, req.UserID); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if cart.LastOrderID != c.OrderID { // bought again since: the answer to c was given
+		return c.FinishedAt, nil
+	}
+	return cart.LastOrderAt, nil
 }
 
 // checkPrices refuses to charge another price than the cart shows; the cart is brought up to date so that asking again

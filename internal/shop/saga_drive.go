@@ -78,7 +78,13 @@ func (s *Checkouts) pending(ctx context.Context, c Checkout) (CheckoutResult, er
 // confirm makes the order, unless somebody failed the checkout, and returns the checkout as it then stands. Stock is
 // committed at once as a courtesy; the outbox row does it for certain.
 func (s *Checkouts) confirm(ctx context.Context, c Checkout, ch Charge) (Checkout, error) {
-	done, err := s.Store.ConfirmCheckout(ctx, c.UserID, c.OrderID, ch, s.Pay.Name())
+	var done Checkout
+	var err error
+	if o, ok := s.Store.(CartOpener); ok {
+		done, err = o.ConfirmOpen(ctx, c, ch, s.Pay.Name())
+	} else {
+		done, err = s.Store.ConfirmCheckout(ctx, c.UserID, c.OrderID, ch, s.Pay.Name())
+	}
 	if err != nil {
 		return Checkout{}, err
 	}

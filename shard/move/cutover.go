@@ -18,6 +18,7 @@ func (r *run) cutover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer func() { r.m.cutover(time.Since(began), r.move.State == "cleaning") }()
 	// Whatever comes late is better not done at all: it would only lengthen the hold.
 	hctx, cancel := context.WithDeadlineCause(ctx, began.Add(r.o.HoldFor), errTryLater)
 	defer cancel()
@@ -220,6 +221,8 @@ func (r *run) throttle(ctx context.Context, n *node) error {
 		return nil
 	}
 	rest := min(time.Duration(float64(worked)*(1/r.o.Limits.Share-1)), time.Second)
+	began := time.Now()
+	defer func() { r.m.throttled.Add(time.Since(began).Seconds()) }()
 	for ok := false; !ok; {
 		if rest > 0 && !pause(ctx, rest) {
 			return context.Cause(ctx)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/shard"
 )
@@ -26,6 +27,8 @@ type FollowerOptions struct {
 	Every    time.Duration // between looks at the topology when nothing is notified; 0 means 1 s
 	Lease    time.Duration // as in Options
 	Log      *slog.Logger  // nil discards
+	// Registerer receives the metrics of this process; nil means none.
+	Registerer prometheus.Registerer
 }
 
 // Follower keeps a cluster to the topology: it exchanges the map, holds work when a move asks for it, and acknowledges both. While a
@@ -34,6 +37,7 @@ type Follower struct {
 	o       FollowerOptions
 	store   *Store
 	cluster *shard.Cluster
+	m       *followerMetrics
 	pools   map[string]*pgxpool.Pool // known, by shard
 	opened  []*pgxpool.Pool          // our own
 
@@ -61,7 +65,7 @@ func Follow(cluster *shard.Cluster, first Topology, o FollowerOptions) *Follower
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Follower{o: o, store: NewStore(o.Coordinator), cluster: cluster, pools: map[string]*pgxpool.Pool{}, start: time.Now(), wake: make(chan struct{}, 1)}
+	f := &Follower{o: o, store: NewStore(o.Coordinator), cluster: cluster, m: newFollowerMetrics(o.Registerer), pools: map[string]*pgxpool.Pool{}, start: time.Now(), wake: make(chan struct{}, 1)}
 	for _, n := range cluster.Nodes() {
 		f.pools[n.ID] = n.Pool
 	}
@@ -184,6 +188,7 @@ func (f *Follower) act(ctx context.Context, st State) error {
 	}
 	f.now.Store(&st)
 	f.hold(st)
+	f.m.act(st)
 	return nil
 }
 

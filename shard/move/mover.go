@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Options of a Mover. Coordinator, Open and Tables are needed.
@@ -30,6 +31,8 @@ type Options struct {
 	// Report, if set, is called with how far the move is: at each change of state, and at most a few times a second in between.
 	Report func(Move)
 	Log    *slog.Logger // nil discards
+	// Registerer receives the metrics of moves; nil means none. Movers that share one share the metrics.
+	Registerer prometheus.Registerer
 
 	// Crash, when set by a test, is called at each point of CrashPoints; a panic there is a crash.
 	Crash func(point string)
@@ -85,11 +88,12 @@ var CrashPoints = []string{"announced", "captured", "window-copied", "copied", "
 type Mover struct {
 	o     Options
 	store *Store
+	m     *moveMetrics
 }
 
 // New makes a mover.
 func New(o Options) *Mover {
-	return &Mover{o: o.withDefaults(), store: NewStore(o.Coordinator)}
+	return &Mover{o: o.withDefaults(), store: NewStore(o.Coordinator), m: newMoveMetrics(o.Registerer)}
 }
 
 // Begin records a move from the map in force to next and announces it; Run then does it. ErrBusy when there is one already.
@@ -128,7 +132,7 @@ func (m *Mover) drive(ctx context.Context, how func(*run, context.Context) error
 	if err != nil {
 		return mv, err
 	}
-	r := &run{o: m.o, store: m.store, move: mv, nodes: map[string]*node{}, recent: map[string]map[string]change{}, paced: map[string]time.Time{}}
+	r := &run{o: m.o, store: m.store, m: m.m, move: mv, nodes: map[string]*node{}, recent: map[string]map[string]change{}, paced: map[string]time.Time{}}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return mv, err
@@ -155,6 +159,7 @@ func lockAlone(ctx context.Context, conn *pgx.Conn) error {
 type run struct {
 	o       Options
 	store   *Store
+	m       *moveMetrics
 	nodes   map[string]*node
 	sources []*node // all of the map before
 	targets []*node // all of the map after
@@ -208,7 +213,9 @@ func (r *run) close() {
 func (r *run) count(f func(*Progress)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	before := r.move.Progress
 	f(&r.move.Progress)
+	r.m.progressed(before, r.move.Progress)
 	if time.Since(r.told) > 300*time.Millisecond {
 		r.told = time.Now()
 		r.report()
@@ -216,6 +223,7 @@ func (r *run) count(f func(*Progress)) {
 }
 
 func (r *run) report() {
+	r.m.enter(r.move.State)
 	if r.o.Report != nil {
 		m := r.move
 		m.Progress.Cursors = nil

@@ -96,6 +96,8 @@ func (r *run) apply(ctx context.Context, src *node, some []change) error {
 
 // drain replays until little is left, and returns what it replayed. Under load there is always something left.
 func (r *run) drain(ctx context.Context, src *node) (all []change, err error) {
+	r.m.look(ctx, src)
+	defer r.m.look(ctx, src)
 	for {
 		some, err := r.replay(ctx, src, r.o.Batch)
 		all = append(all, some...)

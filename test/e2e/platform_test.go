@@ -39,6 +39,15 @@ type status struct {
 		PID      int    `json:"pid"`
 		Restarts int    `json:"restarts"`
 	} `json:"processes"`
+	Clusters []clusterStatus `json:"clusters"`
+}
+
+type clusterStatus struct {
+	Primary   string    `json:"primary"`
+	Sync      bool      `json:"sync"`
+	Standbys  []string  `json:"standbys"`
+	Alone     time.Time `json:"alone"`
+	Failovers int       `json:"failovers"`
 }
 
 func newPlatform(name string) *platform { return &platform{data: filepath.Join(root, name)} }

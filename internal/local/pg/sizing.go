@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // Size is what a machine can give to the servers of one platform.
@@ -12,6 +13,9 @@ type Size struct {
 	Instances int   // servers that share it
 	Disk      int64 // bytes of log that may be kept for a replica that is behind; 0 is 2 GiB
 }
+
+// MaxConnections is how many connections a server accepts, five of them for superusers alone.
+const MaxConnections = 300
 
 const (
 	mib = 1 << 20
@@ -32,10 +36,11 @@ func Durable(z Size) Settings {
 		"effective_cache_size": mb(clamp(z.Memory/2, 256*mib, 64*gib)),
 		"work_mem":             mb(clamp(z.Memory/2048, 4*mib, 16*mib)),
 		"maintenance_work_mem": mb(clamp(z.Memory/64, 64*mib, 512*mib)),
+		"wal_writer_delay":     "20ms", // what commits that do not wait for the disk (edits of carts) may lose: three times that at most
 		"wal_buffers":          "16MB", "min_wal_size": "256MB", "max_wal_size": "2GB",
 		"checkpoint_timeout": "15min", "wal_keep_size": "64MB",
 		"max_slot_wal_keep_size": mb(z.Disk),
-		"max_connections":        "300", "superuser_reserved_connections": "5",
+		"max_connections":        strconv.Itoa(MaxConnections), "superuser_reserved_connections": "5",
 		// many short queries from many connections: parallel plans would only take cores from others
 		"max_parallel_workers_per_gather": "0", "max_parallel_maintenance_workers": "1",
 		"autovacuum_naptime": "15s", "track_io_timing": "on",

@@ -8,6 +8,21 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// Products by exact category path, brand, lower bound of their price band and availability, but for what facet_deltas says. Not sharded.
+type FacetCount struct {
+	Kind  string
+	Value string
+	N     int64
+}
+
+// Changes of counts not yet folded into facet_counts. Not sharded.
+type FacetDelta struct {
+	ID    int64
+	Kind  string
+	Value string
+	N     int64
+}
+
 // Transactional outbox of the catalogue database. Not sharded.
 type Outbox struct {
 	ID          int64

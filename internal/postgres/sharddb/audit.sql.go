@@ -198,9 +198,7 @@ func (q *Queries) AuditOrderIDs(ctx context.Context, arg AuditOrderIDsParams) ([
 
 const auditOrders = `-- name: AuditOrders :many
 SELECT o.id, o.user_id, o.status, o.subtotal, o.total, o.currency,
-    (o.updated_at > now() - $1::interval)::boolean AS young,
-    coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity, 'unit_price',
-        i.unit_price)) FROM order_items i WHERE i.order_id = o.id), '[]')::jsonb AS items
+    (o.updated_at > now() - $1::interval)::boolean AS young, o.lines AS items
 FROM orders o WHERE o.id = ANY ($2::text[])
 `
 
@@ -296,12 +294,13 @@ func (q *Queries) AuditOutbox(ctx context.Context, age pgtype.Interval) (AuditOu
 }
 
 const auditPayments = `-- name: AuditPayments :many
-SELECT order_id, user_id, amount, currency, status FROM payments WHERE order_id = ANY ($1::text[])
+SELECT order_id, user_id, provider, amount, currency, status FROM payments WHERE order_id = ANY ($1::text[])
 `
 
 type AuditPaymentsRow struct {
 	OrderID  string
 	UserID   string
+	Provider string
 	Amount   int64
 	Currency string
 	Status   string
@@ -319,6 +318,7 @@ func (q *Queries) AuditPayments(ctx context.Context, ids []string) ([]AuditPayme
 		if err := rows.Scan(
 			&i.OrderID,
 			&i.UserID,
+			&i.Provider,
 			&i.Amount,
 			&i.Currency,
 			&i.Status,

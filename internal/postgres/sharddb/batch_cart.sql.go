@@ -107,6 +107,15 @@ func (q *Queries) EnsureCarts(ctx context.Context, userIds []string) error {
 	return err
 }
 
+const lockCarts = `-- name: LockCarts :exec
+SELECT version FROM carts WHERE user_id = ANY ($1::text[]) ORDER BY user_id FOR UPDATE
+`
+
+func (q *Queries) LockCarts(ctx context.Context, userIds []string) error {
+	_, err := q.db.Exec(ctx, lockCarts, userIds)
+	return err
+}
+
 const readCarts = `-- name: ReadCarts :many
 SELECT c.user_id, c.version, c.currency, c.updated_at, c.last_order_id, c.last_order_at,
     coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,

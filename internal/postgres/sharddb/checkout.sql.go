@@ -81,19 +81,14 @@ WITH done AS (
     WHERE order_id = $2::text AND user_id = $3::text AND state = 'open'
     RETURNING order_id, user_id, cart_version, lines, total, currency, shipping_address, created_at, finished_at),
 bought AS (
-    SELECT l.position, (l.line ->> 'product_id')::bigint AS product_id, l.line ->> 'sku' AS sku,
-        l.line ->> 'name' AS name, (l.line ->> 'quantity')::bigint AS quantity,
-        (l.line ->> 'unit_price')::bigint AS unit_price
-    FROM done CROSS JOIN LATERAL jsonb_array_elements(done.lines) WITH ORDINALITY AS l(line, position)),
+    SELECT (l.line ->> 'product_id')::bigint AS product_id, (l.line ->> 'quantity')::bigint AS quantity
+    FROM done CROSS JOIN LATERAL jsonb_array_elements(done.lines) AS l(line)),
 made AS (
-    INSERT INTO orders (id, user_id, cart_version, status, subtotal, total, currency, shipping_address, created_at,
+    INSERT INTO orders (id, user_id, cart_version, status, lines, subtotal, total, currency, shipping_address, created_at,
         created_by, updated_at, updated_by)
-    SELECT d.order_id, d.user_id, d.cart_version, 'confirmed', d.total, d.total, d.currency, d.shipping_address,
+    SELECT d.order_id, d.user_id, d.cart_version, 'confirmed', d.lines, d.total, d.total, d.currency, d.shipping_address,
         d.created_at, d.user_id, d.finished_at, d.user_id
     FROM done d),
-items AS (
-    INSERT INTO order_items (order_id, position, product_id, sku, name, quantity, unit_price)
-    SELECT $2::text, b.position::int, b.product_id, b.sku, b.name, b.quantity, b.unit_price FROM bought b),
 paid AS (
     INSERT INTO payments (order_id, user_id, provider, ref, amount, currency, status)
     SELECT d.order_id, d.user_id, $4::text, $5::text, $6::bigint, d.currency, 'captured' FROM done d),
@@ -109,7 +104,7 @@ cart AS (
     FROM done d WHERE c.user_id = d.user_id)
 INSERT INTO outbox (topic, key, payload, traceparent)
 SELECT 'order.confirmed', d.order_id, jsonb_build_object('order_id', d.order_id, 'user_id', d.user_id,
-    'product_ids', (SELECT jsonb_agg(b.product_id ORDER BY b.position) FROM bought b)), $1::text
+    'product_ids', jsonb_path_query_array(d.lines, '$[*].product_id')), $1::text
 FROM done d
 `
 
@@ -270,8 +265,11 @@ WITH bound AS (
         AND NOT (c.state = 'failed' AND c.reason = 'temporarily-unavailable')),
 joined AS (
     SELECT c.order_id FROM checkouts c
-    WHERE c.user_id = $2::text AND c.cart_version = $4::bigint AND c.state IN ('open', 'confirmed')
-        AND NOT EXISTS (SELECT 1 FROM bound)),
+    WHERE c.user_id = $2::text AND c.cart_version = $4::bigint AND c.state = 'open'
+        AND NOT EXISTS (SELECT 1 FROM bound)
+    UNION ALL
+    SELECT o.id FROM orders o
+    WHERE o.user_id = $2::text AND o.cart_version = $4::bigint AND NOT EXISTS (SELECT 1 FROM bound)),
 busy AS (
     SELECT c.order_id FROM checkouts c
     WHERE c.user_id = $2::text AND c.state = 'open'

@@ -104,17 +104,8 @@ type Order struct {
 	CreatedBy       string
 	UpdatedAt       pgtype.Timestamptz
 	UpdatedBy       string
-}
-
-// Lines of orders as they were bought; never changed. Sharding key: the user_id of the order.
-type OrderItem struct {
-	OrderID   string
-	Position  int32
-	ProductID int64
-	Sku       string
-	Name      string
-	Quantity  int64
-	UnitPrice int64
+	// What was bought, as the checkout had it; never changed.
+	Lines []byte
 }
 
 // Events written together with what they tell of. Sharding key: that of the rows they belong to. The relay deletes a row once the queue has it.

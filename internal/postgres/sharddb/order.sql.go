@@ -15,14 +15,13 @@ const cancelOrder = `-- name: CancelOrder :many
 WITH gone AS (
     UPDATE orders SET status = 'cancelled', version = version + 1, updated_at = now(), updated_by = $1::text
     WHERE id = $2::text AND user_id = ANY ($3::text[]) AND status = 'confirmed'
-    RETURNING id, user_id),
+    RETURNING id, user_id, lines),
 refund AS (
     UPDATE payments p SET status = 'refund_due', updated_at = now() FROM gone g WHERE p.order_id = g.id),
 told AS (
     INSERT INTO outbox (topic, key, payload, traceparent)
     SELECT 'order.cancelled', g.id, jsonb_build_object('order_id', g.id, 'user_id', g.user_id, 'product_ids',
-        (SELECT jsonb_agg(i.product_id ORDER BY i.position) FROM order_items i WHERE i.order_id = g.id)),
-        $4::text
+        jsonb_path_query_array(g.lines, '$[*].product_id')), $4::text
     FROM gone g)
 SELECT g.id FROM gone g
 `
@@ -62,9 +61,7 @@ func (q *Queries) CancelOrder(ctx context.Context, arg CancelOrderParams) ([]str
 
 const listOrders = `-- name: ListOrders :many
 SELECT o.id, o.user_id, o.status::text AS status, o.subtotal, o.total, o.currency, o.shipping_address, o.created_at,
-    o.updated_at, coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,
-        'quantity', i.quantity, 'unit_price', i.unit_price) ORDER BY i.position)
-        FROM order_items i WHERE i.order_id = o.id), '[]')::jsonb AS items
+    o.updated_at, o.lines AS items
 FROM orders o
 WHERE o.user_id = ANY ($2::text[]) AND ($3::text = '' OR o.id < $3::text)
 UNION ALL
@@ -129,9 +126,7 @@ func (q *Queries) ListOrders(ctx context.Context, arg ListOrdersParams) ([]ListO
 
 const orderByID = `-- name: OrderByID :many
 SELECT o.id, o.user_id, o.status::text AS status, o.subtotal, o.total, o.currency, o.shipping_address, o.created_at,
-    o.updated_at, coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,
-        'quantity', i.quantity, 'unit_price', i.unit_price) ORDER BY i.position)
-        FROM order_items i WHERE i.order_id = o.id), '[]')::jsonb AS items
+    o.updated_at, o.lines AS items
 FROM orders o WHERE o.id = $1::text AND o.user_id = ANY ($2::text[])
 UNION ALL
 SELECT c.order_id, c.user_id, (CASE c.state WHEN 'open' THEN 'pending' ELSE 'failed' END)::text, c.total, c.total,

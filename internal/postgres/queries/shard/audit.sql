@@ -17,13 +17,11 @@ FROM checkouts WHERE order_id = ANY (@ids::text[]);
 
 -- name: AuditOrders :many
 SELECT o.id, o.user_id, o.status, o.subtotal, o.total, o.currency,
-    (o.updated_at > now() - @grace::interval)::boolean AS young,
-    coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity, 'unit_price',
-        i.unit_price)) FROM order_items i WHERE i.order_id = o.id), '[]')::jsonb AS items
+    (o.updated_at > now() - @grace::interval)::boolean AS young, o.lines AS items
 FROM orders o WHERE o.id = ANY (@ids::text[]);
 
 -- name: AuditPayments :many
-SELECT order_id, user_id, amount, currency, status FROM payments WHERE order_id = ANY (@ids::text[]);
+SELECT order_id, user_id, provider, amount, currency, status FROM payments WHERE order_id = ANY (@ids::text[]);
 
 -- name: AuditReservations :many
 SELECT order_id, product_id, quantity, state, (updated_at > now() - @grace::interval)::boolean AS young,

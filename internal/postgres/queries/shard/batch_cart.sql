@@ -6,6 +6,9 @@ INSERT INTO carts (user_id, created_by, updated_by)
 SELECT u.id, u.id, u.id FROM (SELECT unnest(@user_ids::text[]) AS id) u
 ON CONFLICT (user_id) DO NOTHING;
 
+-- name: LockCarts :exec
+SELECT version FROM carts WHERE user_id = ANY (@user_ids::text[]) ORDER BY user_id FOR UPDATE;
+
 -- name: AddLines :many
 WITH wanted AS (
     SELECT unnest(@user_ids::text[]) AS user_id, unnest(@ops::text[]) AS op, unnest(@product_ids::bigint[]) AS product_id,

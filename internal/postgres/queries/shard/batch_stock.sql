@@ -1,38 +1,29 @@
--- Reservations by the batch, for many orders of one shard. The stock rows are locked (LockStock). Arrays have one entry
--- for each line, and go in parallel.
+-- Reservations by the batch, for many orders of one shard. Arrays have one entry for each line, and go in parallel. But
+-- for ReserveAll, which does so itself, the stock rows are locked (LockStock).
 
 -- name: ReserveAll :one
--- Holds every line, if none of them was held or released before and there is enough of everything; else none. One
--- update for each product, whatever the number of orders.
+-- Holds every line, if the orders have nothing here yet and there is enough of everything, so much that no product's
+-- availability changes its class and there is nothing to tell; else none. Products come once,
+-- with the units that all orders want, in the order of their ids: in that order their rows are locked, and read as they
+-- are then. One update for each product, whatever the number of orders.
 WITH wanted AS (
     SELECT unnest(@order_ids::text[]) AS order_id, unnest(@product_ids::bigint[]) AS product_id,
         unnest(@user_ids::text[]) AS user_id, unnest(@quantities::bigint[]) AS quantity,
         unnest(@expires_at::timestamptz[]) AS expires_at),
-totals AS MATERIALIZED (SELECT w.product_id, sum(w.quantity)::bigint AS units FROM wanted w GROUP BY w.product_id),
+totals AS MATERIALIZED (SELECT unnest(@products::bigint[]) AS product_id, unnest(@units::bigint[]) AS units),
 verdict AS MATERIALIZED (
-    SELECT NOT EXISTS (
-            SELECT 1 FROM totals t LEFT JOIN LATERAL (
-                SELECT s.available FROM stock s WHERE s.product_id = t.product_id LIMIT 1) s ON true
-            WHERE coalesce(s.available, 0) < t.units)
-        AND NOT EXISTS (
-            SELECT 1 FROM wanted w CROSS JOIN LATERAL (
-                SELECT r.state FROM reservations r WHERE r.order_id = w.order_id AND r.product_id = w.product_id LIMIT 1) r)
-        AS clear),
+    SELECT (SELECT count(*) FROM totals t CROSS JOIN LATERAL (
+                SELECT s.available FROM stock s WHERE s.product_id = t.product_id LIMIT 1 FOR UPDATE) k
+            WHERE k.available >= t.units AND availability_class(k.available) = availability_class(k.available - t.units))
+            = cardinality(@products::bigint[])
+        AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.order_id = ANY (@orders::text[])) AS clear),
 held AS (
     INSERT INTO reservations (order_id, product_id, user_id, quantity, state, expires_at)
     SELECT w.order_id, w.product_id, w.user_id, w.quantity, 'held', w.expires_at
     FROM wanted w, verdict v WHERE v.clear),
 taken AS (
-    UPDATE stock s SET available = s.available - t.units, updated_at = now(), updated_by = 'checkout',
-        level_version = s.level_version
-            + (availability_class(s.available) <> availability_class(s.available - t.units))::int
-    FROM totals t, verdict v WHERE s.product_id = t.product_id AND v.clear
-    RETURNING s.product_id, s.available, s.level_version, s.available + t.units AS was),
-told AS (
-    INSERT INTO outbox (topic, key, payload, traceparent)
-    SELECT 'stock.level', t.product_id::text, jsonb_build_object('product_id', t.product_id, 'available', t.available,
-        'level_version', t.level_version), @traceparent::text
-    FROM taken t WHERE availability_class(t.available) <> availability_class(t.was))
+    UPDATE stock s SET available = s.available - t.units, updated_at = now(), updated_by = 'checkout'
+    FROM totals t, verdict v WHERE s.product_id = t.product_id AND v.clear)
 SELECT v.clear::boolean AS clear FROM verdict v;
 
 -- name: HeldBefore :many

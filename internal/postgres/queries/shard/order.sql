@@ -2,9 +2,7 @@
 -- Orders and pending checkouts of some shoppers, newest first, before a cursor ('' is the start); only_id, when set,
 -- picks one, and then a failed checkout too.
 SELECT o.id, o.user_id, o.status::text AS status, o.subtotal, o.total, o.currency, o.shipping_address, o.created_at,
-    o.updated_at, coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,
-        'quantity', i.quantity, 'unit_price', i.unit_price) ORDER BY i.position)
-        FROM order_items i WHERE i.order_id = o.id), '[]')::jsonb AS items
+    o.updated_at, o.lines AS items
 FROM orders o
 WHERE o.user_id = ANY (@user_ids::text[]) AND (@before::text = '' OR o.id < @before::text)
 UNION ALL
@@ -16,9 +14,7 @@ ORDER BY id DESC LIMIT @max_rows;
 
 -- name: OrderByID :many
 SELECT o.id, o.user_id, o.status::text AS status, o.subtotal, o.total, o.currency, o.shipping_address, o.created_at,
-    o.updated_at, coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,
-        'quantity', i.quantity, 'unit_price', i.unit_price) ORDER BY i.position)
-        FROM order_items i WHERE i.order_id = o.id), '[]')::jsonb AS items
+    o.updated_at, o.lines AS items
 FROM orders o WHERE o.id = @id::text AND o.user_id = ANY (@user_ids::text[])
 UNION ALL
 SELECT c.order_id, c.user_id, (CASE c.state WHEN 'open' THEN 'pending' ELSE 'failed' END)::text, c.total, c.total,
@@ -30,13 +26,12 @@ FROM checkouts c WHERE c.order_id = @id::text AND c.user_id = ANY (@user_ids::te
 WITH gone AS (
     UPDATE orders SET status = 'cancelled', version = version + 1, updated_at = now(), updated_by = @actor::text
     WHERE id = @id::text AND user_id = ANY (@user_ids::text[]) AND status = 'confirmed'
-    RETURNING id, user_id),
+    RETURNING id, user_id, lines),
 refund AS (
     UPDATE payments p SET status = 'refund_due', updated_at = now() FROM gone g WHERE p.order_id = g.id),
 told AS (
     INSERT INTO outbox (topic, key, payload, traceparent)
     SELECT 'order.cancelled', g.id, jsonb_build_object('order_id', g.id, 'user_id', g.user_id, 'product_ids',
-        (SELECT jsonb_agg(i.product_id ORDER BY i.position) FROM order_items i WHERE i.order_id = g.id)),
-        @traceparent::text
+        jsonb_path_query_array(g.lines, '$[*].product_id')), @traceparent::text
     FROM gone g)
 SELECT g.id FROM gone g;

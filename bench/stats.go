@@ -1,0 +1,42 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+func spread(v []float64) float64 { return (slices.Max(v) - slices.Min(v)) / median(v) }
+
+// interval is where the median of what v was drawn from lies with 95 % certainty: between the order statistics that a
+// fair coin leaves around the middle (sign test), whatever the distribution.
+func interval(v []float64) (low, high float64) {
+	s := slices.Sorted(slices.Values(v))
+	n := float64(len(s))
+	off := 0.98 * math.Sqrt(n) // 1.96 standard deviations of n fair coins
+	return s[max(0, int(math.Floor(n/2-off))-1)], s[min(len(s)-1, int(math.Ceil(n/2+off)))]
+}
+
+// timing is what callers saw.
+type timing struct {
+	rate          float64 // calls a second
+	p50, p95, p99 time.Duration
+}
+
+// timingOf sorts all, the times of calls made within took.
+func timingOf(all []time.Duration, took time.Duration) timing {
+	if len(all) == 0 {
+		return timing{}
+	}
+	slices.Sort(all)
+	at := func(percent int) time.Duration { return all[min(len(all)-1, len(all)*percent/100)] }
+	return timing{float64(len(all)) / took.Seconds(), at(50), at(95), at(99)}
+}
+
+// ms is a duration in milliseconds, to the microsecond.
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

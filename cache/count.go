@@ -1,0 +1,70 @@
+package cache
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// striped is a counter whose writers seldom meet in one cache line.
+type striped [stripes]struct {
+	n atomic.Uint64
+	_ [56]byte
+}
+
+const stripes = 32
+
+// sampleEvery says how many hits of a stripe stand for the one that is looked at closely. A power of two.
+const sampleEvery = 256
+
+// add counts one and tells whether this one is a sample. Goroutines are spread over the stripes by where their stacks
+// lie, which costs nothing to find out, and keeps one goroutine on one stripe.
+func (s *striped) add() (sample bool) {
+	var here byte
+	at := uintptr(unsafe.Pointer(&here))
+	return s[(at>>11^at>>17)%stripes].n.Add(1)%sampleEvery == 0
+}
+
+func (s *striped) sum() (n uint64) {
+	for i := range s {
+		n += s[i].n.Load()
+	}
+	return n
+}
+
+// histogram counts durations by powers of two of nanoseconds.
+type histogram [40]atomic.Uint64
+
+func (h *histogram) add(d time.Duration) { h.addN(d, 1) }
+
+func (h *histogram) addN(d time.Duration, n uint64) {
+	h[min(bits.Len64(uint64(max(d, 0))), len(h)-1)].Add(n)
+}
+
+// Latency summarises how long something took. Quantiles are upper bounds of classes, each twice the one before.
+type Latency struct {
+	Count uint64        `json:"count"`
+	P50   time.Duration `json:"p50_ns"`
+	P99   time.Duration `json:"p99_ns"`
+}
+
+func (h *histogram) summary() Latency {
+	var counts [len(h)]uint64
+	var l Latency
+	for i := range h {
+		counts[i] = h[i].Load()
+		l.Count += counts[i]
+	}
+	quantile := func(q float64) time.Duration {
+		seen := uint64(0)
+		for i, n := range counts {
+			if seen += n; n > 0 && float64(seen) >= q*float64(l.Count) {
+				return time.Duration(1) << i
+			}
+		}
+		return 0
+	}
+	l.P50, l.P99 = quantile(0.5), quantile(0.99)
+	return l
+}

@@ -1,0 +1,124 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// lookup is what L2 has of one key, kept in L1: it may have expired within the stale window.
+func (f *Family[V]) lookup(ctx context.Context, key string) (*entry[V], error) {
+	found, err := f.fromL2(ctx, []string{key})
+	return found[key], err
+}
+
+// fromL2 looks keys up and keeps what it finds in L1. An error means that L2 cannot be used now.
+func (f *Family[V]) fromL2(ctx context.Context, keys []string) (map[string]*entry[V], error) {
+	born, start := f.s.gens.now(), time.Now()
+	full := make([]string, len(keys))
+	for i, k := range keys {
+		full[i] = f.redisKey(k)
+	}
+	recs, err := f.s.l2.fetch(ctx, full, f.schema, f.s.deaf(), f.o.staleWindow())
+	if err != nil {
+		return nil, err
+	}
+	f.count.l2Time.add(time.Since(start))
+	return f.adopt(keys, recs, born), nil
+}
+
+// adopt makes entries of records that were read after born, and keeps them in L1.
+func (f *Family[V]) adopt(keys []string, recs []*record, born uint64) map[string]*entry[V] {
+	found := make(map[string]*entry[V], len(keys))
+	for i, rec := range recs {
+		if rec == nil {
+			continue
+		}
+		if e := f.adoptOne(keys[i], rec, born); e != nil {
+			found[keys[i]] = e
+		}
+	}
+	return found
+}
+
+// adoptOne is adopt for one record; nil when it cannot be used.
+func (f *Family[V]) adoptOne(key string, rec *record, born uint64) *entry[V] {
+	e := f.decode(key, rec, born)
+	if e == nil || !f.keep(key, e) {
+		return nil
+	}
+	f.s.hot.see(f.name, key, 1)
+	switch {
+	case time.Now().UnixNano() >= e.expires: // counted by whoever serves it
+	case e.err != nil:
+		f.count.negative.Add(1)
+	default:
+		f.count.l2.Add(1)
+	}
+	return e
+}
+
+// decode reads a record; nil when it is another program's, or another dictionary's.
+func (f *Family[V]) decode(key string, rec *record, born uint64) *entry[V] {
+	e := &entry[V]{born: born, slots: f.s.gens.slotsOf(f.name, key, rec.tags), tags: rec.tags, weight: f.weigh(rec.size(), rec.tags)}
+	f.count.bytesIn.Add(uint64(len(rec.payload)))
+	if rec.absent {
+		e.err = f.absent(key)
+	} else {
+		data, err := f.s.packer.unpack(rec)
+		if err != nil || rec.codec != f.codec.ID() || f.codec.Unmarshal(data, &e.value) != nil {
+			f.count.unreadable.Add(1)
+			return nil
+		}
+		if f.o.Size != nil {
+			e.weight = f.weigh(f.o.Size(e.value), rec.tags)
+		}
+	}
+	e.schedule(&f.o, time.Now(), rec.expires, f.jitter(f.o.L1TTL), rec.cost)
+	return e
+}
+
+// toL2 stores what was loaded under grants, and gives these back.
+func (f *Family[V]) toL2(ctx context.Context, grants []grant, keys []string, entries []*entry[V], data [][]byte) {
+	var items []item
+	for i, e := range entries {
+		if !grants[i].ok() {
+			continue
+		}
+		rec, ok := f.record(e, data[i])
+		if !ok || !e.fresh(f.s.gens) {
+			f.s.l2.release(ctx, grants[i])
+			continue
+		}
+		items = append(items, item{key: f.redisKey(keys[i]), grant: grants[i], keep: f.keepFor(e), rec: rec})
+	}
+	if len(items) == 0 {
+		return
+	}
+	// The answer is out: whether its callers are still there does not matter any more.
+	refused, _ := f.s.l2.store(context.WithoutCancel(ctx), items) // a failure is counted by l2
+	f.count.refused.Add(uint64(refused))
+}
+
+// record is an entry as it goes to L2; false when it does not go there.
+func (f *Family[V]) record(e *entry[V], data []byte) (record, bool) {
+	rec := record{absent: e.err != nil, codec: f.codec.ID(), expires: time.Unix(0, e.expires), cost: time.Duration(e.cost), tags: e.tags}
+	if rec.absent {
+		return rec, true
+	}
+	if data == nil || len(data) > maxRecord {
+		return rec, false
+	}
+	f.s.packer.pack(&rec, data, f.o.CompressAbove)
+	f.count.bytesOut.Add(uint64(len(rec.payload)))
+	f.count.bytesRaw.Add(uint64(len(data)))
+	return rec, true
+}
+
+// keepFor is how long Redis has to keep an entry.
+func (f *Family[V]) keepFor(e *entry[V]) time.Duration {
+	d := time.Until(time.Unix(0, e.expires))
+	if e.err == nil {
+		d += f.o.staleWindow()
+	}
+	return max(d, time.Millisecond)
+}

@@ -1,0 +1,122 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// loader reads one value from the source.
+type loader[V any] = func(ctx context.Context) (V, []string, error)
+
+// Get returns the value of key from the first tier that has it. load returns the value and its tags; an error may come with
+// tags too, for an absence. load may run in another goroutine, and its context outlives this caller's as long as others
+// wait, or when the value is refreshed in the background. The error is the loader's, that of ctx, ErrTimeout,
+// ErrOverloaded, ErrClosed, or what Absent made.
+func (f *Family[V]) Get(ctx context.Context, key string, load func(ctx context.Context) (V, []string, error)) (V, Source, error) {
+	e := f.held(key)
+	if e != nil && f.clock.NowNano() < e.soft.Load() {
+		f.countHit(key, e)
+		return e.value, L1, e.err
+	}
+	return f.second(ctx, key, e, load)
+}
+
+// second is for what is not simply there: a value near its end or beyond it, or none (e is nil).
+func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load loader[V]) (V, Source, error) {
+	if e == nil {
+		f.count.why(f.lost(key))
+		return f.miss(ctx, key, nil, load)
+	}
+	now := time.Now().UnixNano()
+	if now < e.until {
+		if e.early(now, f.o.Beta) {
+			f.count.early.Add(1)
+			f.refresh(ctx, key, e, load)
+		}
+		f.countHit(key, e)
+		return e.value, L1, e.err
+	}
+	if e.within(now, f.o.StaleFor) {
+		f.count.stale.Add(1)
+		f.refresh(ctx, key, e, load)
+		return e.value, L1, nil
+	}
+	f.count.why(missExpired)
+	if !e.within(now, f.o.FailSafe) {
+		e = nil
+	}
+	return f.miss(ctx, key, e, load)
+}
+
+// miss waits for the value from below. old, if not nil, is what to serve when that fails or takes too long.
+func (f *Family[V]) miss(ctx context.Context, key string, old *entry[V], load loader[V]) (v V, _ Source, _ error) {
+	arrived := f.s.gens.now()
+	patience := f.o.HardTimeout
+	if old != nil && f.o.SoftTimeout > 0 {
+		patience = f.o.SoftTimeout
+	}
+	for {
+		var first glance
+		r, joined, err := f.flights.do(ctx, key, waits{f.o.LoadTimeout, patience}, f.s.spawn, func() (r outcome[V], done bool) {
+			r, first = f.quick(key)
+			return r, first == glanceFound
+		}, func(ctx context.Context) (outcome[V], func()) {
+			return f.work(ctx, key, load, first, false)
+		})
+		switch {
+		case errors.Is(err, ErrTimeout) && old != nil && old.fresh(f.s.gens):
+			f.count.failsafe.Add(1)
+			return old.value, L1, nil
+		case err != nil:
+			return v, Load, err
+		case r.entry == nil, r.entry.outdated(f.s.gens, arrived):
+			continue // we joined a refresh that somebody else did, or a load that was overtaken by an invalidation that ended before we came
+		}
+		if joined {
+			f.count.joined.Add(1)
+		}
+		if r.failed && old != nil && old.fresh(f.s.gens) {
+			return f.failSafe(old)
+		}
+		return r.entry.value, r.source, r.entry.err
+	}
+}
+
+// failSafePause is how long after a failed load an expired value is served without trying again.
+const failSafePause = time.Second
+
+// failSafe serves what has expired instead of an error.
+func (f *Family[V]) failSafe(old *entry[V]) (V, Source, error) {
+	f.count.failsafe.Add(1)
+	now := time.Now()
+	old.soft.Store(min(now.Add(failSafePause).UnixNano(), old.until+int64(f.o.FailSafe)))
+	return old.value, L1, nil
+}
+
+// refresh replaces a value in the background, unless somebody is at it.
+func (f *Family[V]) refresh(ctx context.Context, key string, e *entry[V], load loader[V]) {
+	if !e.refreshing.CompareAndSwap(false, true) {
+		return
+	}
+	started := f.flights.start(ctx, key, f.o.LoadTimeout, f.s.spawn, func(ctx context.Context) (outcome[V], func()) {
+		defer e.refreshing.Store(false)
+		return f.work(ctx, key, load, glanceUnsure, true)
+	})
+	if !started {
+		e.refreshing.Store(false)
+	}
+}
+
+// lost tells why key is not in L1.
+func (f *Family[V]) lost(key string) missReason {
+	e, ok := f.l1.GetIfPresent(key)
+	switch {
+	case !ok:
+		return missCold
+	case !e.fresh(f.s.gens):
+		f.s.hot.culprit(f.s.gens, e.slots, e.tags, e.born)
+		return missInvalidated
+	}
+	return missDeaf
+}

@@ -1,0 +1,102 @@
+package cache_test
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// proxy is a network between a process and Redis that can be cut: connections hang, as when a cable is pulled, and new ones are
+// not answered.
+type proxy struct {
+	addr string
+	to   string
+
+	mu    sync.Mutex
+	heal  chan struct{} // closed while the network is whole
+	conns []net.Conn
+}
+
+func newProxy(tb testing.TB, to string) *proxy {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &proxy{addr: l.Addr().String(), to: to, heal: make(chan struct{})}
+	close(p.heal)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { p.serve(c) })
+		}
+	})
+	tb.Cleanup(func() {
+		_ = l.Close()
+		p.restore()
+		p.mu.Lock()
+		for _, c := range p.conns {
+			_ = c.Close()
+		}
+		p.mu.Unlock()
+		wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) serve(c net.Conn) {
+	defer c.Close()
+	r, err := net.Dial("tcp", p.to)
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	p.mu.Lock()
+	p.conns = append(p.conns, c, r)
+	p.mu.Unlock()
+	done := make(chan struct{})
+	go func() { defer close(done); p.copy(r, c); _ = r.Close() }()
+	p.copy(c, r)
+	_ = c.Close()
+	<-done
+}
+
+// copy passes bytes on while the network is whole.
+func (p *proxy) copy(to io.Writer, from io.Reader) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		p.mu.Lock()
+		heal := p.heal
+		p.mu.Unlock()
+		<-heal
+		if n > 0 {
+			if _, werr := to.Write(buf[:n]); werr != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.heal = make(chan struct{})
+}
+
+func (p *proxy) restore() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.heal:
+	default:
+		close(p.heal)
+	}
+}

@@ -1,0 +1,102 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+)
+
+// table is what this process knows of versions in Redis, so that a hit in L2 takes one command. What it knows of a tag
+// ends with the next invalidation of the tag that we hear of, by the same generations that end values in L1; so whoever may not
+// hear of invalidations must not ask it. It is a cache of fixed size: a tag may push out another one.
+type table struct {
+	g     *generations
+	epoch atomic.Pointer[knownEpoch]
+	cells [tableSize]atomic.Pointer[knownVersion]
+}
+
+const (
+	tableSize = 1 << 15
+	// tableAge bounds how long anything is believed without asking again.
+	tableAge = 30 * time.Second
+)
+
+type knownEpoch struct {
+	epoch string
+	born  uint64
+}
+
+type knownVersion struct {
+	epoch, tag string
+	version    uint64
+	born       uint64
+	until      time.Time
+}
+
+func (t *table) cell(tag string) *atomic.Pointer[knownVersion] {
+	return &t.cells[maphash.String(t.g.seed, tag)/7%tableSize]
+}
+
+// learn notes what was read from Redis after born.
+func (t *table) learn(born uint64, epoch string, versions map[string]uint64) {
+	if old := t.epoch.Load(); old == nil || old.epoch != epoch || old.born < t.g.cleared.Load() {
+		t.epoch.Store(&knownEpoch{epoch, born})
+	}
+	for tag, v := range versions {
+		t.cell(tag).Store(&knownVersion{epoch, tag, v, born, time.Now().Add(tableAge)})
+	}
+}
+
+// told notes the number of an invalidation that has happened here: that is the version of its tags now, or a later one. So
+// Redis need not be asked, and is not believed when it has forgotten it, as a replica may that has taken over.
+func (t *table) told(m moment, tags []string) {
+	if m.epoch == "" {
+		return
+	}
+	born, until := t.g.now(), time.Now().Add(tableAge)
+	for _, tag := range tags {
+		t.cell(tag).Store(&knownVersion{m.epoch, tag, m.n, born, until})
+	}
+}
+
+// known is the version of a tag in an epoch, if that is known for certain.
+func (t *table) known(epoch, tag string) (uint64, bool) {
+	k := t.cell(tag).Load()
+	if k == nil || k.tag != tag || k.epoch != epoch || t.g.newestOf(tag) > k.born || time.Now().After(k.until) {
+		return 0, false
+	}
+	return k.version, true
+}
+
+// judge tells whether a record is valid, if that is known. A record that is ahead of us is not known.
+func (t *table) judge(r *record) (known, valid bool) {
+	e := t.epoch.Load()
+	if e == nil || e.epoch != r.epoch || t.g.cleared.Load() > e.born {
+		return false, false
+	}
+	for i, tag := range r.tags {
+		v, ok := t.known(r.epoch, tag)
+		switch {
+		case !ok || r.versions[i] > v:
+			return false, false
+		case r.versions[i] < v:
+			return true, false
+		}
+	}
+	return true, true
+}
+
+// decode reads a record without allocating what we know already.
+func (t *table) decode(data []byte) (*record, error) {
+	return decodeWith(data, func(b []byte) string {
+		if e := t.epoch.Load(); e != nil && e.epoch == string(b) {
+			return e.epoch
+		}
+		return string(b)
+	}, func(b []byte) string {
+		if k := t.cells[maphash.Bytes(t.g.seed, b)/7%tableSize].Load(); k != nil && k.tag == string(b) {
+			return k.tag
+		}
+		return string(b)
+	})
+}

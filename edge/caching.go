@@ -1,0 +1,52 @@
+package edge
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/stampede-shop/stampede/edge/httpcache"
+)
+
+// addCache puts the cache in front of what e.handler is so far.
+func (e *Edge) addCache() error {
+	if e.opts.Cache == nil {
+		return nil
+	}
+	o := *e.opts.Cache
+	o.Name, o.FetchContext, o.Fail, o.Private = e.opts.Name, e.fetchContext, e.fail, private
+	if o.Log == nil {
+		o.Log = e.opts.Log
+	}
+	c, err := httpcache.New(o)
+	if err != nil {
+		return err
+	}
+	e.cache, e.handler = c, c.Handler(e.handler)
+	return e.m.watchCache(c)
+}
+
+// fetchContext makes the context of a fetch on behalf of any number of clients: an exchange of its own, with the id of
+// the client that caused it, bounded like any other.
+func (e *Edge) fetchContext(r *http.Request) (context.Context, context.CancelFunc) {
+	x := &exchange{start: time.Now(), waitLeft: e.opts.WaitForOrigin}
+	if first := exchangeOf(r.Context()); first != nil {
+		x.id = first.id
+	}
+	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(r.Context()), exchangeKey{}, x))
+	x.timer = time.AfterFunc(e.opts.Timeout, func() { cancel(errTimeout) })
+	stop := context.AfterFunc(e.ctx, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		stop()
+		x.timer.Stop()
+		cancel(nil)
+	}
+}
+
+// CacheStats returns the cache's figures; without a cache all are 0.
+func (e *Edge) CacheStats() httpcache.Stats {
+	if e.cache == nil {
+		return httpcache.Stats{}
+	}
+	return e.cache.Stats()
+}

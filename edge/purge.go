@@ -1,0 +1,109 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Bus carries purges between edges. It may or may not deliver to its own process.
+type Bus interface {
+	// Broadcast returns nil when every live member has acknowledged: its subscriber has returned.
+	Broadcast(ctx context.Context, data []byte) error
+	Subscribe(fn func(data []byte)) (cancel func(), err error)
+}
+
+// Purge names what is to go.
+type Purge struct {
+	Tags []string `json:"tags,omitempty"` // surrogate keys
+	URLs []string `json:"urls,omitempty"` // https://host/path?query, or /path?query on every host
+	All  bool     `json:"all,omitempty"`
+	Soft bool     `json:"soft,omitempty"` // make it stale only
+}
+
+// ErrNothing says that a purge names nothing.
+var ErrNothing = errors.New("edge: a purge that names nothing")
+
+// purgeMessage is what edges send each other; others on the same bus send something else.
+type purgeMessage struct {
+	Purge *Purge `json:"edge_purge"`
+}
+
+func (e *Edge) joinBus() error {
+	if e.opts.Bus == nil || e.cache == nil {
+		return nil
+	}
+	cancel, err := e.opts.Bus.Subscribe(func(data []byte) {
+		var m purgeMessage
+		if json.Unmarshal(data, &m) == nil && m.Purge != nil {
+			e.PurgeHere(*m.Purge)
+		}
+	})
+	e.unsubscribe = cancel
+	return err
+}
+
+// PurgeHere removes p from this edge alone. It takes microseconds: neither what was kept nor what is being fetched is
+// served afterwards.
+func (e *Edge) PurgeHere(p Purge) {
+	if e.cache == nil {
+		return
+	}
+	if p.All {
+		e.cache.PurgeAll(p.Soft)
+		return
+	}
+	e.cache.PurgeTags(p.Soft, p.Tags...)
+	e.cache.PurgeURL(p.Soft, p.URLs...)
+}
+
+// Purge removes p from every edge on the bus. When it returns nil nothing of it is served any more, by any of them. On
+// an error it is gone here, but perhaps not everywhere: repeat it.
+func (e *Edge) Purge(ctx context.Context, p Purge) error {
+	if len(p.Tags)+len(p.URLs) == 0 && !p.All {
+		return ErrNothing
+	}
+	e.PurgeHere(p)
+	if e.opts.Bus == nil {
+		return nil
+	}
+	data, err := json.Marshal(purgeMessage{&p})
+	if err != nil {
+		return err
+	}
+	if err := e.opts.Bus.Broadcast(ctx, data); err != nil {
+		return fmt.Errorf("edge: the purge did not verifiably reach every edge: %w", err)
+	}
+	return nil
+}
+
+// maxPurge bounds the body of a request to PurgeHandler.
+const maxPurge = 1 << 20
+
+// PurgeHandler answers POST with a [Purge] as JSON, when it is gone everywhere. Whoever may reach it may empty the cache:
+// put it behind authentication.
+func (e *Edge) PurgeHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var p Purge
+		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPurge))
+		dec.DisallowUnknownFields()
+		switch err := dec.Decode(&p); {
+		case r.Method != http.MethodPost:
+			w.Header().Set("Allow", http.MethodPost)
+			problemMethod.write(w, "")
+		case err != nil || len(p.Tags)+len(p.URLs) == 0 && !p.All:
+			bad := problemBadBody
+			bad.closeConn, bad.Detail = false, `send {"tags":[…],"urls":[…]} or {"all":true}, with "soft":true to make it stale only`
+			bad.write(w, "")
+		default:
+			if err := e.Purge(r.Context(), p); err != nil {
+				e.opts.Log.Error("purge failed", "err", err)
+				problemPurge.write(w, "")
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+}

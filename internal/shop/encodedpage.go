@@ -1,0 +1,118 @@
+package shop
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// EncodedPage is a page with its JSON, an array in which each product's JSON lies: it is written once.
+type EncodedPage struct {
+	Products []*EncodedProduct
+	Next     string
+	Derived  Derived
+
+	line []byte // the array and a newline
+}
+
+// EncodePage makes the JSON of a page.
+func EncodePage(p ProductPage) (*EncodedPage, error) {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	products := make([]Product, len(p.Products))
+	ends := make([]int, len(p.Products))
+	for i := range p.Products {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		products[i] = tidy(p.Products[i])
+		if err := appendProduct(&b, products[i]); err != nil {
+			return nil, err
+		}
+		ends[i] = b.Len()
+	}
+	b.WriteString("]\n")
+	page := &EncodedPage{Products: make([]*EncodedProduct, len(products)), Next: p.Next, line: b.Bytes()}
+	from := 1
+	for i, end := range ends {
+		page.Products[i] = &EncodedProduct{Product: products[i], json: page.cut(from, end)}
+		from = end + 1
+	}
+	return page, nil
+}
+
+// cut is a product's JSON within the page's.
+func (p *EncodedPage) cut(from, end int) []byte { return p.line[from:end:end] }
+
+// Line is the JSON array with a newline at its end.
+func (p *EncodedPage) Line() []byte { return p.line }
+
+// Page is the page without its JSON.
+func (p *EncodedPage) Page() ProductPage {
+	page := ProductPage{Products: make([]Product, len(p.Products)), Next: p.Next}
+	for i, e := range p.Products {
+		page.Products[i] = e.Product
+	}
+	return page
+}
+
+// Weight is about how many bytes it takes in memory.
+func (p *EncodedPage) Weight() int { return 2*len(p.line) + productOverhead*(1+len(p.Products)) }
+
+// storedPage is what is stored of a page; see EncodedProduct.MarshalJSON.
+type storedPage struct {
+	Products string `json:"products"`
+	Next     string `json:"next"`
+}
+
+// MarshalJSON gives the JSON in a string, as that of a product does.
+func (p *EncodedPage) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedPage{string(p.line[:len(p.line)-1]), p.Next})
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (p *EncodedPage) UnmarshalJSON(data []byte) error {
+	var stored storedPage
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return err
+	}
+	p.line, p.Next = []byte(stored.Products+"\n"), stored.Next
+	if !json.Valid(p.line) || p.line[0] != '[' {
+		return fmt.Errorf("shop: an encoded page that is no array: %.20q", stored.Products)
+	}
+	for _, s := range parts(p.line[:len(p.line)-1]) {
+		e := &EncodedProduct{}
+		if err := e.decode(p.cut(s.from, s.to)); err != nil {
+			return err
+		}
+		p.Products = append(p.Products, e)
+	}
+	return nil
+}
+
+// span is a part of some JSON.
+type span struct{ from, to int }
+
+// parts finds the members ("name":value) of an object or the elements of an array, both compact and valid.
+func parts(b []byte) []span {
+	var out []span
+	depth, from, inString := 0, 1, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			depth++
+		case c == ',' && depth == 1:
+			out, from = append(out, span{from, i}), i+1
+		case c == '}' || c == ']':
+			if depth--; depth == 0 && i > from {
+				out = append(out, span{from, i})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,6 @@
+// Package sketch counts streams in fixed memory: how often a key was seen ([CountMin]), and which keys are seen most
+// ([TopK]). Answers are estimates with stated bounds.
+//
+// Use it where the number of distinct keys has no bound and an exact map would grow with it. Nothing here is safe for
+// concurrent use; whoever shares a sketch guards it.
+package sketch

@@ -143,13 +143,25 @@ func TestPersonalAnswersDoNotQueue(t *testing.T) {
 		}
 	}
 	gate := make(chan struct{})
-	b.gated(gate, shared)
+	b.gated(gate, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Cache-Control", "private") })
 	done := make(chan struct{})
 	before := b.asked.Load()
 	go func() { defer close(done); b.crowd(10, nil) }()
 	wait(t, "all at once", func() bool { return b.asked.Load() == before+10 })
 	close(gate)
 	<-done
+}
+
+// An answer with a cookie for one client does not keep the answers of others out of the cache.
+func TestPersonalAnswerDoesNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.answer("mine", "Cache-Control", "max-age=60", "Set-Cookie", "a=b")
+	b.get("/")
+	b.answer("body", "Cache-Control", "max-age=60")
+	b.get("/")
+	b.get("/")
+	b.wantAsked(2)
 }
 
 // What is not part of the key does not reach the origin where the answer is for all.
@@ -160,6 +172,7 @@ func TestUnkeyedInputs(t *testing.T) {
 		w.Header().Set("Cache-Control", "public, max-age=60")
 		_, _ = w.Write([]byte(r.URL.RawQuery + r.Header.Get("X-Original-Url") + r.Header.Get("X-Evil") + r.Header.Get("X-Forwarded-For")))
 	})
+	b.c.o.Shared = func(*http.Request) bool { return true } // then not the client's address either
 	w := b.get("/?b=2&utm_source=x&a=1&&fbclid=y", "X-Original-Url", "/admin", "X-Evil", "1", "X-Forwarded-For", "9.9.9.9", "X-Http-Method-Override", "DELETE", "If-None-Match", `"x"`)
 	if w.Body.String() != "a=1&b=2" {
 		t.Errorf("%q", w.Body)

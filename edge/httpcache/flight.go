@@ -201,7 +201,7 @@ func (h *handler) fetchContext(r *http.Request) (context.Context, context.Cancel
 
 // unkeyed are request headers that are known to change answers without being part of any key: whoever sends them must
 // not choose what others get.
-var unkeyed = []string{"If-None-Match", "If-Modified-Since", "If-Range", "Range", "Forwarded", "X-Forwarded-For", "X-Forwarded-Scheme",
+var unkeyed = []string{"If-None-Match", "If-Modified-Since", "If-Range", "Range", "Forwarded", "X-Forwarded-Scheme",
 	"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Server", "X-Forwarded-Uri", "X-Original-Url",
 	"X-Original-Uri", "X-Original-Host", "X-Rewrite-Url", "X-Host", "X-Http-Host-Override", "X-Http-Method", "X-Http-Method-Override",
 	"X-Method-Override", "X-Real-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
@@ -226,6 +226,7 @@ func (h *handler) fetchRequest(r *http.Request, q *question, prior *entry) *http
 	known := prior != nil && !slices.ContainsFunc(prior.vary, func(f varyField) bool { return f.Name == "Cookie" })
 	if q.shared || known {
 		out.Header.Del("Cookie")
+		out.Header.Del("X-Forwarded-For")
 	}
 	out.Header.Set("Surrogate-Capability", h.o.Name+`="Surrogate/1.0"`)
 	if prior != nil {

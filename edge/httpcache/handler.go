@@ -42,7 +42,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.onlyCached(w, r)
 			return
 		case r.Method == http.MethodHead || e == nil && h.goesAlone(r, q, now):
-			if r.Method == http.MethodGet && r.Header.Get("Authorization") != "" && !conditional(r.Header) {
+			if r.Method == http.MethodGet && !conditional(r.Header) && !cc.noStore {
 				h.leadAlone(w, r, q)
 				return
 			}

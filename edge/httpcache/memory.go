@@ -148,6 +148,7 @@ func (s *shard) unlink(r *resource) {
 // put stores e in place of the variant with the same values; the oldest beyond the bound goes.
 func (m *memory) put(e *entry) {
 	m.with(e.key, func(r *resource) {
+		r.alone.Store(0)
 		old := r.list()
 		list := make([]*entry, 1, len(old)+1)
 		list[0] = e

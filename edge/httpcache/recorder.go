@@ -117,7 +117,7 @@ func (r *recorder) interim(status int) {
 
 // pass lets the others go and sends what there is to the leader; r.mu is held.
 func (r *recorder) pass() {
-	r.f.personal = r.v.personal
+	r.f.personal = r.v.personal && r.status < 400 // whoever is refused says nothing about the others
 	r.f.o = outcome{fwd: r.fwd(), fwdStatus: r.status, detail: r.v.why}
 	r.decide()
 	r.do = nobody

@@ -156,11 +156,14 @@ func TestLostMessageIsNoticed(t *testing.T) {
 	fa, fb := cache.New[string](a, "row", cache.FamilyOptions{}), cache.New[string](b, "row", cache.FamilyOptions{})
 	var d db
 	for name, lose := range map[string]func() error{
-		"tag":    func() error { return a.Invalidate(t.Context(), []string{"k"}) },
-		"key":    func() error { return fa.Delete(t.Context(), "k") },
-		"set":    func() error { return fa.Set(t.Context(), "k", "x", "k") },
-		"update": func() error { _, err := fa.Update(t.Context(), "k", func(string) (string, error) { return "x", nil }); return err },
-		"clear":  func() error { return a.Clear(t.Context()) },
+		"tag": func() error { return a.Invalidate(t.Context(), []string{"k"}) },
+		"key": func() error { return fa.Delete(t.Context(), "k") },
+		"set": func() error { return fa.Set(t.Context(), "k", "x", "k") },
+		"update": func() error {
+			_, err := fa.Update(t.Context(), "k", func(string) (string, error) { return "x", nil })
+			return err
+		},
+		"clear": func() error { return a.Clear(t.Context()) },
 	} {
 		d.set("k", "old "+name)
 		if err := a.Invalidate(t.Context(), []string{"k"}); err != nil {

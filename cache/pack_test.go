@@ -34,7 +34,12 @@ func TestMixedVersionsLiveSideBySide(t *testing.T) {
 	}
 	eventually(t, "all are in L2", func() bool { n := len(fmt.Sprint(loads)); check(a); return n == len(fmt.Sprint(loads)) })
 	before := fmt.Sprint(loads)
-	eventually(t, "the other process reads all from L2", func() bool { check(b); again := fmt.Sprint(loads); defer func() { before = again }(); return again == before })
+	eventually(t, "the other process reads all from L2", func() bool {
+		check(b)
+		again := fmt.Sprint(loads)
+		defer func() { before = again }()
+		return again == before
+	})
 	if err := cache.New[v2](a, "product", cache.FamilyOptions{}).Set(t.Context(), "k", v2{"8 EUR"}, "p"); err != nil {
 		t.Fatal(err)
 	}

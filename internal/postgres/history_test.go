@@ -34,13 +34,6 @@ func (h *history) now() int64 {
 	return h.clock
 }
 
-// add records a call.
-func (h *history) add(client int, in, out any, call, ret int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: call, Return: ret})
-}
-
 // checkWithin bounds the search for an order; histories here are short enough to need a small part of it.
 const checkWithin = time.Minute
 

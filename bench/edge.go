@@ -100,7 +100,7 @@ http {
   access_log off; keepalive_requests 1000000000; client_body_temp_path DIR/b; proxy_temp_path DIR/t;
   fastcgi_temp_path DIR/f; uwsgi_temp_path DIR/u; scgi_temp_path DIR/s;
   proxy_cache_path DIR/cache levels=1:2 keys_zone=c:16m max_size=256m inactive=1h;
-  server { listen LISTEN; location / { proxy_pass http://ORIGIN; proxy_cache c; add_header X-Cache $upstream_cache_status; } }
+  server { listen LISTEN; location / { proxy_pass http://ORIGIN; proxy_cache c; proxy_cache_revalidate on; add_header X-Cache $upstream_cache_status; } }
 }
 `)), 0o600)
 }

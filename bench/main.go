@@ -49,6 +49,7 @@ var benchmarks = []benchmark{
 	{"growth-products", "checkouts, reads, lists and searches with 10⁴ to 10⁶ products", benchGrowthProducts},
 	{"growth-orders", "checkouts and histories with 10⁵ to 10⁶ orders in the shards, 10⁷ with STAMPEDE_BENCH_FULL=1", benchGrowthOrders},
 	{"sync", "writes that wait for a standby against writes that do not", benchSync},
+	{"httpsuite", "the public test suite for HTTP caches: required tests passed, against nginx and Varnish", benchEdgeSuite},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }

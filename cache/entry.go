@@ -7,10 +7,20 @@ import (
 	"time"
 )
 
-// entry is a value in L1, or a cached absence (err). Times are nanoseconds since 1970.
+// entry is a value in L1, or a cached absence. It holds what every hit touches; with a value of up to 32 bytes it fills
+// one cache line, and at most one line more than otter's own is what a hit costs when memory is the limit.
 type entry[V any] struct {
-	value  V
-	err    error
+	checked atomic.Uint64 // generations.done when it was last found fresh, plus 1
+	soft    atomic.Int64  // from then on a hit needs a second look: see Family.second
+	*facts
+	absent     bool // err says how
+	refreshing atomic.Bool
+	value      V
+}
+
+// facts are what a hit seldom asks for. Times are nanoseconds since 1970.
+type facts struct {
+	err    error  // of an absence, or of a load that failed
 	born   uint64 // see generations
 	slots  []uint32
 	tags   []string
@@ -20,10 +30,14 @@ type entry[V any] struct {
 	expires int64 // the end of the load's TTL, in all tiers
 	dead    int64 // of no use from then on, whatever fails
 	cost    int64 // of the load, in nanoseconds
+}
 
-	soft       atomic.Int64  // from then on a hit needs a second look: see Family.second
-	checked    atomic.Uint64 // generations.done when it was last found fresh, plus 1
-	refreshing atomic.Bool
+// outcome is what a caller gets.
+func (e *entry[V]) outcome(src Source) (V, Source, error) {
+	if e.absent {
+		return e.value, src, e.err
+	}
+	return e.value, src, nil
 }
 
 // fresh tells whether no invalidation concerns what was read.

@@ -80,7 +80,7 @@ func New[V any](s *Store, name string, o FamilyOptions) *Family[V] {
 // does a value whose end is so near that Get may want to refresh it.
 func (f *Family[V]) Peek(key string) (v V, ok bool) {
 	e := f.hit(key)
-	if e == nil || e.err != nil {
+	if e == nil || e.absent {
 		return v, false
 	}
 	f.countHit(key, e)

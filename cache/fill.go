@@ -131,7 +131,7 @@ func (f *Family[V]) loadLeased(ctx context.Context, key string, load loader[V], 
 func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entry[V], []byte, error) {
 	leave, err := f.turn(ctx)
 	if err != nil {
-		return &entry[V]{err: err, born: f.s.gens.now()}, nil, err
+		return &entry[V]{absent: true, facts: &facts{err: err, born: f.s.gens.now()}}, nil, err
 	}
 	defer leave()
 	f.s.beforeLoad(ctx)
@@ -140,7 +140,7 @@ func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entr
 	absence := err != nil && f.isAbsence(err)
 	f.count.loaded(start, err != nil && !absence)
 	if err != nil && !absence {
-		return &entry[V]{err: err, born: born}, nil, err
+		return &entry[V]{absent: true, facts: &facts{err: err, born: born}}, nil, err
 	}
 	e, data := f.entry(key, v, err, tags, born, start)
 	return e, data, nil
@@ -162,7 +162,8 @@ const entryOverhead = 200
 
 // entry makes an entry of a load and the bytes for L2; none when the value cannot be encoded or must not leave the process.
 func (f *Family[V]) entry(key string, v V, absence error, tags []string, born uint64, start time.Time) (*entry[V], []byte) {
-	e := &entry[V]{value: v, err: absence, born: born, slots: f.s.gens.slotsOf(f.name, key, tags), tags: tags}
+	e := &entry[V]{value: v, absent: absence != nil,
+		facts: &facts{err: absence, born: born, slots: f.s.gens.slotsOf(f.name, key, tags), tags: tags}}
 	ttl, l1 := f.o.TTL, f.o.L1TTL
 	if absence != nil {
 		ttl, l1 = min(ttl, f.o.NegativeTTL), min(l1, f.o.NegativeTTL)

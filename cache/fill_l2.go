@@ -59,10 +59,10 @@ func (f *Family[V]) adoptOne(key string, rec *record, born uint64) *entry[V] {
 
 // decode reads a record; nil when it is another program's, or another dictionary's.
 func (f *Family[V]) decode(key string, rec *record, born uint64) *entry[V] {
-	e := &entry[V]{born: born, slots: f.s.gens.slotsOf(f.name, key, rec.tags), tags: rec.tags, weight: f.weigh(rec.size(), rec.tags)}
+	e := &entry[V]{facts: &facts{born: born, slots: f.s.gens.slotsOf(f.name, key, rec.tags), tags: rec.tags, weight: f.weigh(rec.size(), rec.tags)}}
 	f.count.bytesIn.Add(uint64(len(rec.payload)))
 	if rec.absent {
-		e.err = f.absent(key)
+		e.absent, e.err = true, f.absent(key)
 	} else {
 		data, err := f.s.packer.unpack(rec)
 		if err != nil || rec.codec != f.codec.ID() || f.codec.Unmarshal(data, &e.value) != nil {

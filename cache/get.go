@@ -17,7 +17,7 @@ func (f *Family[V]) Get(ctx context.Context, key string, load func(ctx context.C
 	e := f.held(key)
 	if e != nil && f.clock.NowNano() < e.soft.Load() {
 		f.countHit(key, e)
-		return e.value, L1, e.err
+		return e.outcome(L1)
 	}
 	return f.second(ctx, key, e, load)
 }
@@ -35,7 +35,7 @@ func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load lo
 			f.refresh(ctx, key, e, load)
 		}
 		f.countHit(key, e)
-		return e.value, L1, e.err
+		return e.outcome(L1)
 	}
 	if e.within(now, f.o.StaleFor) {
 		f.count.stale.Add(1)

@@ -151,7 +151,7 @@ func (c *counters) loaded(start time.Time, failed bool) {
 
 // countHit counts a hit in L1, and looks at a sample closely.
 func (f *Family[V]) countHit(key string, e *entry[V]) {
-	if e.err != nil {
+	if e.absent {
 		f.count.negative.Add(1)
 		return
 	}

@@ -57,6 +57,11 @@ func firstOf(a, b error) error {
 
 // choose picks an origin, waiting within the request's allowance when there is none.
 func (f forwarder) choose(ctx context.Context, x *exchange, tried []*origin) (*origin, error) {
+	if x.sticky != "" {
+		if o := f.pool.sticky(x.sticky, tried); o != nil {
+			return o, nil
+		}
+	}
 	if o := f.pool.pick(tried); o != nil {
 		return o, nil
 	}

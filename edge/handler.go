@@ -25,6 +25,7 @@ type exchange struct {
 	repeatable bool          // may be sent again after its connection broke
 	attempts   int           // sent so far, connections that were refused not counted
 	refused    int           // connections that were refused
+	sticky     string        // "" any origin
 	waitLeft   time.Duration // how much longer it may wait for an origin
 }
 
@@ -48,7 +49,7 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// ServeHTTP answers a request: headers cleaned, middlewares, balancer. Of what comes from outside it drops Stampede-*,
+// ServeHTTP answers a request: headers cleaned, admission, cache, middlewares, balancer. Of what comes from outside it drops Stampede-*,
 // Surrogate-*, X-Request-Start, and X-Forwarded-* of clients that are not trusted proxies; of what goes out it drops
 // Surrogate-* and Stampede-*, and sets X-Request-Id, Server-Timing and Cache-Status. It changes r's headers in place.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -106,6 +107,9 @@ func (e *Edge) balance(w http.ResponseWriter, r *http.Request) {
 	defer x.body.finish()
 	r.Body = http.NoBody // each attempt opens x.body; ReverseProxy must not wait for the client's
 	x.repeatable = safe(r.Method) || e.opts.RetryUnsafe != nil && e.opts.RetryUnsafe(r)
+	if e.opts.Sticky != nil {
+		x.sticky = e.opts.Sticky(r)
+	}
 	e.proxy.ServeHTTP(w, r)
 }
 

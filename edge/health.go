@@ -101,6 +101,9 @@ func (p *pool) become(o *origin, s state, why error) {
 	}
 	p.m.up(o.id, s == stateUp)
 	if s == stateUp {
+		if p.opts.SlowStart > 0 {
+			o.warming.Store(time.Now().UnixNano())
+		}
 		p.opts.Log.Info("origin is back", "origin", o.id)
 	} else {
 		p.m.ejected(o.id, s)

@@ -65,6 +65,11 @@ type Options struct {
 	HealthTimeout time.Duration
 	// DialTimeout bounds making a connection to an origin. Default 1 s.
 	DialTimeout time.Duration
+	// SlowStart is how long an origin that is new or back gets less than its share, growing. Default 5 s, negative none.
+	SlowStart time.Duration
+	// Sticky names what a request belongs to, such as its session: requests with the same name go to the same origin as
+	// long as it is healthy. "" means any origin. nil means any always.
+	Sticky func(*http.Request) string
 	// MaxConnsPerOrigin bounds connections to one origin. Default 4096.
 	MaxConnsPerOrigin int
 
@@ -107,6 +112,7 @@ func (o Options) withDefaults() Options {
 	def(&o.HealthTimeout, time.Second)
 	def(&o.DialTimeout, time.Second)
 	def(&o.MaxConnsPerOrigin, 4096)
+	def(&o.SlowStart, 5*time.Second)
 	def(&o.ReplayBytes, 1<<20)
 	def(&o.ReplayMemory, 256<<20)
 	def(&o.MaxBodyBytes, 16<<20)

@@ -33,6 +33,7 @@ type origin struct {
 	inFlight  atomic.Int64
 	state     atomic.Int32
 	breaks    atomic.Int32  // connections broken in a row
+	warming   atomic.Int64  // when its slow start began (Unix nanoseconds), 0 when it is over
 	kick      chan struct{} // asks for a health check now
 	stop      context.CancelFunc
 

@@ -3,6 +3,8 @@ package edge
 import (
 	"context"
 	"errors"
+	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -55,6 +57,9 @@ func (p *pool) set(addrs []string) error {
 		if err != nil {
 			return err
 		}
+		if len(old) > 0 && p.opts.SlowStart > 0 {
+			o.warming.Store(time.Now().UnixNano())
+		}
 		next, added = append(next, o), append(added, o)
 	}
 	p.origins.Store(&next)
@@ -93,14 +98,14 @@ func (p *pool) pick(tried []*origin) *origin {
 				}
 			}
 			if len(c) > 0 {
-				return lessBusy(c)
+				return p.lessBusy(c)
 			}
 		}
 	}
 	return nil
 }
 
-func lessBusy(c []*origin) *origin {
+func (p *pool) lessBusy(c []*origin) *origin {
 	if len(c) == 1 {
 		return c[0]
 	}
@@ -109,10 +114,44 @@ func lessBusy(c []*origin) *origin {
 	if j >= i {
 		j++
 	}
-	if c[j].inFlight.Load() < c[i].inFlight.Load() {
+	if p.load(c[j]) < p.load(c[i]) {
 		return c[j]
 	}
 	return c[i]
+}
+
+// load is what an origin has to do. One that is new or just back counts as busier than it is, less and less so during
+// SlowStart: its caches are cold and its connections are still to be made.
+func (p *pool) load(o *origin) float64 {
+	busy := float64(o.inFlight.Load())
+	begun := o.warming.Load()
+	if begun == 0 {
+		return busy
+	}
+	share := float64(time.Now().UnixNano()-begun) / float64(p.opts.SlowStart)
+	if share >= 1 {
+		o.warming.CompareAndSwap(begun, 0)
+		return busy
+	}
+	return (busy + 1) / max(share, 0.1)
+}
+
+// sticky is the healthy origin to which a key belongs, by the highest random weight: when one goes, only its keys move.
+// nil when there is none.
+func (p *pool) sticky(key string, tried []*origin) (best *origin) {
+	var most uint64
+	for _, o := range *p.origins.Load() {
+		if o.is() != stateUp || slices.Contains(tried, o) {
+			continue
+		}
+		h := fnv.New64a()
+		_, _ = io.WriteString(h, key)
+		_, _ = io.WriteString(h, "\x00"+o.id)
+		if w := h.Sum64() * 0x9e3779b97f4a7c15; best == nil || w > most {
+			best, most = o, w
+		}
+	}
+	return best
 }
 
 // await is pick, but waits until deadline for an origin to become usable.

@@ -34,8 +34,7 @@ type entry struct {
 	checked  atomic.Uint64 // count of purges up to which it is known not to be purged
 	softAt   atomic.Int64  // when it was soft purged
 	recheck  atomic.Bool   // ask before the next use
-	onDisk   bool
-	fetching atomic.Bool // a background refresh is under way
+	fetching atomic.Bool   // a background refresh is under way
 }
 
 // overhead is what an entry takes in memory beyond header and body, roughly.

@@ -2,7 +2,7 @@
 // wraps, so that the rest of the program does not know whether there is a cache.
 //
 // Products and pages are shared by all processes through Redis; stock and sessions live in memory only. What a write
-// makes stale is named by tags: [TagProduct], [TagLists], [TagLevels], [TagFacets], [TagStock], [TagUser]. The API puts the same words
+// makes stale is named by tags: [TagProduct], [TagLists], [TagFacets], [TagStock], [TagUser]. The API puts the same words
 // into Surrogate-Key, so that they reach what the edge keeps.
 package cached
 
@@ -17,10 +17,8 @@ import (
 )
 
 const (
-	// TagLists is on every product list: any edit of a product may bring it in, take it out or move it.
+	// TagLists is on every product list: any change of a product may bring it in, take it out or move it.
 	TagLists = "lists"
-	// TagLevels is on lists that were chosen by availability.
-	TagLevels = "levels"
 	// TagFacets is on counts.
 	TagFacets = "facets"
 )

@@ -31,19 +31,16 @@ func (c *Products) EncodedList(ctx context.Context, q shop.ProductQuery) (*shop.
 	start := time.Now()
 	page, src, err := family.Get(ctx, key, func(ctx context.Context) (*shop.EncodedPage, []string, error) {
 		page, err := c.next.EncodedList(ctx, q)
-		return page, listTags(q, page), err
+		return page, listTags(page), err
 	})
 	observe(ctx, src, true, start)
 	return page, answer(ctx, err)
 }
 
-// listTags are what makes a page stale: an edit of any product, which may bring it in or move it; an edit or a change of
-// availability of one that it shows; and a change of any availability when that is what it was chosen by.
-func listTags(q shop.ProductQuery, page *shop.EncodedPage) []string {
+// listTags are what makes a page stale: a change of any product, which may bring it in, take it out or move it. Those it
+// shows are named as well, for whoever purges one product by hand.
+func listTags(page *shop.EncodedPage) []string {
 	tags := []string{TagLists}
-	if q.InStock != nil {
-		tags = append(tags, TagLevels)
-	}
 	if page != nil {
 		for _, p := range page.Products {
 			tags = append(tags, TagProduct(p.Product.ID))

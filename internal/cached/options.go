@@ -10,7 +10,7 @@ import (
 // Options of the decorators; each reads what concerns it. The zero value works.
 type Options struct {
 	ProductTTL time.Duration // default 10 min; invalidated by tag long before
-	ListTTL    time.Duration // default 30 s: bounds how late a list shows what no tag told it
+	ListTTL    time.Duration // default 30 s: with as much again while it is loaded anew, bounds how late a list shows what no tag told it
 	DeepTTL    time.Duration // default 10 s: pages behind a cursor are read by few
 	FacetTTL   time.Duration // default 30 s: counts with filters; invalidated by tag before
 	TotalsTTL  time.Duration // default shop.ShownFor, counted from when reading began: counts without filters

@@ -35,7 +35,7 @@ var (
 func NewProducts(next shop.ProductReader, s *cache.Store, o Options) *Products {
 	o = o.withDefaults()
 	pages := func(ttl time.Duration, memory uint64) cache.FamilyOptions {
-		return cache.FamilyOptions{TTL: ttl, L1Bytes: memory, Schema: productSchema, Size: weight}
+		return cache.FamilyOptions{TTL: ttl, StaleFor: ttl, L1Bytes: memory, Schema: productSchema, Size: weight}
 	}
 	c := &Products{
 		next: shop.Encoding(next),

@@ -28,10 +28,12 @@ type compressor struct {
 
 func newCompressor(rec *recorder, r *http.Request) *compressor {
 	c := &compressor{rec: rec, r: r}
-	if r.Header.Get("Range") == "" { // ranges are of the identity form
-		c.coding = negotiate(strings.Join(r.Header.Values("Accept-Encoding"), ","))
+	if r.Header["Range"] == nil { // ranges are of the identity form
+		c.coding = negotiate(strings.Join(r.Header["Accept-Encoding"], ","))
 	}
-	c.stripValidators()
+	if r.Header["If-None-Match"] != nil || r.Header["If-Match"] != nil {
+		c.stripValidators()
+	}
 	return c
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Deps is what the API stands on. All of it is needed, except Facets, AdminToken (without one every administrator's call is
-// refused), Log (nil discards), Registerer (nil: no metrics), Now and NewID.
+// refused), Log (nil discards), Registerer (nil: no metrics), Now, NewID and Around.
 type Deps struct {
 	Products    shop.ProductReader // a shop.EncodedReader makes answers faster
 	Facets      shop.FacetReader   // nil: Products, if it counts; or else there are no counts
@@ -35,6 +35,9 @@ type Deps struct {
 	AccessLog bool
 	Now       func() time.Time
 	NewID     func() string
+	// Around is put around the handler of each call of a batch: the limits, if there are any, that a request of its own passes
+	// before it comes here. nil: none.
+	Around func(http.Handler) http.Handler
 }
 
 // api is the handlers' receiver.
@@ -44,6 +47,8 @@ type api struct {
 	facets  shop.EncodedFacetReader // Facets with theirs
 	doc     *document
 	openapi *representation
+	inner   *http.ServeMux // of the calls of batches
+	chain   http.Handler   // inner, with what is around it
 }
 
 func newAPI(d Deps) (*api, error) {
@@ -108,9 +113,7 @@ func New(d Deps) (http.Handler, error) {
 	if err := Register(mux, d); err != nil {
 		return nil, err
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, shop.Errorf(shop.CodeNotFound, "there is no %s: see /openapi.json for what there is", r.URL.Path))
-	})
+	mux.HandleFunc("/", notThere)
 	return Middleware(mux, MiddlewareDeps{Log: d.Log, Registerer: d.Registerer, AccessLog: d.AccessLog, Now: d.Now, NewID: d.NewID}), nil
 }
 
@@ -121,6 +124,7 @@ func Register(mux *http.ServeMux, d Deps) error {
 	if err != nil {
 		return err
 	}
+	a.mountInner()
 	a.mount(mux)
 	return nil
 }

@@ -98,7 +98,11 @@ func parseETags(list string) (tags []string, ok bool) {
 // noneMatch tells whether If-None-Match names the tag, by weak comparison and under any content coding.
 // A header that cannot be read is ignored: the answer is then a full one.
 func noneMatch(r *http.Request, tag string) bool {
-	list := strings.Join(r.Header.Values("If-None-Match"), ",")
+	values := r.Header["If-None-Match"]
+	if values == nil {
+		return false
+	}
+	list := strings.Join(values, ",")
 	if strings.TrimSpace(list) == "*" {
 		return true
 	}

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,7 +112,9 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(p)
 		}
 	}()
-	r.Header = r.Header.Clone() // compression rewrites validators, on our copy
+	if r.Header["If-None-Match"] != nil || r.Header["If-Match"] != nil {
+		r.Header = r.Header.Clone() // compression rewrites validators, on our copy
+	}
 	c := newCompressor(rec, r)
 	if untidy(r.URL.Path) {
 		c.Header()["Content-Type"] = nil // keeps the mux's redirect from having a body of HTML
@@ -147,6 +149,12 @@ func (m *middleware) finish(rec *recorder, r *http.Request, st *state, took time
 	if m.AccessLog {
 		level = slog.LevelInfo
 	}
+	if rec.status >= 500 {
+		level = slog.LevelError
+	}
+	if !m.Log.Enabled(r.Context(), level) {
+		return
+	}
 	attrs := []slog.Attr{slog.String("request_id", st.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.String("route", r.Pattern), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
 		slog.Float64("ms", float64(took.Microseconds())/1000), slog.String("client", account.Client(r.Context()))}
@@ -155,9 +163,6 @@ func (m *middleware) finish(rec *recorder, r *http.Request, st *state, took time
 	}
 	if err := st.cause(); err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
-	}
-	if rec.status >= 500 {
-		level = slog.LevelError
 	}
 	m.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -186,11 +191,10 @@ func clientOf(r *http.Request) string {
 
 // untidy tells a path that net/http's mux redirects: one with "//", "/./" or "/../".
 func untidy(p string) bool {
-	clean := path.Clean("/" + p)
-	if strings.HasSuffix(p, "/") && clean != "/" {
-		clean += "/"
+	if !strings.HasPrefix(p, "/") || strings.Contains(p, "//") {
+		return true
 	}
-	return clean != p
+	return strings.Contains(p, "/.") && slices.ContainsFunc(strings.Split(p, "/"), func(s string) bool { return s == "." || s == ".." })
 }
 
 // saneID accepts ids that are safe in headers, logs and file names.

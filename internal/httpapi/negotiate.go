@@ -10,6 +10,26 @@ import (
 // negotiate picks the content coding for an Accept-Encoding: the one with the highest q, and of several such the first
 // of codings; "" is identity.
 func negotiate(header string) string {
+	if header == "" {
+		return ""
+	}
+	if known, ok := usual[header]; ok {
+		return known
+	}
+	return weigh(header)
+}
+
+// usual are the answers to what nearly every client sends.
+var usual = map[string]string{"gzip": "", "identity": "", "gzip, deflate": "", "gzip, deflate, br": "", "gzip, deflate, br, zstd": "", "br": "", "zstd": ""}
+
+func init() {
+	for header := range usual {
+		usual[header] = weigh(header)
+	}
+}
+
+// weigh is negotiate in full.
+func weigh(header string) string {
 	best, bestQ, star := "", 0.0, -1.0
 	named := map[string]float64{}
 	for i, part := range strings.Split(header, ",") {

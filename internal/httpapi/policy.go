@@ -30,8 +30,9 @@ var (
 	keepSecond = &policy{[]string{"no-cache"}, []string{"max-age=1"}}
 	// What changes with the program only.
 	keepDocument = kept("max-age=60")
-	// An id that does not exist may come to exist, which purges it.
-	keepAbsent = &policy{[]string{"no-store"}, []string{"max-age=5"}}
+	// Ids that do not exist may come to exist: an import makes products without a word about each.
+	keepIncomplete = kept("max-age=5")
+	keepAbsent     = &policy{[]string{"no-store"}, []string{"max-age=5"}}
 )
 
 // cachePrivate is for what is one shopper's.
@@ -39,8 +40,7 @@ var cachePrivate = []string{"private, no-store"}
 
 // Surrogate keys: the same words as the tags of internal/cached, so that one purge reaches every tier.
 const (
-	keyLists  = "lists"  // every list: purged by every edit of a product
-	keyLevels = "levels" // lists chosen by availability: purged when one changes
+	keyLists  = "lists"  // every list: purged by every change of a product
 	keyFacets = "facets" // counts
 )
 

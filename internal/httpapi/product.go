@@ -36,7 +36,8 @@ func (a *api) productRoutes() []route {
 				filterParams(), []param{query("sort", "Order", enum), fieldsParam,
 					query("ids", "Up to 100 ids, comma-separated", &huma.Schema{Type: huma.TypeString}), ifNoneMatch}),
 			answers: []answer{{status: 200, doc: "The products", body: shop.Product{}, list: true,
-				headers: []string{"ETag", "Link", "X-Next-Cursor", "X-Missing-Ids"}}, notModified},
+				headers: []string{"ETag", "Link", "X-Next-Cursor", "X-Missing-Ids"}},
+				{status: http.StatusNotModified, doc: notModified.doc, headers: []string{"ETag", "Link", "X-Next-Cursor", "X-Missing-Ids"}}},
 			handle: a.listProducts},
 		{method: "GET", path: "/products/{id}", id: "getProduct", summary: "One product", params: []param{fieldsParam, ifNoneMatch},
 			answers: []answer{{status: 200, doc: "The product", body: shop.Product{}, headers: []string{"ETag"}}, notModified}, handle: a.getProduct},
@@ -80,14 +81,11 @@ func (a *api) listProducts(c *call) error {
 		return err
 	}
 	c.nextLink(q, page.Next)
-	keys, keep := keyLists, keepList
-	if pq.InStock != nil {
-		keys += " " + keyLevels
-	}
+	keep := keepList
 	if pq.Cursor != "" {
 		keep = keepDeep
 	}
-	return c.public(pageRepresentation(page, fields, keys), keep)
+	return c.public(pageRepresentation(page, fields), keep)
 }
 
 func (a *api) productsByID(c *call, q *queryParams, ids []int64) error {
@@ -106,6 +104,9 @@ func (a *api) productsByID(c *call, q *queryParams, ids []int64) error {
 		}
 	}
 	rep := newRepresentation(arrayOf(products, fields), 0, strings.Join(keys, " "), c.w.Header().Get("X-Missing-Ids"))
+	if c.w.Header().Get("X-Missing-Ids") != "" {
+		return c.public(rep, keepIncomplete)
+	}
 	return c.public(rep, keepProduct)
 }
 

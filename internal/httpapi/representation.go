@@ -71,8 +71,8 @@ func productRepresentation(e *shop.EncodedProduct, fields shop.FieldSet) *repres
 	return e.Derived.Keep(fields, newRepresentation(body, e.Product.Version, productKey(e.Product.ID))).(*representation)
 }
 
-// pageRepresentation is that of a page of a list. keys name the list; those of its products are added.
-func pageRepresentation(p *shop.EncodedPage, fields shop.FieldSet, keys string) *representation {
+// pageRepresentation is that of a page of a list, purged by the key of lists and by those of its products.
+func pageRepresentation(p *shop.EncodedPage, fields shop.FieldSet) *representation {
 	if kept, ok := p.Derived.Get(fields).(*representation); ok {
 		return kept
 	}
@@ -80,7 +80,7 @@ func pageRepresentation(p *shop.EncodedPage, fields shop.FieldSet, keys string) 
 	if fields != 0 {
 		body = arrayOf(p.Products, fields)
 	}
-	b := []byte(keys)
+	b := []byte(keyLists)
 	for _, e := range p.Products {
 		b = append(append(b, ' '), productKey(e.Product.ID)...)
 	}

@@ -55,7 +55,7 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 // routes is the whole API.
 func (a *api) routes() []route {
 	return slices.Concat(a.productRoutes(), a.facetRoutes(), a.productAdminRoutes(), a.stockRoutes(), a.cartRoutes(), a.checkoutRoutes(),
-		a.orderRoutes(), a.userRoutes(), a.metaRoutes())
+		a.orderRoutes(), a.userRoutes(), a.batchRoutes(), a.metaRoutes())
 }
 
 // Patterns lists the paths that [Register] mounts, in net/http's form.
@@ -73,6 +73,36 @@ func Patterns() []string {
 // subtrees belong to the API as a whole: what is not mounted below them is a 404 problem, not a page.
 var subtrees = []string{"/products/", "/cart/", "/orders/", "/users/", "/problems/"}
 
+// routeOf is the route that a request goes to, nil if none.
+func (a *api) routeOf(r *http.Request) *route {
+	_, pattern := a.inner.Handler(r)
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for _, rt := range a.doc.routes {
+		if rt.path == pattern && rt.method == method {
+			return rt
+		}
+	}
+	return nil
+}
+
+// mountInner makes the chain that the calls of a batch pass: what a request of its own passes, on a mux of the JSON calls only.
+func (a *api) mountInner() {
+	a.inner = http.NewServeMux()
+	a.mount(a.inner)
+	a.inner.HandleFunc("/", notThere)
+	a.chain = Middleware(a.inner, MiddlewareDeps{Log: a.Log, Registerer: a.Registerer, AccessLog: a.AccessLog, Now: a.Now, NewID: a.NewID})
+	if a.Around != nil {
+		a.chain = a.Around(a.chain)
+	}
+}
+
+func notThere(w http.ResponseWriter, r *http.Request) {
+	WriteProblem(w, r, shop.Errorf(shop.CodeNotFound, "there is no %s: see /openapi.json for what there is", r.URL.Path))
+}
+
 // mount registers paths without methods, so that a wrong method is answered here, as a problem.
 func (a *api) mount(mux *http.ServeMux) {
 	byPath := map[string]map[string]*route{}
@@ -86,9 +116,7 @@ func (a *api) mount(mux *http.ServeMux) {
 		mux.Handle(path, a.methods(methods))
 	}
 	for _, path := range subtrees {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			WriteProblem(w, r, shop.Errorf(shop.CodeNotFound, "there is no %s: see /openapi.json for what there is", r.URL.Path))
-		})
+		mux.HandleFunc(path, notThere)
 	}
 }
 

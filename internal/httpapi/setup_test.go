@@ -53,6 +53,9 @@ func (b *safeBuffer) String() string {
 	return b.b.String()
 }
 
+// stopped is a clock for limits: they refill while a slow machine is at work.
+func stopped() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+
 func deps(t testing.TB, f *fakeShop) Deps {
 	t.Helper()
 	sessions, err := account.NewSessions(account.SessionOptions{Keys: [][]byte{[]byte("0123456789abcdef0123456789abcdef")}, Users: f})
@@ -64,7 +67,7 @@ func deps(t testing.TB, f *fakeShop) Deps {
 	return Deps{
 		Products: f, Catalog: f, StockReader: f, Stock: f, Carts: f, Orders: f, Users: f, Sessions: sessions, AdminToken: adminToken,
 		Checkouts: &shop.Checkouts{Store: f, Orders: f, Stock: f, Carts: f, Products: f, Pay: fakePay{}, NewID: newID, Now: time.Now, Log: log},
-		Accounts:  account.NewAccounts(account.Options{Users: f, Carts: f, Sessions: sessions}), Now: time.Now,
+		Accounts:  account.NewAccounts(account.Options{Users: f, Carts: f, Sessions: sessions, Now: stopped}), Now: time.Now,
 	}
 }
 

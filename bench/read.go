@@ -91,7 +91,7 @@ func openReads(ctx context.Context, c *cluster) (*reads, error) {
 	if err := postgres.MigrateCatalog(ctx, c.CatalogPrimary); err != nil {
 		return nil, err
 	}
-	rd.set = replica.New(rd.primary, []replica.Replica{{Name: c.CatalogReplicas[0].Name, Pool: rd.replica}}, replica.Options{})
+	rd.set = replica.New(rd.primary, []replica.Replica{{Name: c.CatalogReplicas[0].Name, Pool: rd.replica}}, patient())
 	rd.catalog = growingCatalog(rd.set)
 	return rd, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,6 +22,11 @@ type routing struct {
 	token   replica.Token              // of a session that has written everywhere
 }
 
+// patient does not take a replica out because this machine is busy with something else: the comparison would be with the primary.
+func patient() replica.Options {
+	return replica.Options{CheckTimeout: 10 * time.Second, MaxLatency: -1}
+}
+
 func newRouting(ctx context.Context, c *cluster) (*routing, error) {
 	r := &routing{sets: map[string]*replica.Set{}}
 	var infos []shard.Info
@@ -36,7 +42,7 @@ func newRouting(ctx context.Context, c *cluster) (*routing, error) {
 		}
 		list := []replica.Replica{{Name: "replica-1", Pool: q}}
 		if r.group == nil {
-			r.group = replica.NewGroup(p, list, replica.Options{})
+			r.group = replica.NewGroup(p, list, patient())
 		}
 		if r.sets[s.ID], err = r.group.Set(s.ID, p, list); err != nil {
 			return nil, err

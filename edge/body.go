@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/stampede-shop/stampede/edge/internal/respond"
 )
 
 // body is a request's body: wholly in memory, or its beginning with the rest still at the client.
@@ -27,7 +29,7 @@ func (e *Edge) takeBody(w http.ResponseWriter, r *http.Request, x *exchange) err
 		if r.ContentLength > limit {
 			return problemTooLarge // before the client was told to go on (Expect: 100-continue)
 		}
-		r.Body = http.MaxBytesReader(innermost(w), r.Body, limit)
+		r.Body = http.MaxBytesReader(respond.Innermost(w), r.Body, limit)
 	}
 	s := &stream{r: r.Body, rc: http.NewResponseController(w), start: time.Now(), stall: e.opts.StallTimeout}
 	s.size, s.progress = r.ContentLength, func() { x.uploading(e.opts.Timeout) }
@@ -37,18 +39,6 @@ func (e *Edge) takeBody(w http.ResponseWriter, r *http.Request, x *exchange) err
 		return nil
 	}
 	return x.body.fill(s, keep, r)
-}
-
-// innermost is net/http's own ResponseWriter, which MaxBytesReader tells to linger before it closes the connection, so
-// that the client reads the answer instead of a reset.
-func innermost(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = u.Unwrap()
-	}
 }
 
 // reserve takes the memory for keeping a body of the given size (-1: unknown) out of ReplayMemory, if it is there.

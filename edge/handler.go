@@ -97,7 +97,7 @@ func (e *Edge) balance(w http.ResponseWriter, r *http.Request) {
 	x := exchangeOf(r.Context())
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
 		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
-		problemMethod.write(w, x.id)
+		problemMethod.Write(w, "", x.id)
 		return
 	}
 	if err := e.takeBody(w, r, x); err != nil {
@@ -141,5 +141,5 @@ func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 		e.opts.Log.Warn("request failed", "request_id", x.id, "method", r.Method, "path", r.URL.Path,
 			"status", p.Status, "attempts", x.attempts, "refused", x.refused, "err", err)
 	}
-	p.write(w, x.id)
+	p.Write(w, "", x.id)
 }

@@ -92,15 +92,15 @@ func (e *Edge) PurgeHandler() http.Handler {
 		switch err := dec.Decode(&p); {
 		case r.Method != http.MethodPost:
 			w.Header().Set("Allow", http.MethodPost)
-			problemMethod.write(w, "")
+			problemMethod.Write(w, r.Method, "")
 		case err != nil || len(p.Tags)+len(p.URLs) == 0 && !p.All:
 			bad := problemBadBody
-			bad.closeConn, bad.Detail = false, `send {"tags":[…],"urls":[…]} or {"all":true}, with "soft":true to make it stale only`
-			bad.write(w, "")
+			bad.CloseConn, bad.Detail = false, `send {"tags":[…],"urls":[…]} or {"all":true}, with "soft":true to make it stale only`
+			bad.Write(w, r.Method, "")
 		default:
 			if err := e.Purge(r.Context(), p); err != nil {
 				e.opts.Log.Error("purge failed", "err", err)
-				problemPurge.write(w, "")
+				problemPurge.Write(w, r.Method, "")
 				return
 			}
 			w.WriteHeader(http.StatusNoContent)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/stampede-shop/stampede/edge/internal/respond"
 )
 
 // Bounds refuse requests that are too big, or whose body comes too slowly. The zero value has the defaults.
@@ -49,7 +51,7 @@ func (b Bounds) Wrap(next http.Handler) http.Handler {
 	b = b.withDefaults()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p, bad := b.check(r); bad {
-			p.write(w, r)
+			refuse(w, r, p)
 			return
 		}
 		if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
@@ -57,7 +59,7 @@ func (b Bounds) Wrap(next http.Handler) http.Handler {
 			return
 		}
 		if b.MaxBodyBytes >= 0 {
-			r.Body = http.MaxBytesReader(innermost(w), r.Body, b.MaxBodyBytes)
+			r.Body = http.MaxBytesReader(respond.Innermost(w), r.Body, b.MaxBodyBytes)
 		}
 		if b.MinBytesPerSecond > 0 {
 			slow := newPaced(r.Body, http.NewResponseController(w), b)
@@ -70,7 +72,7 @@ func (b Bounds) Wrap(next http.Handler) http.Handler {
 
 func (b Bounds) check(r *http.Request) (problem, bool) {
 	if n := len(r.URL.RawQuery) + len(r.URL.Path); n > b.MaxURIBytes || len(r.RequestURI) > b.MaxURIBytes {
-		return problem{Type: "uri-too-long", Status: http.StatusRequestURITooLong, closeConn: true,
+		return problem{Type: "uri-too-long", Status: http.StatusRequestURITooLong, CloseConn: true,
 			Detail: "path and query have more than " + strconv.Itoa(b.MaxURIBytes) + " bytes; ask for less at once"}, true
 	}
 	fields, size := 0, 0
@@ -81,25 +83,14 @@ func (b Bounds) check(r *http.Request) (problem, bool) {
 		}
 	}
 	if fields > b.MaxHeaders || size > b.MaxHeaderBytes {
-		return problem{Type: "headers-too-large", Status: http.StatusRequestHeaderFieldsTooLarge, closeConn: true,
+		return problem{Type: "headers-too-large", Status: http.StatusRequestHeaderFieldsTooLarge, CloseConn: true,
 			Detail: "there are more than " + strconv.Itoa(b.MaxHeaders) + " header fields, or " + strconv.Itoa(b.MaxHeaderBytes) + " bytes of them; clear the cookies of this site"}, true
 	}
 	if b.MaxBodyBytes >= 0 && r.ContentLength > b.MaxBodyBytes {
-		return problem{Type: "too-large", Status: http.StatusRequestEntityTooLarge, closeConn: true,
+		return problem{Type: "too-large", Status: http.StatusRequestEntityTooLarge, CloseConn: true,
 			Detail: "the body has more than " + strconv.FormatInt(b.MaxBodyBytes, 10) + " bytes; send less at once"}, true
 	}
 	return problem{}, false
-}
-
-// innermost is net/http's own ResponseWriter, which MaxBytesReader tells to linger before it closes the connection.
-func innermost(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = u.Unwrap()
-	}
 }
 
 // Harden gives a server the time-outs and bounds against clients that open connections and say nothing, or say it

@@ -23,7 +23,7 @@ func (w *WAF) Wrap(next http.Handler) http.Handler {
 		defer free()
 		if err != nil {
 			w.m.requests.WithLabelValues("unread").Inc()
-			bodyProblem(err).write(rw, r)
+			refuse(rw, r, bodyProblem(err))
 			return
 		}
 		v := w.measure(r, body)
@@ -31,7 +31,7 @@ func (w *WAF) Wrap(next http.Handler) http.Handler {
 			w.report(r, v, mode)
 			if mode == ModeBlock {
 				w.m.requests.WithLabelValues("blocked").Inc()
-				verdictProblem(v).write(rw, r)
+				refuse(rw, r, verdictProblem(v))
 				return
 			}
 			w.m.requests.WithLabelValues("detected").Inc()
@@ -108,16 +108,16 @@ func bodyProblem(err error) problem {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, errTooLarge) || errors.As(err, &tooLarge):
-		return problem{Type: "too-large", Status: http.StatusRequestEntityTooLarge, closeConn: true,
+		return problem{Type: "too-large", Status: http.StatusRequestEntityTooLarge, CloseConn: true,
 			Detail: "the request body is larger than this server takes; send less at once"}
 	case errors.Is(err, errNoMemory):
-		return problem{Type: "temporarily-unavailable", Status: http.StatusServiceUnavailable, retryAfter: 1, closeConn: true,
+		return problem{Type: "temporarily-unavailable", Status: http.StatusServiceUnavailable, RetryAfter: 1, CloseConn: true,
 			Detail: "too many uploads at once; try again in a moment"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return problem{Type: "request-timeout", Status: http.StatusRequestTimeout, closeConn: true,
+		return problem{Type: "request-timeout", Status: http.StatusRequestTimeout, CloseConn: true,
 			Detail: "the request body did not arrive in time; send it again"}
 	}
-	return problem{Type: "malformed", Status: http.StatusBadRequest, closeConn: true,
+	return problem{Type: "malformed", Status: http.StatusBadRequest, CloseConn: true,
 		Detail: "the request body could not be read; send it again"}
 }
 

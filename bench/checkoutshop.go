@@ -53,59 +53,9 @@ func (s shelf) ListProducts(context.Context, shop.ProductQuery) (shop.ProductPag
 	return shop.ProductPage{}, errors.New("not on this shelf")
 }
 
-// openShop makes the databases, the stock of every product, and the saga; plain leaves group commit out.
-func openShop(ctx context.Context, s *pgServer, plain bool) (_ *benchShop, err error) {
-	b := &benchShop{pools: map[string]*pgxpool.Pool{}, pay: &provider{}}
-	defer func() {
-		if err != nil {
-			b.close()
-		}
-	}()
-	var infos []shard.Info
-	for i := range shopShards {
-		id := fmt.Sprintf("shard%d", i+1)
-		if err := s.EnsureDatabase(ctx, id); err != nil {
-			return nil, err
-		}
-		if err := postgres.MigrateShard(ctx, s.DSN(id)); err != nil {
-			return nil, err
-		}
-		cfg, err := pgxpool.ParseConfig(s.DSN(id))
-		if err != nil {
-			return nil, err
-		}
-		cfg.MaxConns = 16
-		postgres.TuneShardPool(cfg)
-		if b.pools[id], err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
-			return nil, err
-		}
-		infos = append(infos, shard.Info{ID: id})
-	}
-	ring, err := shard.NewRing(infos...)
-	if err != nil {
-		return nil, err
-	}
-	if b.cluster, err = shard.New(ring, b.pools, shard.Options{}); err != nil {
-		return nil, err
-	}
-	b.shards = postgres.NewShards(b.cluster, postgres.ShardOptions{})
-	var seeds []postgres.StockSeed
-	for i := range int64(shopProducts) {
-		b.shelf = append(b.shelf, shop.Product{ID: i + 1, SKU: fmt.Sprintf("SKU-%05d", i+1), Name: fmt.Sprintf("Product number %d", i+1),
-			Price: 1000 + i, Currency: "USD"})
-		seeds = append(seeds, postgres.StockSeed{ProductID: i + 1, Units: 1_000_000_000})
-	}
-	if err := b.shards.SeedStock(ctx, seeds); err != nil {
-		return nil, err
-	}
-	b.saga = &shop.Checkouts{Store: b.shards, Orders: b.shards, Stock: b.shards, Carts: b.shards, Products: b.shelf,
-		Pay:   b.pay,
-		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Now: time.Now, CommitLater: !plain}
-	if !plain {
-		b.batched = postgres.NewBatched(b.shards, postgres.BatchedOptions{Slots: shopSlots})
-		b.saga.Store, b.saga.Orders, b.saga.Stock, b.saga.Carts = b.batched, b.batched, b.batched, b.batched
-	}
-	return b, nil
+// openShop is a shop with four shards on one server; plain leaves group commit out.
+func openShop(ctx context.Context, s *pgServer, plain bool) (*benchShop, error) {
+	return openGrown(ctx, []*pgServer{s}, shopShards, shopProducts, plain)
 }
 
 func (b *benchShop) close() {

@@ -24,7 +24,7 @@ func benchGrowthOrders(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 	defer stop()
-	b, err := openGrown(ctx, servers, shopShards, shopProducts)
+	b, err := openGrown(ctx, servers, shopShards, shopProducts, false)
 	if err != nil {
 		return r, err
 	}

@@ -30,7 +30,7 @@ func benchGrowthProducts(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 	defer shelves.close()
-	b, err := openGrown(ctx, servers, shopShards, 1)
+	b, err := openGrown(ctx, servers, shopShards, 1, false)
 	if err != nil {
 		return r, err
 	}

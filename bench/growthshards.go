@@ -29,7 +29,7 @@ func growthShape(ctx context.Context, clusters, shards int, t *table) ([]float64
 		return nil, err
 	}
 	defer stop()
-	b, err := openGrown(ctx, servers, shards, shopProducts)
+	b, err := openGrown(ctx, servers, shards, shopProducts, false)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,9 @@ func startGrown(ctx context.Context, n int) (servers []*pgServer, stop func(), e
 	return servers, stop, nil
 }
 
-// openGrown is openShop with any number of shards, given to the servers in turn, and any number of products.
-func openGrown(ctx context.Context, servers []*pgServer, shards, products int) (_ *benchShop, err error) {
+// openGrown makes the databases of the shards, given to the servers in turn, the stock of every product, and the saga; plain
+// leaves group commit out.
+func openGrown(ctx context.Context, servers []*pgServer, shards, products int, plain bool) (_ *benchShop, err error) {
 	b := &benchShop{pools: map[string]*pgxpool.Pool{}, pay: &provider{}}
 	defer func() {
 		if err != nil {
@@ -58,10 +59,12 @@ func openGrown(ctx context.Context, servers []*pgServer, shards, products int) (
 		return nil, err
 	}
 	b.shards = postgres.NewShards(b.cluster, postgres.ShardOptions{})
-	b.batched = postgres.NewBatched(b.shards, postgres.BatchedOptions{Slots: shopSlots})
-	b.saga = &shop.Checkouts{Store: b.batched, Orders: b.batched, Stock: b.batched, Carts: b.batched, Products: b,
-		Pay:   b.pay,
-		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Now: time.Now, CommitLater: true}
+	b.saga = &shop.Checkouts{Store: b.shards, Orders: b.shards, Stock: b.shards, Carts: b.shards, Products: b, Pay: b.pay,
+		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Now: time.Now, CommitLater: !plain}
+	if !plain {
+		b.batched = postgres.NewBatched(b.shards, postgres.BatchedOptions{Slots: shopSlots})
+		b.saga.Store, b.saga.Orders, b.saga.Stock, b.saga.Carts = b.batched, b.batched, b.batched, b.batched
+	}
 	return b, b.stock(ctx, products)
 }
 

@@ -20,8 +20,10 @@ import (
 // depot is a catalogue on a database of its own.
 type depot struct {
 	*postgres.Catalog
-	pool    *pgxpool.Pool
-	commits []replica.LSN
+	pool *pgxpool.Pool
+
+	mu      sync.Mutex
+	commits []replica.LSN // heard of, also by writes side by side
 }
 
 func newDepot(t *testing.T) *depot {
@@ -39,7 +41,11 @@ func newDepot(t *testing.T) *depot {
 	t.Cleanup(set.Close)
 	s := &depot{pool: pool}
 	s.Catalog = postgres.NewCatalog(set, postgres.CatalogOptions{ReadTimeout: 20 * time.Second, WriteTimeout: 20 * time.Second,
-		OnCommit: func(_ context.Context, at replica.LSN) { s.commits = append(s.commits, at) }})
+		OnCommit: func(_ context.Context, at replica.LSN) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.commits = append(s.commits, at)
+		}})
 	return s
 }
 

@@ -28,7 +28,7 @@ func TestFaultsAreCountedAsWhatTheyAre(t *testing.T) {
 		}
 	}
 	late := func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(time.Second) // so much that no busy moment of the machine makes another answer late, too
 		reply(w, 200, []any{fakeProduct(1)})
 	}
 	for name, c := range map[string]struct {
@@ -56,7 +56,7 @@ func TestFaultsAreCountedAsWhatTheyAre(t *testing.T) {
 			s := newFakeShop(t)
 			planted := s.plant(c.path, 3, c.wrong)
 			r := simulate(t, s, func(o *Options) {
-				o.Users, o.Duration, o.GoodWithin = 8, 2500*time.Millisecond, 100*time.Millisecond
+				o.Users, o.Duration, o.GoodWithin = 8, 2500*time.Millisecond, 900*time.Millisecond
 				if c.path == "/orders/checkout" {
 					o.Duration *= 2 // on a busy machine it takes a while to get there
 				}

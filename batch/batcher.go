@@ -13,10 +13,10 @@ type Batcher[Req, Res any] struct {
 	base  context.Context // of all runs; ended when Close loses patience
 	abort context.CancelFunc
 	m     *metrics
-	slots chan struct{} // a token for each batch under way; nil: no bound
 
 	mu     sync.Mutex // guards all below, all lanes and all items: it is held for moments only
 	lanes  map[string]*lane[Req, Res]
+	slots  slots[Req, Res]
 	closed bool
 	quit   chan struct{} // closed together with closed = true
 	count  Stats
@@ -52,9 +52,7 @@ func New[Req, Res any](o Options[Req, Res]) *Batcher[Req, Res] {
 	}
 	o.defaults()
 	b := &Batcher[Req, Res]{o: o, lanes: map[string]*lane[Req, Res]{}, quit: make(chan struct{})}
-	if o.Slots > 0 {
-		b.slots = make(chan struct{}, o.Slots)
-	}
+	b.slots = slots[Req, Res]{bounded: o.Slots > 0, size: o.Slots, under: map[string]int{}}
 	b.base, b.abort = context.WithCancel(context.Background())
 	b.m = newMetrics(o.Registerer, o.Name, o.Log)
 	return b

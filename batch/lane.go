@@ -5,6 +5,7 @@ import "time"
 // lane is the queue of one key with the goroutines that serve it.
 type lane[Req, Res any] struct {
 	key        string
+	group      string
 	head, tail *item[Req, Res]
 	length     int
 	workers    int
@@ -20,7 +21,7 @@ type lane[Req, Res any] struct {
 func (b *Batcher[Req, Res]) laneOf(key string) *lane[Req, Res] {
 	l := b.lanes[key]
 	if l == nil {
-		l = &lane[Req, Res]{key: key, wake: make(chan struct{}, b.o.Parallel), busy: map[string]struct{}{}}
+		l = &lane[Req, Res]{key: key, group: b.group(key), wake: make(chan struct{}, b.o.Parallel), busy: map[string]struct{}{}}
 		b.lanes[key] = l
 	}
 	return l

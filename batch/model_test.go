@@ -134,6 +134,9 @@ func TestEveryDeedHasOneOutcome(t *testing.T) {
 			MaxQueue: rapid.SampledFrom([]int{3, 100, -1}).Draw(rt, "queue"), Slots: l.slots,
 			MaxLinger: rapid.SampledFrom([]time.Duration{0, time.Millisecond}).Draw(rt, "linger"), MaxRetries: 50,
 			IdleAfter: 5 * time.Millisecond, Retryable: func(err error) bool { return errors.Is(err, errConflict) }}
+		if rapid.Bool().Draw(rt, "groups") {
+			o.Group = func(key string) string { return key }
+		}
 		orphans := map[int]int{}
 		o.OnOrphan = func(_ string, d deed, out batch.Result[int]) {
 			l.mu.Lock()

@@ -31,8 +31,12 @@ type Options[Req, Res any] struct {
 	Wait     bool // a Submit to a full queue waits for room until its context ends, instead of ErrFull at once
 	Parallel int  // batches of one key under way; 0 means 1
 	// Slots bounds the batches under way over all keys; 0 is no bound. Where all keys end at one machine, fewer slots
-	// make larger batches: the others gather meanwhile. Keys get slots in the order in which they asked.
+	// make larger batches: the others gather meanwhile. The fullest queue comes first, and none waits for ever.
 	Slots int
+	// Group names what keys belong together. With Slots, and a crowd, all keys of a group that wait get theirs, and end,
+	// before another group does; a key may wait for five groups. Callers that come to one group after another then move in
+	// step, which makes batches larger. nil: all keys are one group.
+	Group func(key string) string
 
 	// MaxLinger bounds how long an idle key waits for company when that pays; 0 never waits. The clock of the operating
 	// system may make 1 ms of less.

@@ -1,6 +1,9 @@
 package batch
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // serve runs batches of a lane until there was nothing to do for a while.
 func (b *Batcher[Req, Res]) serve(l *lane[Req, Res]) {
@@ -20,7 +23,6 @@ func (b *Batcher[Req, Res]) handle(l *lane[Req, Res], batch []*item[Req, Res]) {
 	start := time.Now()
 	survived := false
 	defer func() {
-		b.leaveSlot()
 		b.release(l, batch, time.Since(start))
 		if !survived {
 			b.workers.Go(func() { b.serve(l) })
@@ -28,6 +30,7 @@ func (b *Batcher[Req, Res]) handle(l *lane[Req, Res], batch []*item[Req, Res]) {
 	}()
 	b.do(l.key, batch)
 	survived = true
+	runtime.Gosched() // those who were answered may come back, before the next batch is made without them
 }
 
 // next returns the next batch; an empty one means to look again, stay = false that this worker has gone.
@@ -39,15 +42,19 @@ func (b *Batcher[Req, Res]) next(l *lane[Req, Res]) (batch []*item[Req, Res], st
 		b.mu.Lock()
 	}
 	if l.head != nil {
-		b.mu.Unlock()
-		b.enterSlot() // before the batch is made: others may still come
-		b.mu.Lock()
+		if t := b.slots.take(l); t != nil { // before the batch is made: others may still come
+			b.mu.Unlock()
+			<-t.called
+			b.mu.Lock()
+		}
 		if batch = b.take(l); len(batch) > 0 {
 			b.count.Running++
+			b.count.Batches++
+			b.slots.ran(len(batch))
 			b.mu.Unlock()
 			return batch, true
 		}
-		b.leaveSlot()
+		b.slots.leave(l, 0)
 	}
 	if b.closed {
 		b.retire(l)
@@ -79,18 +86,6 @@ func (b *Batcher[Req, Res]) next(l *lane[Req, Res]) (batch []*item[Req, Res], st
 	return nil, false
 }
 
-func (b *Batcher[Req, Res]) enterSlot() {
-	if b.slots != nil {
-		b.slots <- struct{}{}
-	}
-}
-
-func (b *Batcher[Req, Res]) leaveSlot() {
-	if b.slots != nil {
-		<-b.slots
-	}
-}
-
 // retire ends a worker; the last one takes the lane with it.
 func (b *Batcher[Req, Res]) retire(l *lane[Req, Res]) {
 	if l.workers--; l.workers == 0 {
@@ -108,5 +103,6 @@ func (b *Batcher[Req, Res]) release(l *lane[Req, Res], batch []*item[Req, Res], 
 		}
 	}
 	b.count.Running--
+	b.slots.leave(l, len(batch))
 	l.pace.ran(len(batch)+l.length, took)
 }

@@ -7,6 +7,7 @@ type Stats struct {
 	Finished  uint64 // requests that were run
 	Failed    uint64 // of them, those with an error
 	Orphans   uint64 // of them, those whose caller had gone
+	Batches   uint64 // batches that were begun
 	Full      uint64 // requests refused with ErrFull
 	Retries   uint64 // batches run again
 	Splits    uint64 // batches halved

@@ -29,7 +29,7 @@ type feed struct {
 func (f *feed) run(ctx, work context.Context) {
 	b := backoff{min: 50 * time.Millisecond, max: f.r.o.MaxBackoff}
 	for ctx.Err() == nil {
-		wait, wake := f.r.o.Poll, (<-chan struct{})(f.wake)
+		wait, wake := orDefault(f.src.Poll, f.r.o.Poll), (<-chan struct{})(f.wake)
 		n, err := f.batch(work)
 		switch {
 		case err != nil:

@@ -51,6 +51,10 @@ func Append(ctx context.Context, db Execer, e Event) error {
 type Source struct {
 	Name string
 	Pool *pgxpool.Pool
+	// Poll is how long a relay rests between looks at the table when no notification comes; 0 means [RelayOptions].Poll. A
+	// database whose commits must be quick has no trigger, but a short Poll: a commit that notifies holds a lock of the whole
+	// server until it is on disk.
+	Poll time.Duration
 }
 
 // Backlog is what waits in one outbox.

@@ -140,7 +140,7 @@ type OTelConfig struct {
 func Default() Config {
 	return Config{
 		Catalog:  CatalogConfig{PoolSize: 12},
-		Checkout: CheckoutConfig{GroupCommit: true, Slots: 2},
+		Checkout: CheckoutConfig{GroupCommit: true, Slots: 4},
 		Session:  SessionConfig{TTL: 90 * 24 * time.Hour},
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/stampede-shop/stampede/queue"
+	"github.com/stampede-shop/stampede/shard"
 )
 
 const queueTimeout = 10 * time.Second
@@ -60,7 +61,14 @@ func Queues(ctx context.Context, cfg Config) (QueueReport, error) {
 func (s *stack) outboxes() []queue.Source {
 	sources := []queue.Source{{Name: "catalog", Pool: s.set.Primary()}}
 	for _, n := range s.cluster.Nodes() {
-		sources = append(sources, queue.Source{Name: n.ID, Pool: n.Pool})
+		sources = append(sources, shardOutbox(n))
 	}
 	return sources
+}
+
+// outboxPoll is how often a worker looks at a shard's outbox: its commits do not notify, which would make them queue up.
+const outboxPoll = 100 * time.Millisecond
+
+func shardOutbox(n shard.Node) queue.Source {
+	return queue.Source{Name: n.ID, Pool: n.Pool, Poll: outboxPoll}
 }

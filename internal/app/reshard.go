@@ -72,7 +72,7 @@ func (r *lateRelays) begin(s *stack, known []queue.Source) {
 		r.known = append(r.known, k.Name)
 	}
 	r.make = func(n shard.Node) *queue.Relay {
-		return queue.NewRelay(s.js, []queue.Source{{Name: n.ID, Pool: n.Pool}}, queue.RelayOptions{Log: s.log})
+		return queue.NewRelay(s.js, []queue.Source{shardOutbox(n)}, queue.RelayOptions{Log: s.log})
 	}
 	r.add()
 }

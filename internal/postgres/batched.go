@@ -64,8 +64,8 @@ func NewBatched(s *Shards, o BatchedOptions) *Batched {
 	b := &Batched{Shards: s}
 	b.notes.write = s.writeAnswered
 	b.steps = batch.New(batch.Options[work, answer]{Run: b.runSteps, Apart: func(w work) string { return w.about },
-		MaxSize: o.MaxSize, MaxQueue: o.MaxQueue, Parallel: o.Parallel, Slots: o.Slots, MaxLinger: o.MaxLinger, RunTimeout: s.timeout,
-		Retryable: mayRunAgain, Uncertain: lostTrack, Idempotent: true,
+		MaxSize: o.MaxSize, MaxQueue: o.MaxQueue, Parallel: o.Parallel, Slots: o.Slots, Group: kindOf, MaxLinger: o.MaxLinger,
+		RunTimeout: s.timeout, Retryable: mayRunAgain, Uncertain: lostTrack, Idempotent: true,
 		Name: "checkout", Registerer: o.Registerer, Log: o.Log})
 	b.edits = batch.New(batch.Options[cartEdit, shop.Cart]{Run: b.runEdits, Apart: func(e cartEdit) string { return e.userID },
 		MaxSize: o.MaxSize, MaxQueue: o.MaxQueue, Parallel: o.Parallel, Slots: o.Slots, MaxLinger: o.MaxLinger, RunTimeout: s.timeout,

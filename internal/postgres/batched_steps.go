@@ -40,6 +40,9 @@ func (w work) lane(node string) string {
 	}
 }
 
+// kindOf is the part of a lane that all shards have in common.
+func kindOf(lane string) string { return lane[strings.LastIndexByte(lane, '/'):] }
+
 // answer is what a step came to; which part is set follows from the work.
 type answer struct {
 	opened   *sharddb.OpenCartsRow // nil: something is in the way

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -12,12 +13,15 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
+// racy are the unique indexes that statements look into before they insert, instead of ON CONFLICT.
+var racy = []string{"reservations_pkey", "idempotency_keys_pkey", "checkouts_open", "checkouts_pkey"}
+
 // rolledBack tells that the server undid the transaction and that running it again may well succeed: it was a victim of
 // others, or a row came up that it had just seen was not there.
 func rolledBack(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" ||
-		pg.Code == "23505" && pg.ConstraintName == "reservations_pkey")
+		pg.Code == "23505" && slices.Contains(racy, pg.ConstraintName))
 }
 
 // unreachable tells that the database could not be asked, or that its answer was lost.

@@ -18,7 +18,7 @@ func TestAbandonedCarts(t *testing.T) {
 	w := newWorld(t)
 	ctx, p := t.Context(), w.product(t, 5)
 	idle := func(user string) {
-		w.exec(t, user, `UPDATE carts SET updated_at = now() - interval '2 hours' WHERE user_id = $1`, user)
+		w.exec(t, user, `UPDATE carts SET (updated_at, active_hour) = (now() - interval '2 hours', now() - interval '3 hours') WHERE user_id = $1`, user)
 	}
 	sweep := func(want int) {
 		t.Helper()

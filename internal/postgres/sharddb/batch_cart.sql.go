@@ -39,7 +39,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, currency = v.currency, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN v.op = '' THEN c.recent_ops
             ELSE (c.recent_ops || v.op)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = v.user_id
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = v.user_id
     FROM verdict v WHERE c.user_id = v.user_id AND v.status = 'ok')
 SELECT v.user_id::text AS user_id, v.status::text AS status FROM verdict v
 `

@@ -35,7 +35,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, currency = $4::text, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN $3::text = '' THEN c.recent_ops
             ELSE (c.recent_ops || $3::text)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = $1::text
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = $1::text
     FROM verdict WHERE c.user_id = $1::text AND verdict.status = 'ok')
 SELECT status::text FROM verdict
 `
@@ -120,7 +120,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN $1::text = '' THEN c.recent_ops
             ELSE (c.recent_ops || $1::text)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = $2::text
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = $2::text
     FROM verdict WHERE c.user_id = $2::text AND verdict.status = 'ok')
 SELECT status::text FROM verdict
 `
@@ -211,7 +211,7 @@ line AS (
         name = excluded.name, unit_price = excluded.unit_price, updated_at = now()
     RETURNING product_id)
 UPDATE carts c SET version = c.version + 1, currency = $1::text, last_order_id = '', last_order_at = NULL,
-    updated_at = now(), updated_by = $2::text
+    updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = $2::text
 WHERE c.user_id = $2::text AND EXISTS (SELECT 1 FROM line)
 `
 
@@ -310,7 +310,7 @@ line AS (
         AND (i.sku, i.name, i.unit_price) IS DISTINCT FROM (f.sku, f.name, f.unit_price)
     RETURNING i.product_id)
 UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = NULL, updated_at = now(),
-    updated_by = $1::text
+    active_hour = date_trunc('hour', now()), updated_by = $1::text
 WHERE c.user_id = $1::text AND EXISTS (SELECT 1 FROM line)
 `
 
@@ -356,7 +356,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN $3::text = '' THEN c.recent_ops
             ELSE (c.recent_ops || $3::text)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = $1::text
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = $1::text
     FROM verdict WHERE c.user_id = $1::text AND verdict.status = 'ok')
 SELECT status::text FROM verdict
 `

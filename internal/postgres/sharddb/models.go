@@ -21,6 +21,8 @@ type Cart struct {
 	CreatedBy                string
 	UpdatedAt                pgtype.Timestamptz
 	UpdatedBy                string
+	// The hour of the last edit; infinity once the cart was looked at as abandoned.
+	ActiveHour pgtype.Timestamptz
 }
 
 // Lines on their way from a guest's cart to an account's. Sharding key: guest_id. Gone once cart_imports has them.

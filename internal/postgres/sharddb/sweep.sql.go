@@ -14,10 +14,11 @@ import (
 const abandonedCarts = `-- name: AbandonedCarts :many
 WITH idle AS (
     SELECT c.user_id FROM carts c
-    WHERE c.version > c.abandoned_notified_version AND c.updated_at < now() - $1::interval
-    ORDER BY c.updated_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+    WHERE c.active_hour <= now() - $1::interval AND c.updated_at < now() - $1::interval
+        AND c.version > c.abandoned_notified_version
+    ORDER BY c.active_hour LIMIT $2 FOR UPDATE SKIP LOCKED),
 marked AS (
-    UPDATE carts c SET abandoned_notified_version = c.version FROM idle WHERE c.user_id = idle.user_id
+    UPDATE carts c SET abandoned_notified_version = c.version, active_hour = 'infinity' FROM idle WHERE c.user_id = idle.user_id
     RETURNING c.user_id, c.version),
 told AS (
     INSERT INTO outbox (topic, key, payload, traceparent)

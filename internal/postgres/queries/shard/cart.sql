@@ -35,7 +35,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, currency = @currency::text, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN @op::text = '' THEN c.recent_ops
             ELSE (c.recent_ops || @op::text)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = @user_id::text
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = @user_id::text
     FROM verdict WHERE c.user_id = @user_id::text AND verdict.status = 'ok')
 SELECT status::text FROM verdict;
 
@@ -62,7 +62,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN @op::text = '' THEN c.recent_ops
             ELSE (c.recent_ops || @op::text)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = @user_id::text
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = @user_id::text
     FROM verdict WHERE c.user_id = @user_id::text AND verdict.status = 'ok')
 SELECT status::text FROM verdict;
 
@@ -79,7 +79,7 @@ edit AS (
     UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = NULL,
         recent_ops = CASE WHEN @op::text = '' THEN c.recent_ops
             ELSE (c.recent_ops || @op::text)[greatest(cardinality(c.recent_ops) - 14, 1):] END,
-        updated_at = now(), updated_by = @user_id::text
+        updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = @user_id::text
     FROM verdict WHERE c.user_id = @user_id::text AND verdict.status = 'ok')
 SELECT status::text FROM verdict;
 
@@ -93,7 +93,7 @@ line AS (
         AND (i.sku, i.name, i.unit_price) IS DISTINCT FROM (f.sku, f.name, f.unit_price)
     RETURNING i.product_id)
 UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = NULL, updated_at = now(),
-    updated_by = @user_id::text
+    active_hour = date_trunc('hour', now()), updated_by = @user_id::text
 WHERE c.user_id = @user_id::text AND EXISTS (SELECT 1 FROM line);
 
 -- name: ReadCart :one
@@ -150,5 +150,5 @@ line AS (
         name = excluded.name, unit_price = excluded.unit_price, updated_at = now()
     RETURNING product_id)
 UPDATE carts c SET version = c.version + 1, currency = @currency::text, last_order_id = '', last_order_at = NULL,
-    updated_at = now(), updated_by = @user_id::text
+    updated_at = now(), active_hour = date_trunc('hour', now()), updated_by = @user_id::text
 WHERE c.user_id = @user_id::text AND EXISTS (SELECT 1 FROM line);

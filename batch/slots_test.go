@@ -1,0 +1,94 @@
+package batch_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stampede-shop/stampede/batch"
+)
+
+// groupOf is what stands before the slash.
+func groupOf(key string) string { g, _, _ := strings.Cut(key, "/"); return g }
+
+// walk lets 64 callers do three steps each, again and again, every step on one of four keys, and tells how large batches
+// were.
+func walk(t *testing.T, group func(string) string) (mean float64) {
+	synctest.Test(t, func(t *testing.T) {
+		b := batch.New(batch.Options[int, int]{Slots: 4, Group: group,
+			Run: func(_ context.Context, _ string, items []int) ([]batch.Result[int], error) {
+				time.Sleep(time.Duration(500+rand.IntN(2500)+20*len(items)) * time.Microsecond) // as disks and schedulers have it
+				return make([]batch.Result[int], len(items)), nil
+			}})
+		var wg sync.WaitGroup
+		for c := range 64 {
+			wg.Go(func() {
+				for turn := range 30 {
+					for _, step := range []string{"open", "stock", "close"} {
+						if _, err := b.Submit(t.Context(), fmt.Sprintf("%s/%d", step, (c*7+turn)%4), c); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		s := b.Stats()
+		mean = float64(s.Finished) / float64(s.Batches)
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	return mean
+}
+
+// Callers that come to one group after the other move in step: 16 of 64 at each of four keys.
+func TestGroupsMakeLargerBatches(t *testing.T) {
+	t.Parallel()
+	apart, together := walk(t, nil), walk(t, groupOf)
+	t.Logf("%.1f in a batch without groups, %.1f with", apart, together)
+	if together < 13 || together < 1.1*apart {
+		t.Errorf("%.1f in a batch without groups, %.1f with; want nearly 16", apart, together)
+	}
+}
+
+// A group that never runs dry keeps another one waiting for five visits, of twice its four keys, at most.
+func TestBusyGroupStarvesNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := batch.New(batch.Options[int, int]{Slots: 1, Group: groupOf,
+			Run: func(_ context.Context, _ string, items []int) ([]batch.Result[int], error) {
+				time.Sleep(time.Millisecond)
+				return make([]batch.Result[int], len(items)), nil
+			}})
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for c := range 40 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = b.Submit(ctx, fmt.Sprintf("busy/%d", c%4), c)
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+		for range 5 {
+			start := time.Now()
+			if _, err := b.Submit(ctx, "rare/0", 0); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > 45*time.Millisecond {
+				t.Errorf("a rare key waited for %v", took)
+			}
+		}
+		stop()
+		wg.Wait()
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -26,13 +26,20 @@ type fixture struct {
 
 func setup(t *testing.T, o replica.Options) *fixture {
 	t.Helper()
+	return setupWith(t, o, func(l *link, dsn string) replica.Replica { return replica.Replica{Pool: l.pool(t, dsn)} })
+}
+
+func setupWith(t *testing.T, o replica.Options, open func(l *link, dsn string) replica.Replica) *fixture {
+	t.Helper()
 	f := &fixture{Pair: localtest.Replicated(t), t: t}
 	if o.Interval == 0 {
 		o.Interval = 50 * time.Millisecond
 	}
 	f.admin = pool(t, f.Replica.AdminDSN())
 	f.link = &link{}
-	f.set = replica.New(pool(t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: f.link.pool(t, f.ReplicaDSN)}}, o)
+	one := open(f.link, f.ReplicaDSN)
+	one.Name = "one"
+	f.set = replica.New(pool(t, f.PrimaryDSN), []replica.Replica{one}, o)
 	t.Cleanup(f.set.Close)
 	f.exec(f.set.Primary(), "CREATE TABLE n (v int NOT NULL)")
 	f.exec(f.set.Primary(), "INSERT INTO n VALUES (0)")

@@ -65,6 +65,12 @@ func lineOver(t *testing.T, w *wires) (*Line, *pgxpool.Pool) {
 	return l, p
 }
 
+func (l *Line) known() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.ways)
+}
+
 func TestCutEndsConnectionsInTheMaking(t *testing.T) {
 	t.Parallel()
 	for name, stuck := range map[string]bool{"dialling": true, "greeting": false} {
@@ -80,8 +86,8 @@ func TestCutEndsConnectionsInTheMaking(t *testing.T) {
 			if err := <-failed; !errors.Is(err, errTakenOut) && !connectionFailed(err) {
 				t.Errorf("cut: %v", err)
 			}
-			if n := w.open.Load(); n != 0 || len(l.ways) != 0 {
-				t.Errorf("%d connections are open, %d known", n, len(l.ways))
+			if n := w.open.Load(); n != 0 || l.known() != 0 {
+				t.Errorf("%d connections are open, %d known", n, l.known())
 			}
 			if err := p.Ping(t.Context()); !errors.Is(err, errTakenOut) {
 				t.Errorf("while it is cut: %v", err)

@@ -31,16 +31,17 @@ func newRouting(ctx context.Context, c *cluster) (*routing, error) {
 	r := &routing{sets: map[string]*replica.Set{}}
 	var infos []shard.Info
 	primaries, replicas := map[string]*pgxpool.Pool{}, map[string]*pgxpool.Pool{}
+	line := &replica.Line{}
 	for _, s := range c.Shards {
 		p, err := c.pool(ctx, s.DSN, routingCallers)
 		if err != nil {
 			return nil, err
 		}
-		q, err := c.pool(ctx, s.Replicas[0].DSN, routingCallers)
+		q, err := c.poolOver(ctx, line, s.Replicas[0].DSN, routingCallers)
 		if err != nil {
 			return nil, err
 		}
-		list := []replica.Replica{{Name: "replica-1", Pool: q}}
+		list := []replica.Replica{{Name: "replica-1", Pool: q, Line: line}}
 		if r.group == nil {
 			r.group = replica.NewGroup(p, list, patient())
 		}
@@ -60,6 +61,19 @@ func newRouting(ctx context.Context, c *cluster) (*routing, error) {
 		return nil, err
 	}
 	return r, r.fill(ctx, replicas)
+}
+
+// poolOver is pool, of connections that a line can cut.
+func (c *cluster) poolOver(ctx context.Context, line *replica.Line, dsn string, conns int) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(dsn + "&pool_max_conns=" + strconv.Itoa(conns))
+	if err != nil {
+		return nil, err
+	}
+	p, err := line.Open(ctx, cfg)
+	if err == nil {
+		c.open = append(c.open, p)
+	}
+	return p, err
 }
 
 func (r *routing) fill(ctx context.Context, replicas map[string]*pgxpool.Pool) error {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -53,10 +55,12 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
+// What the figures of a statement cost.
 func BenchmarkTracer(b *testing.B) {
-	tr := NewQueries(QueriesOptions{}).Tracer("db", "n").(*tracer)
+	tr := NewQueries(QueriesOptions{}).Tracer("db", "n")
+	start, end := pgx.TraceQueryStartData{SQL: "-- name: GetCart :one\nSELECT 1"}, pgx.TraceQueryEndData{CommandTag: pgconn.NewCommandTag("SELECT 1")}
 	b.ReportAllocs()
 	for b.Loop() {
-		tr.done(context.Background(), "-- name: GetCart :one\nSELECT 1", time.Millisecond, 1, nil)
+		tr.TraceQueryEnd(tr.TraceQueryStart(context.Background(), nil, start), nil, end)
 	}
 }

@@ -86,6 +86,7 @@ func TestNoSessionMissesItsOwnWrite(t *testing.T) {
 	sets := []*replica.Set{f.set, other}
 	f.exec(f.set.Primary(), "CREATE TABLE s (id int PRIMARY KEY, v int NOT NULL)")
 	f.require()
+	other.Require(f.set.Required())
 	f.eventually("both processes use the replica", func() bool {
 		return f.set.Status()[1].Healthy && other.Status()[1].Healthy
 	})

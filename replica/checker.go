@@ -151,6 +151,10 @@ func (g *Group) checkReplica(ctx context.Context, n *server) {
 		g.checkFailed(n, err)
 		return
 	}
+	if n.cut {
+		n.cut = false
+		g.lines(n, (*Line).mend)
+	}
 	// What it receives tells the timeline for certain; between two connections of its own the last word stands.
 	tli := max(n.timeline.Load(), r.timeline)
 	n.timeline.Store(tli)
@@ -207,9 +211,23 @@ func (g *Group) checkFailed(n *server, err error) {
 		return
 	}
 	g.takeOut(n, err, 0)
-	if !n.writer { // its reads have nowhere else to go
-		n.flights.drop(errTakenOut)
+	if n.writer { // its reads have nowhere else to go
+		return
 	}
+	n.cut = true
+	g.lines(n, (*Line).cut)
+	n.entries.drop(errTakenOut)
+}
+
+// lines does something with the lines to a server.
+func (g *Group) lines(n *server, do func(*Line)) {
+	g.each(func(s *Set) {
+		for _, r := range s.replicas {
+			if r.server == n {
+				do(r.line)
+			}
+		}
+	})
 }
 
 func (g *Group) takeOut(n *server, err error, least time.Duration) {

@@ -4,7 +4,8 @@
 // connections of its own; a read only looks at what was found. A [Set] is one database on these servers ([New] makes a Set
 // with a Group of its own). The caller says what it wants, SQL is never guessed at: [Set.View] hands out a [Reader], which cannot
 // write, [Set.Write] a transaction on the primary. Of two random replicas a read takes the one with less work in flight weighted by its
-// smoothed latency.
+// smoothed latency. Pools of replicas that are opened by a [Line], one for a server, make reads cheaper: a server that hangs has its
+// connections cut, where otherwise each read needs a context of its own to be ended by.
 //
 // # Promises
 //

@@ -15,10 +15,12 @@ import (
 // ErrUnknownNode means that a Set names a replica which its Group does not watch.
 var ErrUnknownNode = errors.New("replica: the group has no such node")
 
-// Replica is a server that may be a read-only copy of the primary. An empty name becomes "replica-N"; names should differ.
+// Replica is a server that may be a read-only copy of the primary. An empty name becomes "replica-N"; names should differ. Line is
+// what opened the pool, if one did: it makes reads cheaper.
 type Replica struct {
 	Name string
 	Pool *pgxpool.Pool
+	Line *Line
 }
 
 // Group watches the servers of one PostgreSQL cluster for all the databases on them: log positions, health and load belong to
@@ -102,9 +104,9 @@ func (g *Group) Set(name string, primary *pgxpool.Pool, replicas []Replica) (*Se
 	if len(replicas) > len(g.replicas) {
 		return nil, fmt.Errorf("%w: %s has %d replicas, the group %d", ErrUnknownNode, name, len(replicas), len(g.replicas))
 	}
-	s := &Set{g: g, name: name, primary: member{g.writer, primary}}
+	s := &Set{g: g, name: name, primary: member{g.writer, primary, nil}}
 	for i, r := range replicas {
-		s.replicas = append(s.replicas, member{g.replicas[i], r.Pool})
+		s.replicas = append(s.replicas, member{g.replicas[i], r.Pool, r.Line})
 	}
 	var err error
 	if s.guarded, err = g.readPool(primary, len(replicas) > 0); err != nil {

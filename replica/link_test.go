@@ -20,6 +20,21 @@ func (l *link) thaw() { l.traffic.Unlock() }
 
 func (l *link) pool(t *testing.T, dsn string) *pgxpool.Pool {
 	t.Helper()
+	return opened(t, l.config(t, dsn), pgxpool.NewWithConfig)
+}
+
+func opened(t *testing.T, cfg *pgxpool.Config, open func(context.Context, *pgxpool.Config) (*pgxpool.Pool, error)) *pgxpool.Pool {
+	t.Helper()
+	p, err := open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (l *link) config(t *testing.T, dsn string) *pgxpool.Config {
+	t.Helper()
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -35,12 +50,7 @@ func (l *link) pool(t *testing.T, dsn string) *pgxpool.Pool {
 		go l.carry(server, far)
 		return near, nil
 	}
-	p, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p
+	return cfg
 }
 
 func (l *link) carry(to, from net.Conn) {

@@ -50,7 +50,7 @@ func (g *Group) measure(ctx context.Context, n *server) (reading, error) {
 		return r, err
 	}
 	n.strikes = 0
-	if reads := n.reads.Load(); reads == n.checked {
+	if reads := n.ended.Load(); reads == n.checked {
 		n.observe(time.Since(start)) // an idle server's old latency must not keep it idle for ever
 	} else {
 		n.checked = reads
@@ -107,7 +107,7 @@ func (n *server) measureOnce(timeout time.Duration) (reading, error) {
 func connect(ctx context.Context, n *server) (*pgx.Conn, error) {
 	cfg := n.config.Copy()
 	cfg.Tracer = nil // a line or span a second about the checker itself helps nobody
-	return pgx.ConnectConfig(ctx, cfg)
+	return pgx.ConnectConfig(context.WithValue(ctx, aside{}, true), cfg)
 }
 
 func ask(ctx context.Context, conn *pgx.Conn) (r reading, err error) {

@@ -3,6 +3,7 @@ package replica
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -10,18 +11,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// counter is a count with a limit.
-type counter struct{ n atomic.Int64 }
+// finest is the upper end of the histogram's first bucket, in nanoseconds.
+const finest = 50_000
 
-func (c *counter) below(limit int64) bool { return c.n.Load() < limit && c.n.Add(1) <= limit }
-
-// bounds are the upper ends of the histogram's buckets in seconds: from 50 µs, by the square root of two, to 13 s.
-var bounds = func() (b [37]float64) {
+// bounds are the upper ends of the buckets in nanoseconds: from finest, by the square root of two, to 13 s.
+var bounds = func() (b [37]int64) {
 	for i := range b {
-		b[i] = 50e-6 * math.Pow(2, float64(i)/2)
+		b[i] = int64(math.Round(finest * math.Pow(2, float64(i)/2)))
 	}
 	return b
 }()
+
+// bucketOf is the first bucket that holds ns, the number of bounds for one that lasted longer: two of them begin within each power of
+// two, so that nothing has to be searched.
+func bucketOf(ns int64) int {
+	if ns <= finest {
+		return 0
+	}
+	power := bits.Len64(uint64(ns-1) / finest) //nolint:gosec // more than 0
+	if i := 2*power - 1; i < len(bounds) && ns <= bounds[i] {
+		return i
+	}
+	return min(2*power, len(bounds))
+}
 
 // queryStat is a statement on one node.
 type queryStat struct {
@@ -32,10 +44,11 @@ type queryStat struct {
 }
 
 func (s *queryStat) add(took time.Duration, rows int64, failed bool) {
-	i, _ := slices.BinarySearch(bounds[:], took.Seconds())
-	s.buckets[i].Add(1)
+	s.buckets[bucketOf(int64(took))].Add(1)
 	s.nanos.Add(int64(took))
-	s.rows.Add(max(rows, 0))
+	if rows > 0 {
+		s.rows.Add(rows)
+	}
 	if failed {
 		s.errors.Add(1)
 	}
@@ -55,7 +68,7 @@ func quantile(per [len(bounds) + 1]uint64, total uint64, q float64) time.Duratio
 	var seen uint64
 	for i, n := range per {
 		if seen += n; seen >= rank && n > 0 {
-			return time.Duration(bounds[min(i, len(bounds)-1)] * float64(time.Second))
+			return time.Duration(bounds[min(i, len(bounds)-1)])
 		}
 	}
 	return 0
@@ -78,8 +91,8 @@ type QueryStat struct {
 
 // Stats lists all statements, those that took the most time altogether first.
 func (q *Queries) Stats() []QueryStat {
-	q.mu.RLock()
-	defer q.mu.RUnlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	list := make([]QueryStat, 0, len(q.stats))
 	for k, s := range q.stats {
 		per, total := s.counts()
@@ -109,15 +122,15 @@ func (q *Queries) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect sends a histogram and two counters for each statement and node. Every other bucket is left out: they are many.
 func (q *Queries) Collect(ch chan<- prometheus.Metric) {
-	q.mu.RLock()
-	defer q.mu.RUnlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	for k, s := range q.stats {
 		per, total := s.counts()
 		le := make(map[float64]uint64, len(bounds)/2+1)
 		var sum uint64
 		for i, b := range bounds {
 			if sum += per[i]; i%2 == 0 {
-				le[b] = sum
+				le[time.Duration(b).Seconds()] = sum
 			}
 		}
 		labels := []string{k.name, k.database, k.node}

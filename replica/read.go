@@ -9,13 +9,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errTakenOut cancels reads that still wait for a server whose check failed.
+// errTakenOut ends reads that still wait for a server whose check failed.
 var errTakenOut = errors.New("replica: node was taken out")
 
 // birth is what times of reads are counted from.
 var birth = time.Now()
 
-type readFunc = func(ctx context.Context, db *pgxpool.Pool, node string) error
+// work is what a read does: one of the two.
+type work struct {
+	view func(ctx context.Context, db Reader) error
+	read func(ctx context.Context, db *pgxpool.Pool, node string) error
+}
+
+func (w work) on(ctx context.Context, m member) error {
+	if w.view != nil {
+		return w.view(ctx, Reader{m.pool, m.name})
+	}
+	return w.read(ctx, m.pool, m.name)
+}
 
 // View runs fn with a handle that can only read, on a healthy replica that has replayed what this process (Require), the session
 // (WithToken) and the request so far (Collector) must see. When no replica has, it waits for one, at most TokenWait, and
@@ -23,14 +34,16 @@ type readFunc = func(ctx context.Context, db *pgxpool.Pool, node string) error
 // the connection; any other error of fn, and the end of ctx, is returned as it is. fn must use the ctx it is given and start
 // afresh each time.
 func (s *Set) View(ctx context.Context, fn func(ctx context.Context, db Reader) error) error {
-	return s.Read(ctx, func(ctx context.Context, db *pgxpool.Pool, node string) error {
-		return fn(ctx, Reader{db, node})
-	})
+	return s.serve(ctx, work{view: fn})
 }
 
 // Read is View for code that needs the pool itself. What fn writes fails, by the server's word: replicas and the connections
 // to the primary that reads use are read-only. Without replicas only fn's own discipline keeps it from writing.
 func (s *Set) Read(ctx context.Context, fn func(ctx context.Context, db *pgxpool.Pool, node string) error) error {
+	return s.serve(ctx, work{read: fn})
+}
+
+func (s *Set) serve(ctx context.Context, fn work) error {
 	need := s.need(ctx)
 	var list [8]*server // on the stack; more replicas than that are not all tried
 	tried := list[:0]
@@ -54,7 +67,7 @@ func (s *Set) Read(ctx context.Context, fn func(ctx context.Context, db *pgxpool
 }
 
 // otherwise serves what no replica in use can: on the primary, or, while there is none, on whoever is far enough first.
-func (s *Set) otherwise(ctx context.Context, fn readFunc, need LSN, tried []*server) error {
+func (s *Set) otherwise(ctx context.Context, fn work, need LSN, tried []*server) error {
 	giveUp := time.Now().Add(s.g.o.ReadWait)
 	for {
 		err, again := s.readPrimary(ctx, fn)
@@ -79,29 +92,23 @@ func (s *Set) need(ctx context.Context) LSN {
 	if len(s.replicas) == 0 {
 		return need
 	}
-	if t, ok := ctx.Value(tokenKey{}).(Token); ok {
-		need = max(need, t.LSN(s.name))
-	}
-	if c := CollectorFrom(ctx); c != nil {
-		need = max(need, c.lsn(s.name))
-	}
-	return need
+	return max(need, sessionFrom(ctx).lsn(s.name))
 }
 
 // readPrimary serves a read in place of the replicas, within the budget.
-func (s *Set) readPrimary(ctx context.Context, fn readFunc) (err error, again bool) {
+func (s *Set) readPrimary(ctx context.Context, fn work) (err error, again bool) {
 	if len(s.replicas) > 0 {
 		if err := s.g.budget.acquire(ctx); err != nil {
 			return err, false
 		}
 		defer s.g.budget.release()
 	}
-	return s.attempt(ctx, member{s.primary.server, s.primaryReads()}, false, fn)
+	return s.attempt(ctx, member{s.primary.server, s.primaryReads(), nil}, false, fn)
 }
 
 // lastResort serves a read when the primary is gone: a replica may have caught up since it was last measured. done tells that one
 // answered.
-func (s *Set) lastResort(ctx context.Context, fn readFunc, need LSN, tried []*server) (done bool, err error) {
+func (s *Set) lastResort(ctx context.Context, fn work, need LSN, tried []*server) (done bool, err error) {
 	for _, r := range s.replicas {
 		if contains(tried, r.server) || ctx.Err() != nil {
 			continue
@@ -134,16 +141,18 @@ func (s *Set) pick(need LSN, tried []*server) (m member, probe bool) {
 		if !ok {
 			continue
 		}
-		seen++
-		switch i := rand.IntN(seen); {
-		case seen == 1:
+		switch seen++; seen {
+		case 1:
 			a = r
-		case seen == 2:
+		case 2:
 			b = r
-		case i == 0:
-			a = r
-		case i == 1:
-			b = r
+		default:
+			switch rand.IntN(seen) {
+			case 0:
+				a = r
+			case 1:
+				b = r
+			}
 		}
 	}
 	if b.server == nil || a.server != nil && a.score() <= b.score() {
@@ -153,38 +162,32 @@ func (s *Set) pick(need LSN, tried []*server) (m member, probe bool) {
 }
 
 // attempt runs fn on one node; again tells that the node failed, not the read.
-func (s *Set) attempt(ctx context.Context, m member, probe bool, fn readFunc) (err error, again bool) {
-	n := m.server
-	actx, cancel := context.WithCancelCause(ctx)
-	flight := flight{cancel: cancel}
-	n.flights.add(&flight)
-	n.inFlight.Add(1)
+func (s *Set) attempt(ctx context.Context, m member, probe bool, fn work) (err error, again bool) {
+	n, f := m.server, m.depart(ctx)
 	start := time.Since(birth) // half the price of time.Now, which also reads the time of day
-	finished := false
+	returned := false
 	defer func() { // also when fn panics
-		n.flights.remove(&flight)
-		cancel(nil)
-		n.inFlight.Add(-1)
-		if finished && err == nil {
+		m.arrive(f)
+		if returned && err == nil {
 			n.observe(time.Since(birth) - start)
 		}
 		if probe {
-			n.probed(finished && !again)
+			n.probed(returned && !again)
 		}
 	}()
-	err = fn(actx, m.pool, n.name)
-	finished = true
-	n.reads.Add(1)
+	err = fn.on(f.ctx, m)
+	returned = true
 	if err == nil || ctx.Err() != nil {
 		return err, false
 	}
-	return err, s.nodeFailed(actx, n, err)
+	return err, s.nodeFailed(m, f, err)
 }
 
 // nodeFailed tells whether err is the node's failure, and takes it out if so.
-func (s *Set) nodeFailed(actx context.Context, n *server, err error) bool {
+func (s *Set) nodeFailed(m member, f flight, err error) bool {
+	n := m.server
 	switch {
-	case context.Cause(actx) == errTakenOut:
+	case m.dropped(f):
 	case connectionFailed(err):
 		if !n.writer { // the primary is the last resort: it is always asked
 			s.g.takeOut(n, err, 0)

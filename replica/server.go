@@ -26,18 +26,19 @@ type server struct {
 	delay    atomic.Int64 // nanoseconds since the last replayed commit
 	primary  atomic.Bool  // it accepts writes at present
 
-	inFlight atomic.Int64
-	reads    atomic.Uint64
+	begun    atomic.Int64 // reads
+	ended    atomic.Int64 // of them
 	failures atomic.Uint64
 	latency  atomic.Uint64 // bits of a float64: smoothed seconds of a read
 
-	conn    *pgx.Conn     // these five are the watcher's alone
-	checked uint64        // reads at the last check
+	conn    *pgx.Conn     // these six are the watcher's alone
+	checked int64         // reads at the last check
 	strikes int           // failed checks in a row
 	pause   time.Duration // until the next look, while behind
 	gap     time.Duration // before a look that somebody waits for
+	cut     bool          // its lines are
 
-	flights flights
+	entries entries
 
 	mu     sync.Mutex
 	reason string // why it is out
@@ -59,26 +60,29 @@ func signal(c chan struct{}) {
 // smoothing is the weight of the newest latency.
 const smoothing = 0.1
 
+// observe smooths the latency; of two reads that end at the same moment one may be left out.
 func (n *server) observe(d time.Duration) {
-	for {
-		old := n.latency.Load()
-		v := d.Seconds()
-		if prev := math.Float64frombits(old); prev > 0 {
-			v = prev + smoothing*(v-prev)
-		}
-		if n.latency.CompareAndSwap(old, math.Float64bits(v)) {
-			return
-		}
+	old := n.latency.Load()
+	v := d.Seconds()
+	if prev := math.Float64frombits(old); prev > 0 {
+		v = prev + smoothing*(v-prev)
 	}
+	n.latency.CompareAndSwap(old, math.Float64bits(v))
 }
 
 func (n *server) smoothed() time.Duration {
 	return time.Duration(math.Float64frombits(n.latency.Load()) * float64(time.Second))
 }
 
+// inFlight is how many reads are under way. Of two counters the one that is never ahead is read first.
+func (n *server) inFlight() int64 {
+	ended := n.ended.Load()
+	return n.begun.Load() - ended
+}
+
 // score is the expected wait: smaller is better.
 func (n *server) score() float64 {
-	return float64(n.inFlight.Load()+1) * math.Float64frombits(n.latency.Load())
+	return float64(n.inFlight()+1) * math.Float64frombits(n.latency.Load())
 }
 
 func (n *server) setReason(r string) {
@@ -111,8 +115,8 @@ func (n *server) status() Status {
 	st := Status{
 		Name: n.name, Role: "replica", Healthy: n.healthy.Load(), Breaker: n.state(), LSN: LSN(n.replayed.Load()).String(),
 		Timeline: n.timeline.Load(), LagBytes: n.lagBytes.Load(), Lag: time.Duration(n.lag.Load()),
-		ReplayDelay: time.Duration(n.delay.Load()), InFlight: n.inFlight.Load(), Latency: n.smoothed(),
-		Reads: n.reads.Load(), Failures: n.failures.Load(),
+		ReplayDelay: time.Duration(n.delay.Load()), InFlight: n.inFlight(), Latency: n.smoothed(),
+		Reads: uint64(n.ended.Load()), Failures: n.failures.Load(),
 	}
 	if n.writer || n.primary.Load() {
 		st.Role = "primary"

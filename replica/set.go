@@ -12,6 +12,7 @@ import (
 type member struct {
 	*server
 	pool *pgxpool.Pool
+	line *Line // nil: the pool's connections cannot be cut
 }
 
 // Set is one database on the servers of a Group. Pools are borrowed: whoever made them closes them, after Close of the Set.
@@ -34,7 +35,7 @@ func New(primary *pgxpool.Pool, replicas []Replica, o Options) *Set {
 	s, err := g.Set(g.o.Name, primary, replicas)
 	if err != nil { // a configuration that made a pool once makes another
 		g.o.Logger.Warn("reads on the primary share its pool", "error", err)
-		s = &Set{g: g, name: g.o.Name, primary: member{g.writer, primary}}
+		s = &Set{g: g, name: g.o.Name, primary: member{g.writer, primary, nil}}
 	}
 	s.own = true
 	return s
@@ -52,8 +53,14 @@ func (s *Set) Close() {
 }
 
 func (s *Set) release() {
-	if !s.closed.Swap(true) && s.guarded != nil {
+	if s.closed.Swap(true) {
+		return
+	}
+	if s.guarded != nil {
 		s.guarded.Close()
+	}
+	for _, r := range s.replicas {
+		r.line.mend() // nobody else would
 	}
 }
 

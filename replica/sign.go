@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -77,10 +76,10 @@ func (s *Signer) body(t Token) []byte {
 		b[1] = flagAll
 		return b
 	}
-	for _, db := range slices.Sorted(maps.Keys(t.at)) {
-		b = binary.AppendUvarint(b, uint64(len(db)))
-		b = append(b, db...)
-		b = binary.AppendUvarint(b, uint64(t.at[db]))
+	for _, p := range t.at {
+		b = binary.AppendUvarint(b, uint64(len(p.database)))
+		b = append(b, p.database...)
+		b = binary.AppendUvarint(b, uint64(p.lsn))
 	}
 	return b
 }

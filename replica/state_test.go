@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"pgregory.net/rapid"
 )
 
 func TestBreaker(t *testing.T) {
@@ -172,10 +176,55 @@ func TestStatementsAreBounded(t *testing.T) {
 	t.Parallel()
 	q := NewQueries(QueriesOptions{})
 	tr := q.Tracer("db", "n").(*tracer)
-	for i := range 2 * maxTexts {
+	for i := range 2 * maxStats {
 		tr.done(t.Context(), "-- name: Q"+strings.Repeat("x", i%150)+time.Duration(i).String()+" :one", time.Millisecond, 1, nil)
 	}
 	if n := len(q.Stats()); n > maxStats+1 {
 		t.Errorf("%d statements are kept", n)
+	}
+	if n := len(*tr.texts.Load()); n > maxTexts {
+		t.Errorf("%d texts are kept", n)
+	}
+	var count uint64
+	for _, st := range q.Stats() {
+		count += st.Count
+	}
+	if count != 2*maxStats {
+		t.Errorf("%d counted of %d", count, 2*maxStats)
+	}
+}
+
+func TestBucketIsTheFirstThatHolds(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ns := rapid.OneOf(rapid.Int64Range(-5, 20e9), rapid.Map(rapid.SampledFrom(bounds[:]), func(b int64) int64 { return b + 1 }), rapid.SampledFrom(bounds[:])).Draw(t, "ns")
+		want := slices.IndexFunc(bounds[:], func(b int64) bool { return ns <= b })
+		if want < 0 {
+			want = len(bounds)
+		}
+		if got := bucketOf(ns); got != want {
+			t.Fatalf("%d ns: bucket %d, want %d", ns, got, want)
+		}
+	})
+}
+
+func TestStatementsAreCountedAtOnce(t *testing.T) {
+	t.Parallel()
+	q := NewQueries(QueriesOptions{})
+	tr := q.Tracer("db", "n")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				ctx := tr.TraceQueryStart(t.Context(), nil, pgx.TraceQueryStartData{SQL: fmt.Sprintf("-- name: Q%d :one\nSELECT", i%20)})
+				tr.TraceQueryEnd(ctx, nil, pgx.TraceQueryEndData{})
+			}
+		})
+	}
+	wg.Wait()
+	for _, st := range q.Stats() {
+		if st.Count != 80 {
+			t.Errorf("%s was counted %d times, not 80", st.Name, st.Count)
+		}
 	}
 }

@@ -1,16 +1,22 @@
 package replica
 
 import (
+	"cmp"
 	"context"
-	"maps"
-	"sync"
+	"sync/atomic"
 )
 
 // Token is what a session must see: for each database that it wrote to, the position of its last commit there. The zero value asks
 // for nothing. It is a value: methods return new ones.
 type Token struct {
-	at  map[string]LSN
-	all bool // it would have become too large: everything is to be seen, on the primary
+	at  []position // ascending by database, never changed
+	all bool       // it would have become too large: everything is to be seen, on the primary
+}
+
+// position is how far a database's log is to be seen. A session writes to a few: a list is searched faster than a map.
+type position struct {
+	database string
+	lsn      LSN
 }
 
 // Empty tells whether the token asks for nothing.
@@ -21,7 +27,12 @@ func (t Token) LSN(database string) LSN {
 	if t.all {
 		return MaxLSN
 	}
-	return t.at[database]
+	for _, p := range t.at {
+		if p.database == database {
+			return p.lsn
+		}
+	}
+	return 0
 }
 
 // Merge asks for what both ask for.
@@ -32,57 +43,94 @@ func (t Token) Merge(o Token) Token {
 	case t.Empty():
 		return o
 	}
-	sum := Token{at: maps.Clone(t.at), all: t.all || o.all}
-	if sum.at == nil {
-		sum.at = map[string]LSN{}
+	sum := Token{at: make([]position, 0, len(t.at)+len(o.at)), all: t.all || o.all}
+	a, b := t.at, o.at
+	for len(a) > 0 && len(b) > 0 {
+		switch cmp.Compare(a[0].database, b[0].database) {
+		case -1:
+			sum.at, a = append(sum.at, a[0]), a[1:]
+		case 1:
+			sum.at, b = append(sum.at, b[0]), b[1:]
+		default:
+			sum.at = append(sum.at, position{a[0].database, max(a[0].lsn, b[0].lsn)})
+			a, b = a[1:], b[1:]
+		}
 	}
-	for db, l := range o.at {
-		sum.at[db] = max(sum.at[db], l)
-	}
+	sum.at = append(append(sum.at, a...), b...)
 	return sum
 }
 
 // With also asks for l of a database.
 func (t Token) With(database string, l LSN) Token {
-	return t.Merge(Token{at: map[string]LSN{database: l}})
+	return t.Merge(Token{at: []position{{database, l}}})
 }
 
-type (
-	tokenKey     struct{}
-	collectorKey struct{}
-)
+type sessionKey struct{}
+
+// session is what a context says about what its reads must see; one, so that they look for it once.
+type session struct {
+	token     Token
+	collector *Collector
+}
+
+// sessionFrom is the session of ctx; nil without one.
+func sessionFrom(ctx context.Context) *session {
+	s, _ := ctx.Value(sessionKey{}).(*session)
+	return s
+}
+
+// withSession is ctx with a changed copy of its session.
+func withSession(ctx context.Context, change func(*session)) context.Context {
+	var s session
+	if old := sessionFrom(ctx); old != nil {
+		s = *old
+	}
+	change(&s)
+	return context.WithValue(ctx, sessionKey{}, &s)
+}
+
+// lsn is what reads of a database must see.
+func (s *session) lsn(database string) LSN {
+	if s == nil {
+		return 0
+	}
+	return max(s.token.LSN(database), s.collector.Token().LSN(database))
+}
 
 // WithToken makes the reads of ctx see what t asks for.
 func WithToken(ctx context.Context, t Token) context.Context {
 	if t.Empty() {
 		return ctx
 	}
-	return context.WithValue(ctx, tokenKey{}, t)
+	return withSession(ctx, func(s *session) { s.token = t })
 }
 
 // TokenFrom is the token of ctx; empty without one.
 func TokenFrom(ctx context.Context) Token {
-	t, _ := ctx.Value(tokenKey{}).(Token)
-	return t
+	if s := sessionFrom(ctx); s != nil {
+		return s.token
+	}
+	return Token{}
 }
 
 // Collector gathers the positions of one request's commits, for the session's next token. Reads of the same request see them too.
 // It is safe for concurrent use.
 type Collector struct {
-	mu sync.RWMutex
-	t  Token
+	t atomic.Pointer[Token] // nil: nothing yet
 }
 
 // WithCollector puts a new Collector into the context.
 func WithCollector(ctx context.Context) (context.Context, *Collector) {
 	c := &Collector{}
-	return context.WithValue(ctx, collectorKey{}, c), c
+	return withSession(ctx, func(s *session) { s.collector = c }), c
 }
 
 // CollectorFrom is the Collector of ctx; nil without one.
 func CollectorFrom(ctx context.Context) *Collector {
-	c, _ := ctx.Value(collectorKey{}).(*Collector)
-	return c
+	if s := sessionFrom(ctx); s != nil {
+		return s.collector
+	}
+	return nil
 }
 
 // Record notes a commit; a nil Collector ignores it.
@@ -90,20 +138,26 @@ func (c *Collector) Record(database string, l LSN) {
 	if c == nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.With(database, l)
+	for {
+		old := c.t.Load()
+		var t Token
+		if old != nil {
+			t = *old
+		}
+		t = t.With(database, l)
+		if c.t.CompareAndSwap(old, &t) {
+			return
+		}
+	}
 }
 
-// Token is what has been recorded so far.
+// Token is what has been recorded so far; of a nil Collector, nothing.
 func (c *Collector) Token() Token {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.t
-}
-
-func (c *Collector) lsn(database string) LSN {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.t.LSN(database)
+	if c == nil {
+		return Token{}
+	}
+	if t := c.t.Load(); t != nil {
+		return *t
+	}
+	return Token{}
 }

@@ -3,8 +3,10 @@ package replica
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,18 +26,16 @@ type QueriesOptions struct {
 // Queries counts and times statements by name and node: the name that sqlc writes into a comment ("-- name: GetCart :one"), or
 // the first word of a statement without one. Make one for a process, and a tracer for each pool. It is safe for concurrent use.
 type Queries struct {
-	o     QueriesOptions
-	names sync.Map // SQL text → name
-	known counter  // how many texts names has
+	o QueriesOptions
 
-	mu    sync.RWMutex
+	mu    sync.Mutex
 	stats map[queryKey]*queryStat
 }
 
 type queryKey struct{ name, database, node string }
 
 const (
-	maxTexts = 4096 // statements with values written into them must not fill the memory
+	maxTexts = 1024 // of a tracer: statements with values written into them must not fill the memory
 	maxStats = 2048
 	// OtherStatements is the name of whatever comes after the bounds on names have been reached.
 	OtherStatements = "other"
@@ -65,27 +65,43 @@ func (q *Queries) Tracer(database, node string) pgx.QueryTracer {
 type tracer struct {
 	q              *Queries
 	database, node string
+	texts          atomic.Pointer[map[string]statement] // by SQL; a map is not changed, but replaced under the lock of q
+}
+
+// statement is what a text is counted as.
+type statement struct {
+	name string
+	stat *queryStat
 }
 
 var _ pgx.BatchTracer = (*tracer)(nil)
 
+// traced is the context of one statement on its way.
+type traced struct {
+	context.Context
+	sql   string
+	start time.Duration // since birth
+}
+
 type traceKey struct{}
 
-// trace is one statement on its way.
-type trace struct {
-	sql   string
-	start time.Time
+// Value is the statement itself, or what it was begun with.
+func (t *traced) Value(key any) any {
+	if key == (traceKey{}) {
+		return t
+	}
+	return t.Context.Value(key)
 }
 
 // TraceQueryStart notes the time.
 func (t *tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	return context.WithValue(ctx, traceKey{}, &trace{data.SQL, time.Now()})
+	return &traced{ctx, data.SQL, time.Since(birth)}
 }
 
 // TraceQueryEnd counts the statement.
 func (t *tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
-	if tr, ok := ctx.Value(traceKey{}).(*trace); ok {
-		t.done(ctx, tr.sql, time.Since(tr.start), data.CommandTag.RowsAffected(), data.Err)
+	if tr, ok := ctx.Value(traceKey{}).(*traced); ok {
+		t.done(ctx, tr.sql, time.Since(birth)-tr.start, data.CommandTag.RowsAffected(), data.Err)
 	}
 }
 
@@ -107,12 +123,48 @@ func (t *tracer) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.Trac
 func (t *tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 func (t *tracer) done(ctx context.Context, sql string, took time.Duration, rows int64, err error) {
-	name := t.q.name(sql)
-	t.q.stat(queryKey{name, t.database, t.node}).add(took, rows, err != nil)
+	st := t.statement(sql)
+	st.stat.add(took, rows, err != nil)
 	if t.q.o.Slow > 0 && took >= t.q.o.Slow {
-		t.q.o.Logger.WarnContext(ctx, "slow query", "statement", name, "database", t.database, "node", t.node,
+		t.q.o.Logger.WarnContext(ctx, "slow query", "statement", st.name, "database", t.database, "node", t.node,
 			"took", took, "rows", rows, "error", err, "sql", shorten(sql))
 	}
+}
+
+// statement is what a text is counted as. It takes no lock for one that is known.
+func (t *tracer) statement(sql string) statement {
+	if texts := t.texts.Load(); texts != nil {
+		if st, ok := (*texts)[sql]; ok {
+			return st
+		}
+	}
+	t.q.mu.Lock()
+	defer t.q.mu.Unlock()
+	st := t.q.statement(queryKey{statementName(sql), t.database, t.node})
+	texts := map[string]statement{}
+	if known := t.texts.Load(); known != nil {
+		if len(*known) >= maxTexts {
+			return st
+		}
+		maps.Copy(texts, *known)
+	}
+	texts[strings.Clone(sql)] = st
+	t.texts.Store(&texts)
+	return st
+}
+
+// statement finds or makes the figures of a name on a node; under the lock.
+func (q *Queries) statement(k queryKey) statement {
+	s := q.stats[k]
+	if s == nil && len(q.stats) >= maxStats {
+		k.name = OtherStatements
+		s = q.stats[k]
+	}
+	if s == nil {
+		s = &queryStat{}
+		q.stats[k] = s
+	}
+	return statement{k.name, s}
 }
 
 // shorten keeps a log line readable; statements carry no values, those are apart.
@@ -123,17 +175,6 @@ func shorten(sql string) string {
 		return sql[:most] + "…"
 	}
 	return sql
-}
-
-func (q *Queries) name(sql string) string {
-	if n, ok := q.names.Load(sql); ok {
-		return n.(string)
-	}
-	n := statementName(sql)
-	if q.known.below(maxTexts) {
-		q.names.Store(strings.Clone(sql), n)
-	}
-	return n
 }
 
 // statementName is the name in the leading comment, else the first word in lower case.
@@ -156,23 +197,4 @@ func statementName(sql string) string {
 		return OtherStatements
 	}
 	return strings.ToLower(sql[:end])
-}
-
-func (q *Queries) stat(k queryKey) *queryStat {
-	q.mu.RLock()
-	s := q.stats[k]
-	q.mu.RUnlock()
-	if s != nil {
-		return s
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.stats) >= maxStats {
-		k.name = OtherStatements
-	}
-	if s = q.stats[k]; s == nil {
-		s = &queryStat{}
-		q.stats[k] = s
-	}
-	return s
 }

@@ -90,13 +90,13 @@ func offline(replicas int) *Set {
 	g.writer = newServer(PrimaryName, nil)
 	g.writer.writer = true
 	g.writer.close()
-	s := &Set{g: g, name: "db", primary: member{g.writer, nil}}
+	s := &Set{g: g, name: "db", primary: member{g.writer, nil, nil}}
 	for i := range replicas {
 		n := newServer(fmt.Sprint("r", i), nil)
 		n.close()
 		n.replayed.Store(100)
 		g.replicas = append(g.replicas, n)
-		s.replicas = append(s.replicas, member{n, nil})
+		s.replicas = append(s.replicas, member{n, nil, nil})
 	}
 	g.limitPrimary()
 	g.sets = []*Set{s}
@@ -109,7 +109,7 @@ func TestLessLoadedReplicaIsPreferred(t *testing.T) {
 	for _, r := range s.replicas {
 		r.observe(time.Millisecond)
 	}
-	s.replicas[1].inFlight.Store(100)
+	s.replicas[1].begun.Store(100)
 	counts := map[*server]int{}
 	pick := func(tried ...*server) *server {
 		m, _ := s.pick(s.need(t.Context()), tried)

@@ -100,7 +100,7 @@ func (c *Cluster) OnShard(key string) (Node, error) { return c.now.Load().owner(
 
 func (v *view) owner(key string) (Node, error) {
 	if v.ring != nil && key != "" {
-		return v.nodes[v.ring.ownerAt(locate(key))], nil
+		return v.nodes[v.ring.ownerOf(key)], nil
 	}
 	id, err := v.m.Locate(key)
 	if err != nil {

@@ -3,10 +3,8 @@ package shard
 import (
 	"cmp"
 	"crypto/md5"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strconv"
 )
@@ -38,13 +36,6 @@ type Map interface {
 	IDs() []string
 }
 
-// point is a digest as a number: it orders as the digest's hex form does.
-type point struct{ hi, lo uint64 }
-
-func pointOf(digest [md5.Size]byte) point {
-	return point{binary.BigEndian.Uint64(digest[:8]), binary.BigEndian.Uint64(digest[8:])}
-}
-
 func (p point) compare(q point) int { return cmp.Or(cmp.Compare(p.hi, q.hi), cmp.Compare(p.lo, q.lo)) }
 
 // place is one virtual node.
@@ -57,10 +48,7 @@ type place struct {
 type Ring struct {
 	ids    []string
 	places []place
-	// first narrows the search: first[b] is the first place whose leading bits are at least b. There are about twice as
-	// many slots as places, so that a key's own slot rarely holds more than one.
-	first []int32
-	shift uint // from a point's high half to its slot
+	index  index
 }
 
 var _ Map = (*Ring)(nil)
@@ -89,7 +77,7 @@ func NewRing(shards ...Info) (*Ring, error) {
 		// Equal digests are next to impossible, but must not make the owner depend on the order of the arguments.
 		return cmp.Or(a.compare(b.point), cmp.Compare(a.owner, b.owner))
 	})
-	r.index()
+	r.index = newIndex(r.places)
 	return r, nil
 }
 
@@ -102,30 +90,29 @@ func (r *Ring) add(owner int32, id string, weight int) {
 	}
 }
 
-func (r *Ring) index() {
-	width := bits.Len(uint(len(r.places)))
-	r.first, r.shift = make([]int32, 1<<width), uint(64-width)
-	at := 0
-	for slot := range r.first {
-		for at < len(r.places) && r.places[at].hi>>r.shift < uint64(slot) {
-			at++
-		}
-		r.first[slot] = int32(at)
-	}
-}
-
 // Locate returns the shard that owns key.
 func (r *Ring) Locate(key string) (string, error) {
 	if key == "" {
 		return "", ErrEmptyKey
 	}
-	return r.ids[r.ownerAt(locate(key))], nil
+	return r.ids[r.ownerOf(key)], nil
 }
 
-// ownerAt is the owner of a point: that of the first place at or after it, around the ring.
+// ownerOf is the owner of a key: that of the first place at or after its digest, around the ring. The digest's first 32 bits
+// tell it, unless a place begins with the same.
+func (r *Ring) ownerOf(key string) int32 {
+	if len(key) <= oneBlock {
+		l := lead(key)
+		if at := &r.index.leads[r.index.reach(l)]; at.lead != l {
+			return at.owner
+		}
+	}
+	return r.ownerAt(digest(key))
+}
+
 func (r *Ring) ownerAt(p point) int32 {
-	for i := int(r.first[p.hi>>r.shift]); i < len(r.places); i++ {
-		if at := &r.places[i]; at.hi > p.hi || (at.hi == p.hi && at.lo >= p.lo) {
+	for i := r.index.reach(p.lead()); i < len(r.places); i++ {
+		if at := &r.places[i]; at.compare(p) >= 0 {
 			return at.owner
 		}
 	}

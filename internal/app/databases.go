@@ -30,6 +30,7 @@ type databases struct {
 
 	mu       sync.Mutex
 	clusters []*dbCluster
+	lines    map[string]*replica.Line // by server
 }
 
 // dbCluster is a primary and its standbys, whoever of them is which.
@@ -41,7 +42,7 @@ type dbCluster struct {
 }
 
 func newDatabases(cfg Config, log *slog.Logger, reg prometheus.Registerer) *databases {
-	return &databases{cfg: cfg, log: log, reg: reg,
+	return &databases{cfg: cfg, log: log, reg: reg, lines: map[string]*replica.Line{},
 		queries: replica.NewQueries(replica.QueriesOptions{Slow: cfg.Log.SlowQuery, Registerer: reg, Logger: log})}
 }
 
@@ -90,14 +91,26 @@ func (d *databases) readers(ctx context.Context, database string, servers []Serv
 			return nil, fmt.Errorf("dsn of %s on %s: %w", database, name, err)
 		}
 		c.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
-		p, err := pgxpool.NewWithConfig(ctx, c)
+		line := d.lineTo(c)
+		p, err := line.Open(ctx, c)
 		if err != nil {
 			closeAll(list)
 			return nil, err
 		}
-		list = append(list, replica.Replica{Name: name, Pool: p})
+		list = append(list, replica.Replica{Name: name, Pool: p, Line: line})
 	}
 	return list, nil
+}
+
+// lineTo is the line to the server that a configuration leads to: one for all databases on it.
+func (d *databases) lineTo(c *pgxpool.Config) *replica.Line {
+	key := serversOf(c)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lines[key] == nil {
+		d.lines[key] = &replica.Line{}
+	}
+	return d.lines[key]
 }
 
 func closeAll(list []replica.Replica) {

@@ -44,7 +44,7 @@ type Family[V any] struct {
 	l1      *otter.Cache[string, *entry[V]]
 	clock   *otter.CoarseClock
 	flights group[outcome[V]]
-	batches group[batch[V]]
+	reloads group[outcome[V]] // of Refresh: whoever gets a key is not made to wait for them
 	gutter  gutter
 	count   counters
 }

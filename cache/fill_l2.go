@@ -23,7 +23,9 @@ func (f *Family[V]) fromL2(ctx context.Context, keys []string) (map[string]*entr
 		return nil, err
 	}
 	f.count.l2Time.add(time.Since(start))
-	return f.adopt(keys, recs, born), nil
+	found := f.adopt(keys, recs, born)
+	f.count.l2Miss.Add(uint64(len(keys) - len(found)))
+	return found, nil
 }
 
 // adopt makes entries of records that were read after born, and keeps them in L1.

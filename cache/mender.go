@@ -13,19 +13,23 @@ import (
 // it counted with what we heard.
 func (l *l2) mend(ctx context.Context) {
 	defer close(l.done)
-	const first = 50 * time.Millisecond
-	pause := first
+	p := probing{longest: l.o.Probe}
+	p.calm()
 	for started := false; ; started = true {
 		wait, wake := l.o.Beat, l.wake
 		if l.up.Load() {
 			l.beat(ctx)
+			p.calm()
 		}
-		if !l.up.Load() || l.owes() {
+		switch tripped := l.tripped.Swap(false); {
+		case l.up.Load() && !l.owes():
+		case tripped: // whoever answers one probe may still be too slow for all
+			wait, wake = p.next(), nil
+		default:
 			if err := l.revive(ctx); err != nil {
-				wait, wake = pause, nil
-				pause = min(2*pause, l.o.Probe)
+				wait, wake = p.next(), nil
 			} else {
-				pause = first
+				p.since = time.Now()
 			}
 		}
 		if !started {
@@ -40,6 +44,28 @@ func (l *l2) mend(ctx context.Context) {
 		case <-wake:
 		}
 		t.Stop()
+	}
+}
+
+// probing paces the probes: each pause is twice the one before, until Redis has been in use for some time.
+type probing struct {
+	pause, longest time.Duration
+	since          time.Time // in use since then
+}
+
+// firstPause is the shortest between probes.
+const firstPause = 50 * time.Millisecond
+
+func (p *probing) next() time.Duration {
+	now := p.pause
+	p.pause = min(2*p.pause, max(p.longest, firstPause))
+	return now
+}
+
+// calm begins anew when Redis has stood for long enough.
+func (p *probing) calm() {
+	if time.Since(p.since) > 5*p.longest {
+		p.pause = firstPause
 	}
 }
 
@@ -80,7 +106,7 @@ func (l *l2) revive(ctx context.Context) error {
 		}
 		l.client.Store(&c)
 	}
-	m, err := l.tick(ctx, l.patience(), 0)
+	m, err := l.tick(ctx, l.o.Timeout, 0) // no more patience than a reader has
 	if err != nil {
 		return err
 	}

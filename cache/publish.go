@@ -84,8 +84,9 @@ func (f *Family[V]) tell(ctx context.Context, key string, r reading, l2err error
 // replace loads key whatever the tiers have. Callers at the same time share a load.
 func (f *Family[V]) replace(ctx context.Context, key string, load loader[V]) (v V, err error) {
 	limit := waits{f.o.LoadTimeout, f.o.HardTimeout}
-	r, joined, err := f.flights.do(ctx, "!"+key, limit, f.s.spawn, nil, func(ctx context.Context) (outcome[V], func()) {
-		return f.reload(ctx, key, load), nil
+	r, joined, err := f.reloads.do(ctx, key, limit, f.s.spawn, nil, func(ctx context.Context, answer func(string, outcome[V])) func() {
+		answer(key, f.reload(ctx, key, load))
+		return nil
 	})
 	if err != nil {
 		return v, err

@@ -50,22 +50,26 @@ type FamilyStats struct {
 	Name         string        `json:"name"`
 	L1Hits       uint64        `json:"l1_hits"`
 	L2Hits       uint64        `json:"l2_hits"`
+	L2Misses     uint64        `json:"l2_misses"` // not there, or not valid any more
 	NegativeHits uint64        `json:"negative_hits"`
 	Stale        uint64        `json:"stale"`     // expired values served while they were refreshed
 	FailSafe     uint64        `json:"fail_safe"` // expired values served because a load failed or took too long
 	Early        uint64        `json:"early"`     // refreshes before the end, by chance
 	Loads        uint64        `json:"loads"`
+	LoadedKeys   uint64        `json:"loaded_keys"` // a load may be of many
 	LoadErrors   uint64        `json:"load_errors"`
 	LoadTime     time.Duration `json:"load_time_ns"`
 	Joined       uint64        `json:"joined"`  // callers who waited for another's load
 	Waited       uint64        `json:"waited"`  // loads that waited for another process's
 	Gutter       uint64        `json:"gutter"`  // loads while Redis did not help
 	Refused      uint64        `json:"refused"` // values invalidated while they were read, and so not stored
-	Saved        uint64        `json:"saved"`   // loads that did not happen: all answers but the loads
-	// Why L1 did not have a value: never there or pushed out, its time was over, or invalidated.
+	Saved        uint64        `json:"saved"`   // loads of keys that did not happen: all answers but the loads
+	// Why L1 did not have a value: never there or pushed out, its time was over, invalidated, or it was there and could not be
+	// trusted, because invalidations may have passed this process by.
 	MissCold        uint64  `json:"miss_cold"`
 	MissExpired     uint64  `json:"miss_expired"`
 	MissInvalidated uint64  `json:"miss_invalidated"`
+	MissDeaf        uint64  `json:"miss_deaf"`
 	Evicted         uint64  `json:"evicted"` // pushed out by others for lack of memory
 	Unreadable      uint64  `json:"unreadable"`
 	L1Entries       int     `json:"l1_entries"`
@@ -88,7 +92,7 @@ func (f FamilyStats) HitRate() float64 {
 }
 
 // Asked is how many keys were asked for.
-func (f FamilyStats) Asked() uint64 { return f.Saved + f.Loads }
+func (f FamilyStats) Asked() uint64 { return f.Saved + f.LoadedKeys }
 
 // Stats returns the counts.
 func (s *Store) Stats() Stats {
@@ -131,7 +135,7 @@ const (
 
 type counters struct {
 	l1 striped
-	l2, negative, stale, failsafe, early, loads, errors, nanos, joined, waited, gutter, refused, evicted,
+	l2, l2Miss, negative, stale, failsafe, early, loads, loadedKeys, errors, nanos, joined, waited, gutter, refused, evicted,
 	unreadable, bytesIn, bytesOut, bytesRaw atomic.Uint64
 	missed                   [missReasons]atomic.Uint64
 	l1Time, l2Time, loadTime histogram
@@ -139,9 +143,11 @@ type counters struct {
 
 func (c *counters) why(r missReason) { c.missed[r].Add(1) }
 
-func (c *counters) loaded(start time.Time, failed bool) {
+// loaded counts a load of so many keys.
+func (c *counters) loaded(start time.Time, keys int, failed bool) {
 	took := time.Since(start)
 	c.loads.Add(1)
+	c.loadedKeys.Add(uint64(keys))
 	c.nanos.Add(uint64(took))
 	c.loadTime.add(took)
 	if failed {
@@ -171,11 +177,11 @@ func (f *Family[V]) inspect(key string) {
 func (f *Family[V]) stats() FamilyStats {
 	c := &f.count
 	st := FamilyStats{
-		Name: f.name, L1Hits: c.l1.sum(), L2Hits: c.l2.Load(), NegativeHits: c.negative.Load(),
+		Name: f.name, L1Hits: c.l1.sum(), L2Hits: c.l2.Load(), L2Misses: c.l2Miss.Load(), NegativeHits: c.negative.Load(),
 		Stale: c.stale.Load(), FailSafe: c.failsafe.Load(), Early: c.early.Load(),
-		Loads: c.loads.Load(), LoadErrors: c.errors.Load(), LoadTime: time.Duration(c.nanos.Load()),
+		Loads: c.loads.Load(), LoadedKeys: c.loadedKeys.Load(), LoadErrors: c.errors.Load(), LoadTime: time.Duration(c.nanos.Load()),
 		Joined: c.joined.Load(), Waited: c.waited.Load(), Gutter: c.gutter.Load(), Refused: c.refused.Load(),
-		MissCold: c.missed[missCold].Load(), MissExpired: c.missed[missExpired].Load(), MissInvalidated: c.missed[missInvalidated].Load(),
+		MissCold: c.missed[missCold].Load(), MissExpired: c.missed[missExpired].Load(), MissInvalidated: c.missed[missInvalidated].Load(), MissDeaf: c.missed[missDeaf].Load(),
 		Evicted: c.evicted.Load(), Unreadable: c.unreadable.Load(),
 		L1Entries: f.l1.EstimatedSize(), L1Bytes: f.l1.WeightedSize(), L1MaxBytes: f.o.L1Bytes,
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), BytesRaw: c.bytesRaw.Load(),

@@ -27,10 +27,10 @@ type l2 struct {
 	ledger ledger
 
 	deadlines deadlines
-	masters   masters // of the mender alone, and so is lastEpoch
-	lastEpoch string
-	tripped   atomic.Bool // the breaker opened, and the mender has not seen it yet
-	mending   atomic.Bool // Redis answers, and what was remembered is being written
+	alone     bool                   // not a cluster; of the mender alone
+	floor     atomic.Pointer[moment] // the highest number of the clock seen
+	tripped   atomic.Bool            // the breaker opened, and the mender has not seen it yet
+	mending   atomic.Bool            // Redis answers, and what was remembered is being written
 	hooks     l2hooks
 
 	word      atomic.Pointer[string] // of the last epoch seen
@@ -40,6 +40,7 @@ type l2 struct {
 	pending      map[string]struct{} // tags Redis has not heard of
 	pendingKeys  map[string]struct{}
 	pendingClear bool
+	lostEpoch    string // to be given up: see failover.go
 
 	wake  chan struct{}
 	ready chan struct{} // closed after the first attempt to connect

@@ -59,6 +59,7 @@ func (l *l2) set(ctx context.Context, key, schema string, rec record, keep strin
 	if !l.up.Load() {
 		return reading{}, errDown
 	}
+	floor := l.floor.Load()
 	res, err := l.raw(ctx, l.patience(), func(c rueidis.Client) rueidis.Commands {
 		return rueidis.Commands{
 			eval(c, setScript, key, valueField(schema), token(), rueidis.BinaryString(rec.encode()), keep),
@@ -68,8 +69,7 @@ func (l *l2) set(ctx context.Context, key, schema string, rec record, keep strin
 	if err != nil {
 		return reading{}, err
 	}
-	m, _, err := parseMoment(res[1])
-	return m, err
+	return l.checked(floor, res[1])
 }
 
 // tell has the other processes drop key, after L2 was changed with an outcome.

@@ -62,7 +62,7 @@ type CheckoutConfig struct {
 // RedisConfig is the L2 cache: one server, by host:port, the path of a Unix socket or a redis:// URL, or some nodes of a Redis Cluster,
 // each host:port. Without either there is no L2.
 type RedisConfig struct {
-	Addr  string   `koanf:"addr"`
+	Addr  string   `koanf:"addr" secret:"dsn"`
 	Nodes []string `koanf:"nodes"`
 }
 

@@ -25,7 +25,8 @@ func Settle(s *Store) { s.work.Wait() }
 // Bytes is the weight of L1 after maintenance.
 func Bytes[V any](f *Family[V]) uint64 {
 	f.l1.CleanUp()
-	return f.l1.WeightedSize()
+	_, victims := f.victims.size()
+	return f.l1.WeightedSize() + victims
 }
 
 // Pending is what Redis has yet to hear of.

@@ -75,7 +75,7 @@ func (f *Family[V]) work(ctx context.Context, key string, load loader[V], first 
 			return outcome[V]{entry: found, source: L2}, nil
 		case aging != nil:
 		case found.within(now, f.o.StaleFor):
-			f.count.stale.Add(1)
+			f.count.stale.l2.Add(1)
 			return outcome[V]{entry: found, source: L2}, func() { f.refresh(ctx, key, found, load) }
 		case found.within(now, f.o.FailSafe):
 			old = found

@@ -52,7 +52,7 @@ func (f *Family[V]) look(key string, e *entry[V]) (serve, renew bool) {
 		f.countHit(key, e)
 		return true, renew
 	case e.within(now, f.o.StaleFor):
-		f.count.stale.Add(1)
+		f.count.stale.l1.Add(1)
 		return true, true
 	}
 	f.count.why(missExpired)

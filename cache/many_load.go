@@ -95,7 +95,7 @@ func (b *batch[V]) take(keys []string, found map[string]*entry[V]) (missing []st
 			continue
 		case now < e.expires && (have == nil || e.expires > have.expires):
 		case b.aging == nil && e.within(now, f.o.StaleFor):
-			f.count.stale.Add(1)
+			f.count.stale.l2.Add(1)
 			b.stale[k] = e
 		default:
 			if e.within(now, f.o.FailSafe) {

@@ -61,6 +61,38 @@ func (r *rows) churn(t *testing.T, stores []*cache.Store) (stop func() (reads, w
 	return stop
 }
 
+// The master that has the clock dies, and its replica has not heard the last of it: numbers would be given out twice, and what had been
+// invalidated would look valid. Neither those who saw it nor a process that begins afterwards reads anything old.
+func TestClusterLosesItsClock(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	wire := &bus{}
+	var stores []*cache.Store
+	for range 2 {
+		stores = append(stores, store(t, cache.Options{Redis: c.addrs(), Bus: wire}))
+	}
+	var r rows
+	stop := r.churn(t, stores)
+	eventually(t, "there is something to lose", func() bool { return r.finished[0].Load() > 5 && r.finished[1].Load() > 5 })
+	clock := c.slotOf(t, "stampede:clock") * 3 / slots
+	c.unfollow(t, clock)
+	before := r.finished[0].Load()
+	eventually(t, "much is said that the replica does not hear", func() bool { return r.finished[0].Load() > before+5 })
+	c.failover(t, clock)
+	heard := [2]int64{r.finished[0].Load(), r.finished[1].Load()}
+	eventually(t, "invalidations are confirmed again", func() bool { return r.finished[0].Load() > heard[0] && r.finished[1].Load() > heard[1] })
+	stop()
+	late := store(t, cache.Options{Redis: c.addrs(), Bus: wire})
+	for name, s := range map[string]*cache.Store{"first": stores[0], "second": stores[1], "new": late} {
+		f := cache.New[int64](s, "n", cache.FamilyOptions{})
+		for k := range r.now {
+			if v, src, err := f.Get(t.Context(), strconv.Itoa(k), r.load(k)); err != nil || v != r.now[k].Load() {
+				t.Errorf("the %s process reads %d from %v (%v), written was %d", name, v, src, err, r.now[k].Load())
+			}
+		}
+	}
+}
+
 // A real cluster under load: slots move, and a master dies. Reads go on and nothing stale is served; afterwards everything
 // goes through Redis again.
 func TestCluster(t *testing.T) {

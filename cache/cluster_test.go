@@ -125,3 +125,15 @@ func (c *redisCluster) failover(tb testing.TB, master int) {
 		return strings.Contains(c.do(tb, master+3, "CLUSTER", "INFO"), fmt.Sprintf("cluster_slots_ok:%d", slots))
 	})
 }
+
+// unfollow ends the replication of a master: what it is told from now on dies with it.
+func (c *redisCluster) unfollow(tb testing.TB, master int) {
+	c.do(tb, master, "ACL", "SETUSER", "default", "-psync", "-sync")
+	a := c.admin[master]
+	if err := a.Do(tb.Context(), a.B().Arbitrary("CLIENT", "KILL", "TYPE", "replica").Build()).Error(); err != nil {
+		tb.Fatal(err)
+	}
+	eventually(tb, "the replica is cut off", func() bool {
+		return strings.Contains(c.do(tb, master+3, "INFO", "replication"), "master_link_status:down")
+	})
+}

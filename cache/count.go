@@ -34,26 +34,32 @@ func (s *striped) sum() (n uint64) {
 }
 
 // histogram counts durations by powers of two of nanoseconds.
-type histogram [40]atomic.Uint64
+type histogram struct {
+	classes [40]atomic.Uint64
+	sum     atomic.Uint64 // nanoseconds
+}
 
 func (h *histogram) add(d time.Duration) { h.addN(d, 1) }
 
 func (h *histogram) addN(d time.Duration, n uint64) {
-	h[min(bits.Len64(uint64(max(d, 0))), len(h)-1)].Add(n)
+	ns := uint64(max(d, 0))
+	h.classes[min(bits.Len64(ns), len(h.classes)-1)].Add(n)
+	h.sum.Add(ns * n)
 }
 
 // Latency summarises how long something took. Quantiles are upper bounds of classes, each twice the one before.
 type Latency struct {
 	Count uint64        `json:"count"`
+	Sum   time.Duration `json:"sum_ns"`
 	P50   time.Duration `json:"p50_ns"`
 	P99   time.Duration `json:"p99_ns"`
 }
 
 func (h *histogram) summary() Latency {
-	var counts [len(h)]uint64
-	var l Latency
-	for i := range h {
-		counts[i] = h[i].Load()
+	var counts [len(h.classes)]uint64
+	l := Latency{Sum: time.Duration(h.sum.Load())}
+	for i := range h.classes {
+		counts[i] = h.classes[i].Load()
 		l.Count += counts[i]
 	}
 	quantile := func(q float64) time.Duration {

@@ -37,14 +37,18 @@ func (s *Store) Covers(ctx context.Context, tag string, limit int) ([]Covered, e
 }
 
 func (f *Family[V]) covers(tag string, limit int) (out []Covered) {
-	for key, e := range f.l1.All() {
-		if len(out) >= limit {
-			break
-		}
+	look := func(key string, e *entry[V]) bool {
 		if slices.Contains(e.tags, tag) && e.fresh(f.s.gens) {
 			out = append(out, Covered{f.name, key, L1.String()})
 		}
+		return len(out) < limit
 	}
+	for key, e := range f.l1.All() {
+		if !look(key, e) {
+			return out
+		}
+	}
+	f.victims.each(look)
 	return out
 }
 

@@ -72,6 +72,11 @@ func (e *entry[V]) schedule(o *FamilyOptions, now, expires time.Time, l1, cost t
 	e.soft.Store(min(e.until, e.earliest(o.Beta)))
 }
 
+// rest has the entry served without a second look for a pause, but not longer than window after its end.
+func (e *entry[V]) rest(now int64, pause, window time.Duration) {
+	e.soft.Store(min(now+int64(pause), e.until+int64(window)))
+}
+
 // earliest is from when on an early refresh is worth drawing lots for: before, one hit in 10^9 would win.
 func (e *entry[V]) earliest(beta float64) int64 {
 	if beta <= 0 || e.err != nil {

@@ -12,10 +12,21 @@ func Waiters[V any](f *Family[V], key string) int {
 	return 0
 }
 
+// Calls is how many keys are being worked on.
+func Calls[V any](f *Family[V]) int {
+	f.flights.mu.Lock()
+	defer f.flights.mu.Unlock()
+	return len(f.flights.calls)
+}
+
+// Settle waits for what loads have begun: their results are in L2, or refused.
+func Settle(s *Store) { s.work.Wait() }
+
 // Bytes is the weight of L1 after maintenance.
 func Bytes[V any](f *Family[V]) uint64 {
 	f.l1.CleanUp()
-	return f.l1.WeightedSize()
+	_, victims := f.victims.size()
+	return f.l1.WeightedSize() + victims
 }
 
 // Pending is what Redis has yet to hear of.

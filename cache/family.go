@@ -42,9 +42,10 @@ type Family[V any] struct {
 	codec   Codec
 	o       FamilyOptions
 	l1      *otter.Cache[string, *entry[V]]
+	victims *victims[V]
 	clock   *otter.CoarseClock
 	flights group[outcome[V]]
-	batches group[batch[V]]
+	reloads group[outcome[V]] // of Refresh: whoever gets a key is not made to wait for them
 	gutter  gutter
 	count   counters
 }
@@ -59,21 +60,28 @@ func New[V any](s *Store, name string, o FamilyOptions) *Family[V] {
 		f.clock = &otter.CoarseClock{} // not running: it tells the exact time
 	}
 	f.gutter.limit(f.o.Gutter)
+	f.memory(nil)
+	s.add(f)
+	return f
+}
+
+// memory makes L1. Its policy works in goroutines of its own, unless an executor is given.
+func (f *Family[V]) memory(executor func(func())) {
+	f.victims = newVictims[V](f.o.L1Bytes / victimShare)
 	f.l1 = otter.Must(&otter.Options[string, *entry[V]]{
-		MaximumWeight: f.o.L1Bytes,
+		MaximumWeight: f.o.L1Bytes - f.victims.max,
 		Weigher:       func(_ string, e *entry[V]) uint32 { return e.weight },
 		Clock:         f.clock,
+		Executor:      executor,
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[string, *entry[V]]) time.Duration {
 			return time.Until(time.Unix(0, e.Value.dead))
 		}),
 		OnAtomicDeletion: func(e otter.DeletionEvent[string, *entry[V]]) {
 			if e.Cause == otter.CauseOverflow {
-				f.count.evicted.Add(1)
+				f.count.evicted.Add(f.victims.put(e.Key, e.Value))
 			}
 		},
 	})
-	s.add(f)
-	return f
 }
 
 // Peek returns the value if it is in L1, without a loader and without an allocation. An absence counts as not there, and so
@@ -91,9 +99,24 @@ func (f *Family[V]) Peek(key string) (v V, ok bool) {
 // tell.
 func (f *Family[V]) held(key string) *entry[V] {
 	e, ok := f.l1.GetIfPresent(key)
-	if !ok || !e.fresh(f.s.gens) || !f.o.AnyAge && f.s.deaf() {
+	if !ok {
+		if e = f.back(key); e == nil {
+			return nil
+		}
+	}
+	if !e.fresh(f.s.gens) || !f.o.AnyAge && f.s.deaf() {
 		return nil
 	}
+	return e
+}
+
+// back returns to L1 what was pushed out a moment ago; nil if key was not.
+func (f *Family[V]) back(key string) *entry[V] {
+	e := f.victims.take(key)
+	if e == nil || time.Now().UnixNano() >= e.dead || !e.fresh(f.s.gens) {
+		return nil
+	}
+	e, _ = f.l1.SetIfAbsent(key, e) // a newer one may have come meanwhile
 	return e
 }
 
@@ -118,7 +141,7 @@ func (f *Family[V]) current(key string) *entry[V] {
 // keep puts an entry into L1 if nothing has invalidated it since it was born.
 func (f *Family[V]) keep(key string, e *entry[V]) bool {
 	if !e.fresh(f.s.gens) {
-		f.count.refused.Add(1)
+		f.count.refused.l1.Add(1)
 		return false
 	}
 	if time.Now().UnixNano() < e.dead {
@@ -137,6 +160,9 @@ func (f *Family[V]) absent(key string) error {
 
 func (f *Family[V]) redisKey(key string) string { return f.prefix + key }
 
-func (f *Family[V]) clear() { f.l1.InvalidateAll() }
+func (f *Family[V]) clear() {
+	f.l1.InvalidateAll()
+	f.victims.clear()
+}
 
 func (f *Family[V]) close() { f.l1.StopAllGoroutines() }

@@ -39,6 +39,8 @@ func (f *Family[V]) quick(key string) (outcome[V], glance) {
 	case err != nil:
 		return outcome[V]{}, glanceBroken
 	case rec == nil:
+		f.count.l2Miss.Add(1)
+		f.count.l2Time.add(time.Since(start))
 		return outcome[V]{}, glanceEmpty
 	case !start.Before(rec.expires):
 		return outcome[V]{}, glanceUnsure
@@ -53,13 +55,12 @@ func (f *Family[V]) quick(key string) (outcome[V], glance) {
 	return outcome[V]{}, glanceUnsure
 }
 
-// work answers a miss: from L2, else by load. With refresh it replaces a value that is there, and leaves it to others if they
-// have begun. Writing to L2 is left for after the answer.
-func (f *Family[V]) work(ctx context.Context, key string, load loader[V], first glance, refresh bool) (outcome[V], func()) {
+// work answers a miss: from L2, else by load. With aging it replaces that value, and leaves it to others if they have begun.
+// Writing to L2 is left for after the answer.
+func (f *Family[V]) work(ctx context.Context, key string, load loader[V], first glance, aging *entry[V]) (outcome[V], func()) {
 	if !f.shared() || first == glanceBroken {
 		return f.loadAlone(ctx, key, load, nil)
 	}
-	e := f.current(key)
 	var found *entry[V]
 	if first != glanceEmpty {
 		var err error
@@ -70,16 +71,17 @@ func (f *Family[V]) work(ctx context.Context, key string, load loader[V], first 
 	var old *entry[V]
 	if found != nil {
 		switch now := time.Now().UnixNano(); {
-		case now < found.expires && (!refresh || e == nil || found.expires > e.expires):
+		case now < found.expires && (aging == nil || found.expires > aging.expires):
 			return outcome[V]{entry: found, source: L2}, nil
-		case !refresh && found.within(now, f.o.StaleFor):
-			f.count.stale.Add(1)
+		case aging != nil:
+		case found.within(now, f.o.StaleFor):
+			f.count.stale.l2.Add(1)
 			return outcome[V]{entry: found, source: L2}, func() { f.refresh(ctx, key, found, load) }
 		case found.within(now, f.o.FailSafe):
 			old = found
 		}
 	}
-	return f.loadLeased(ctx, key, load, old, refresh)
+	return f.loadLeased(ctx, key, load, old, aging)
 }
 
 // shared tells whether the family uses Redis.
@@ -99,19 +101,19 @@ func (f *Family[V]) loadAlone(ctx context.Context, key string, load loader[V], o
 func (f *Family[V]) failure(e, old *entry[V]) (outcome[V], func()) {
 	if old != nil && old.fresh(f.s.gens) {
 		f.count.failsafe.Add(1)
-		old.soft.Store(min(time.Now().Add(failSafePause).UnixNano(), old.until+int64(f.o.FailSafe)))
+		old.rest(time.Now().UnixNano(), failSafePause, f.o.FailSafe)
 		return outcome[V]{entry: old, source: L2}, nil
 	}
 	return outcome[V]{entry: e, source: Load, failed: true}, nil
 }
 
 // loadLeased loads while no other process does. It waits for one that does, unless this is a refresh.
-func (f *Family[V]) loadLeased(ctx context.Context, key string, load loader[V], old *entry[V], refresh bool) (outcome[V], func()) {
-	g, found := f.lease(ctx, key, old, refresh)
+func (f *Family[V]) loadLeased(ctx context.Context, key string, load loader[V], old, aging *entry[V]) (outcome[V], func()) {
+	g, found := f.lease(ctx, key, old, aging)
 	switch {
 	case found != nil:
 		return outcome[V]{entry: found, source: L2}, nil
-	case refresh && g.ok() && !g.owned:
+	case aging != nil && g.ok() && !g.owned:
 		return outcome[V]{}, nil
 	}
 	stop := f.s.l2.renew(g)
@@ -138,7 +140,8 @@ func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entr
 	born, start := f.s.gens.now(), time.Now()
 	v, tags, err := load(ctx)
 	absence := err != nil && f.isAbsence(err)
-	f.count.loaded(start, err != nil && !absence)
+	f.count.loaded(start, 1, err != nil && !absence)
+	f.s.hot.see(f.name, key, 1)
 	if err != nil && !absence {
 		return &entry[V]{absent: true, facts: &facts{err: err, born: born}}, nil, err
 	}

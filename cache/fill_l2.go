@@ -23,7 +23,9 @@ func (f *Family[V]) fromL2(ctx context.Context, keys []string) (map[string]*entr
 		return nil, err
 	}
 	f.count.l2Time.add(time.Since(start))
-	return f.adopt(keys, recs, born), nil
+	found := f.adopt(keys, recs, born)
+	f.count.l2Miss.Add(uint64(len(keys) - len(found)))
+	return found, nil
 }
 
 // adopt makes entries of records that were read after born, and keeps them in L1.
@@ -50,7 +52,7 @@ func (f *Family[V]) adoptOne(key string, rec *record, born uint64) *entry[V] {
 	switch {
 	case time.Now().UnixNano() >= e.expires: // counted by whoever serves it
 	case e.err != nil:
-		f.count.negative.Add(1)
+		f.count.absent.l2.Add(1)
 	default:
 		f.count.l2.Add(1)
 	}
@@ -96,7 +98,7 @@ func (f *Family[V]) toL2(ctx context.Context, grants []grant, keys []string, ent
 	}
 	// The answer is out: whether its callers are still there does not matter any more.
 	refused, _ := f.s.l2.store(context.WithoutCancel(ctx), items) // a failure is counted by l2
-	f.count.refused.Add(uint64(refused))
+	f.count.refused.l2.Add(uint64(refused))
 }
 
 // record is an entry as it goes to L2; false when it does not go there.

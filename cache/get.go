@@ -28,25 +28,35 @@ func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load lo
 		f.count.why(f.lost(key))
 		return f.miss(ctx, key, nil, load)
 	}
-	now := time.Now().UnixNano()
-	if now < e.until {
-		if e.early(now, f.o.Beta) {
-			f.count.early.Add(1)
-			f.refresh(ctx, key, e, load)
-		}
-		f.countHit(key, e)
+	serve, renew := f.look(key, e)
+	if renew {
+		f.refresh(ctx, key, e, load)
+	}
+	if serve {
 		return e.outcome(L1)
 	}
-	if e.within(now, f.o.StaleFor) {
-		f.count.stale.Add(1)
-		f.refresh(ctx, key, e, load)
-		return e.value, L1, nil
-	}
-	f.count.why(missExpired)
-	if !e.within(now, f.o.FailSafe) {
+	if !e.within(time.Now().UnixNano(), f.o.FailSafe) {
 		e = nil
 	}
 	return f.miss(ctx, key, e, load)
+}
+
+// look takes the second look at what L1 has: whether it may be served, and whether it should be refreshed in the background.
+func (f *Family[V]) look(key string, e *entry[V]) (serve, renew bool) {
+	now := time.Now().UnixNano()
+	switch {
+	case now < e.until:
+		if renew = e.early(now, f.o.Beta); renew {
+			f.count.early.Add(1)
+		}
+		f.countHit(key, e)
+		return true, renew
+	case e.within(now, f.o.StaleFor):
+		f.count.stale.l1.Add(1)
+		return true, true
+	}
+	f.count.why(missExpired)
+	return false, false
 }
 
 // miss waits for the value from below. old, if not nil, is what to serve when that fails or takes too long.
@@ -61,8 +71,10 @@ func (f *Family[V]) miss(ctx context.Context, key string, old *entry[V], load lo
 		r, joined, err := f.flights.do(ctx, key, waits{f.o.LoadTimeout, patience}, f.s.spawn, func() (r outcome[V], done bool) {
 			r, first = f.quick(key)
 			return r, first == glanceFound
-		}, func(ctx context.Context) (outcome[V], func()) {
-			return f.work(ctx, key, load, first, false)
+		}, func(ctx context.Context, answer func(string, outcome[V])) func() {
+			r, after := f.work(ctx, key, load, first, nil)
+			answer(key, r)
+			return after
 		})
 		switch {
 		case errors.Is(err, ErrTimeout) && old != nil && old.fresh(f.s.gens):
@@ -83,14 +95,13 @@ func (f *Family[V]) miss(ctx context.Context, key string, old *entry[V], load lo
 	}
 }
 
-// failSafePause is how long after a failed load an expired value is served without trying again.
+// failSafePause is how long after a failed load an aged value is served without trying again.
 const failSafePause = time.Second
 
 // failSafe serves what has expired instead of an error.
 func (f *Family[V]) failSafe(old *entry[V]) (V, Source, error) {
 	f.count.failsafe.Add(1)
-	now := time.Now()
-	old.soft.Store(min(now.Add(failSafePause).UnixNano(), old.until+int64(f.o.FailSafe)))
+	old.rest(time.Now().UnixNano(), failSafePause, f.o.FailSafe)
 	return old.value, L1, nil
 }
 
@@ -99,12 +110,38 @@ func (f *Family[V]) refresh(ctx context.Context, key string, e *entry[V], load l
 	if !e.refreshing.CompareAndSwap(false, true) {
 		return
 	}
-	started := f.flights.start(ctx, key, f.o.LoadTimeout, f.s.spawn, func(ctx context.Context) (outcome[V], func()) {
-		defer e.refreshing.Store(false)
-		return f.work(ctx, key, load, glanceUnsure, true)
+	mine := f.flights.start(ctx, []string{key}, f.o.LoadTimeout, f.s.spawn, func([]string) work[outcome[V]] {
+		return func(ctx context.Context, answer func(string, outcome[V])) func() {
+			defer f.s.logPanic(f.name)
+			var r outcome[V]
+			defer func() { f.refreshed(key, e, r) }()
+			r, after := f.work(ctx, key, load, glanceUnsure, e)
+			answer(key, r)
+			return after
+		}
 	})
-	if !started {
+	if len(mine) == 0 {
 		e.refreshing.Store(false)
+	}
+}
+
+// refreshed ends the refresh of an entry. One that failed, or was left to another process, is not tried again at once.
+func (f *Family[V]) refreshed(key string, e *entry[V], r outcome[V]) {
+	if !e.refreshing.Load() {
+		return
+	}
+	defer e.refreshing.Store(false)
+	pause := leasePollMax
+	switch {
+	case r.failed:
+		pause = failSafePause
+	case r.entry != nil:
+		return
+	}
+	now := time.Now().UnixNano()
+	e.rest(now, pause, f.o.StaleFor)
+	if e := f.held(key); e != nil { // another one, if a look into L2 brought it
+		e.rest(now, pause, f.o.StaleFor)
 	}
 }
 

@@ -182,3 +182,26 @@ func TestUnreadableMessageDropsEverything(t *testing.T) {
 		t.Errorf("served from %v after a message nobody understood", src)
 	}
 }
+
+// Where something is invalidated all the time, loads of tags that never were still get into L2.
+func TestFillsAmongInvalidations(t *testing.T) {
+	t.Parallel()
+	a, b, _ := pair(t, localtest.Redis(t).Addr, nil)
+	load := func(context.Context) (string, []string, error) {
+		return "v", []string{"quiet"}, b.Invalidate(context.Background(), []string{"busy"}) // each load is overtaken
+	}
+	for i := range 3 {
+		f := cache.New[string](a, "row", cache.FamilyOptions{})
+		_, src, err := f.Get(t.Context(), "k", load)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if src == cache.L2 {
+			return
+		}
+		cache.Settle(a)
+		if i == 2 {
+			t.Error("nothing was stored")
+		}
+	}
+}

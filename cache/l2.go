@@ -22,14 +22,15 @@ type l2 struct {
 	opt    rueidis.ClientOption
 	client atomic.Pointer[rueidis.Client]
 	up     atomic.Bool
-	fails  atomic.Int64 // in a row
+	fails  atomic.Int64 // by how many they outnumber successes
 	table  *table
 	ledger ledger
 
 	deadlines deadlines
-	masters   masters // of the mender alone, and so is lastEpoch
-	lastEpoch string
-	mending   atomic.Bool // Redis answers, and what was remembered is being written
+	alone     bool                   // not a cluster; of the mender alone
+	floor     atomic.Pointer[moment] // the highest number of the clock seen
+	tripped   atomic.Bool            // the breaker opened, and the mender has not seen it yet
+	mending   atomic.Bool            // Redis answers, and what was remembered is being written
 	hooks     l2hooks
 
 	word      atomic.Pointer[string] // of the last epoch seen
@@ -39,6 +40,7 @@ type l2 struct {
 	pending      map[string]struct{} // tags Redis has not heard of
 	pendingKeys  map[string]struct{}
 	pendingClear bool
+	lostEpoch    string // to be given up: see failover.go
 
 	wake  chan struct{}
 	ready chan struct{} // closed after the first attempt to connect
@@ -120,8 +122,8 @@ func (l *l2) do(ctx context.Context, build func(c rueidis.Client) rueidis.Comman
 }
 
 func (l *l2) succeeded() {
-	if l.fails.Load() != 0 {
-		l.fails.Store(0)
+	if n := l.fails.Load(); n > 0 {
+		l.fails.CompareAndSwap(n, n-1)
 	}
 }
 
@@ -154,6 +156,7 @@ func (l *l2) raw(ctx context.Context, limit time.Duration, build func(c rueidis.
 func (l *l2) down(err error) {
 	if l.up.CompareAndSwap(true, false) {
 		l.trips.Add(1)
+		l.tripped.Store(true)
 		l.o.Logger.Warn("redis left alone", "error", err)
 	}
 	l.poke()

@@ -94,7 +94,8 @@ func (l *l2) store(ctx context.Context, items []item) (refused int, err error) {
 // stamps are the versions that records of loads begun at a moment are stored with; fresh are the tags that have none yet and get
 // began's number. A tag's version may be missing because it was lost right after an invalidation: only when nothing at
 // all was invalidated since the load began is its value known to be good. A version that we know wrongly, because word of an
-// invalidation is still on its way, does no harm: the record does not match and misses.
+// invalidation is still on its way, does no harm: the record does not match and misses. Where others invalidate all the time a slow
+// load never sees such quiet; so what was missing gets a version even then, and the next load finds it.
 func (l *l2) stamps(ctx context.Context, began moment, tags []string) (versions map[string]uint64, fresh []string, err error) {
 	versions = make(map[string]uint64, len(tags))
 	var ask []string
@@ -112,22 +113,28 @@ func (l *l2) stamps(ctx context.Context, began moment, tags []string) (versions 
 	if err != nil {
 		return nil, nil, err
 	}
+	var late []string
 	for _, t := range ask {
 		switch v, ok := asked[t]; {
 		case ok && now.epoch == began.epoch:
 			versions[t] = v
 		case now == began:
 			versions[t], fresh = now.n, append(fresh, t)
+		case !ok && now.epoch != "":
+			late = append(late, t)
 		}
 	}
-	return versions, fresh, nil
+	if len(late) > 0 {
+		_, err = l.do(ctx, func(c rueidis.Client) rueidis.Commands { return l.introduce(c, now, late) })
+	}
+	return versions, fresh, err
 }
 
 // introduce gives tags their first version. If somebody is faster, the records do not match and miss: safe.
-func (l *l2) introduce(c rueidis.Client, began moment, tags []string) rueidis.Commands {
+func (l *l2) introduce(c rueidis.Client, at moment, tags []string) rueidis.Commands {
 	cmds := make(rueidis.Commands, len(tags))
 	for i, t := range tags {
-		cmds[i] = c.B().Set().Key(l.tagKey(began.epoch, t)).Value(strconv.FormatUint(began.n, 10)).Nx().Ex(tagTTL).Build()
+		cmds[i] = c.B().Set().Key(l.tagKey(at.epoch, t)).Value(strconv.FormatUint(at.n, 10)).Nx().Ex(tagTTL).Build()
 	}
 	return cmds
 }

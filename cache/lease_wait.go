@@ -14,7 +14,7 @@ const (
 
 // lease asks for the right to load key, and waits while another process has it: until the value is there (found), the right
 // is ours, LeaseWait is over, or L2 cannot be used; in the last case the grant is not ok. A refresh does not wait.
-func (f *Family[V]) lease(ctx context.Context, key string, old *entry[V], refresh bool) (g grant, found *entry[V]) {
+func (f *Family[V]) lease(ctx context.Context, key string, old, aging *entry[V]) (g grant, found *entry[V]) {
 	l := f.s.l2
 	wctx, cancel := context.WithTimeout(ctx, max(f.o.LeaseWait, 0))
 	defer cancel()
@@ -28,12 +28,12 @@ func (f *Family[V]) lease(ctx context.Context, key string, old *entry[V], refres
 		g = grants[0]
 		if g.current != nil && !bytes.Equal(g.current, seen) {
 			seen = g.current
-			if e := f.better(ctx, key, g, born, old, refresh); e != nil {
+			if e := f.better(ctx, key, g, born, old, aging); e != nil {
 				l.release(ctx, g)
 				return g, e
 			}
 		}
-		if g.owned || refresh || f.o.LeaseWait < 0 {
+		if g.owned || aging != nil || f.o.LeaseWait < 0 {
 			return g, nil
 		}
 		if pause == leasePoll {
@@ -50,14 +50,15 @@ func (f *Family[V]) lease(ctx context.Context, key string, old *entry[V], refres
 }
 
 // better makes an entry of what lies in L2 if it is valid and newer than what we have.
-func (f *Family[V]) better(ctx context.Context, key string, g grant, born uint64, old *entry[V], refresh bool) *entry[V] {
-	now := time.Now()
+func (f *Family[V]) better(ctx context.Context, key string, g grant, born uint64, old, aging *entry[V]) *entry[V] {
 	rec, err := decodeRecord(g.current)
-	if err != nil || !now.Before(rec.expires) || old != nil && rec.expires.UnixNano() <= old.expires {
+	if err != nil || !time.Now().Before(rec.expires) {
 		return nil
 	}
-	if e := f.current(key); refresh && e != nil && rec.expires.UnixNano() <= e.expires {
-		return nil
+	for _, have := range []*entry[V]{old, aging} {
+		if have != nil && rec.expires.UnixNano() <= have.expires {
+			return nil
+		}
 	}
 	recs := []*record{rec}
 	if err := f.s.l2.verify(ctx, recs, true); err != nil {

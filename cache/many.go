@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
+	"time"
 )
 
 // Loaded is one value of a batch with its tags. Absent says that there is no such thing, which is cached like a loader's
@@ -16,129 +15,148 @@ type Loaded[V any] struct {
 	Absent bool
 }
 
-// batch is the outcome of a load of several keys.
-type batch[V any] struct {
-	entries map[string]*entry[V]
-	source  Source
-	err     error
-}
-
 // manyLoader reads several values from the source.
 type manyLoader[V any] = func(ctx context.Context, missing []string) (map[string]Loaded[V], error)
 
 // GetMany returns the values of keys: all that L1 lacks is asked of L2 in one go, and all that is still missing is loaded
-// in one call; only for keys that another process is loading, and does not finish, there is a second one. Absent keys are left
-// out of the result. Source is the worst tier that was needed. Callers with the same keys missing share one load.
+// in one call; only for keys that another process is loading, and does not finish, there is a second one. What somebody in this
+// process is loading already, by Get or GetMany, is waited for. Absent keys are left out of the result. Source is the worst tier
+// that was needed. When a load fails, all of it fails, unless everything that is missing may be served expired.
 func (f *Family[V]) GetMany(ctx context.Context, keys []string,
 	load func(ctx context.Context, missing []string) (map[string]Loaded[V], error)) (map[string]V, Source, error) {
-	out := make(map[string]V, len(keys))
-	source, arrived := L1, f.s.gens.now()
-	missing := f.collect(out, keys)
+	a := answers[V]{f: f, out: make(map[string]V, len(keys)), source: L1, arrived: f.s.gens.now()}
+	missing, aging := a.collect(keys)
+	if len(aging) > 0 {
+		f.refreshMany(ctx, aging, load)
+	}
 	for len(missing) > 0 {
-		r, joined, err := f.batches.do(ctx, setKey(missing), waits{f.o.LoadTimeout, f.o.HardTimeout}, f.s.spawn, nil, func(ctx context.Context) (batch[V], func()) {
-			return f.workMany(ctx, missing, load)
-		})
-		if err = errors.Join(err, r.err); err != nil {
-			if f.rescue(out, missing) {
-				return out, source, nil
-			}
+		got, err := f.flights.many(ctx, missing, waits{f.o.LoadTimeout, f.patience(missing)}, f.s.spawn,
+			func(mine []string) work[outcome[V]] { return f.workMany(mine, load, nil) })
+		if missing, err = a.take(missing, got, err); err != nil {
 			return nil, Load, err
 		}
-		if joined {
-			f.count.joined.Add(uint64(len(missing)))
-		}
-		source = max(source, r.source)
-		var again []string
-		for _, k := range missing {
-			switch e := r.entries[k]; {
-			case e == nil || e.err != nil && !e.outdated(f.s.gens, arrived):
-			case e.outdated(f.s.gens, arrived):
-				again = append(again, k)
-			default:
-				out[k] = e.value
-			}
-		}
-		missing = again
 	}
-	return out, source, nil
+	return a.out, a.source, nil
 }
 
-// collect takes what L1 has and returns the other keys, sorted and distinct.
-func (f *Family[V]) collect(out map[string]V, keys []string) (missing []string) {
+// answers gathers what one caller of GetMany gets.
+type answers[V any] struct {
+	f       *Family[V]
+	out     map[string]V
+	source  Source
+	arrived uint64
+}
+
+// collect takes what L1 has and returns the other keys, sorted and distinct, and those whose values should be refreshed.
+func (a *answers[V]) collect(keys []string) (missing []string, aging map[string]*entry[V]) {
+	f := a.f
 	for _, k := range keys {
-		if e := f.current(k); e == nil {
+		e := f.held(k)
+		if e == nil {
 			f.count.why(f.lost(k))
 			missing = append(missing, k)
-		} else {
+			continue
+		}
+		serve, renew := true, false
+		if f.clock.NowNano() < e.soft.Load() {
 			f.countHit(k, e)
-			if e.err == nil {
-				out[k] = e.value
+		} else {
+			serve, renew = f.look(k, e)
+		}
+		if renew {
+			if aging == nil {
+				aging = map[string]*entry[V]{}
 			}
+			aging[k] = e
+		}
+		switch {
+		case !serve:
+			missing = append(missing, k)
+		case e.err == nil:
+			a.out[k] = e.value
 		}
 	}
 	slices.Sort(missing)
-	return slices.Compact(missing)
+	return slices.Compact(missing), aging
 }
 
-// rescue serves expired values when a batch failed; all that are missing, or none.
-func (f *Family[V]) rescue(out map[string]V, missing []string) bool {
-	now := f.clock.NowNano()
-	for _, k := range missing {
-		e := f.held(k)
-		if e == nil || !e.within(now, f.o.FailSafe) {
-			return false
-		}
-		out[k] = e.value
+// patience is how long a caller waits for keys; shorter when there is something expired for all of them.
+func (f *Family[V]) patience(keys []string) time.Duration {
+	now := time.Now().UnixNano()
+	if f.o.SoftTimeout <= 0 || slices.ContainsFunc(keys, func(k string) bool { return f.expired(k, now) == nil }) {
+		return f.o.HardTimeout
 	}
-	f.count.failsafe.Add(uint64(len(missing)))
-	return true
+	return f.o.SoftTimeout
 }
 
-// setKey names a set of keys unmistakably.
-func setKey(keys []string) string {
-	var b strings.Builder
+// expired is what L1 has of key and may serve when a load fails, or nil.
+func (f *Family[V]) expired(key string, now int64) *entry[V] {
+	if e := f.held(key); e != nil && e.within(now, f.o.FailSafe) {
+		return e
+	}
+	return nil
+}
+
+// take sorts what became of keys, and returns those to ask for again.
+func (a *answers[V]) take(keys []string, got map[string]sharedResult[outcome[V]], err error) (again []string, _ error) {
+	var failed []string
 	for _, k := range keys {
-		b.WriteString(strconv.Itoa(len(k)))
-		b.WriteByte(':')
-		b.WriteString(k)
-	}
-	return b.String()
-}
-
-func (f *Family[V]) workMany(ctx context.Context, keys []string, load manyLoader[V]) (batch[V], func()) {
-	r := batch[V]{entries: map[string]*entry[V]{}, source: L1}
-	ask := make([]string, 0, len(keys))
-	for _, k := range keys {
-		if e := f.current(k); e != nil {
-			r.entries[k] = e
-		} else {
-			ask = append(ask, k)
+		r, ok := got[k]
+		e := r.result.entry
+		if r.joined {
+			a.f.count.joined.Add(1)
 		}
-	}
-	var grants map[string]grant
-	if f.shared() && len(ask) > 0 {
-		if found, err := f.fromL2(ctx, ask); err == nil {
-			if ask = r.take(f, ask, found); len(ask) > 0 {
-				grants = f.grants(ctx, ask)
+		switch {
+		case !ok:
+			failed = append(failed, k)
+		case r.result.failed:
+			failed, err = append(failed, k), e.err
+		case e == nil && !r.joined: // the loader left it out
+			a.source = Load
+		case e == nil || e.outdated(a.f.s.gens, a.arrived):
+			again = append(again, k)
+		default:
+			a.source = max(a.source, r.result.source)
+			if e.err == nil {
+				a.out[k] = e.value
 			}
 		}
 	}
-	if len(ask) == 0 {
-		return r, nil
+	if len(failed) > 0 && (errors.Is(err, context.Canceled) || !a.rescue(failed)) {
+		return nil, err
 	}
-	return f.loadMany(ctx, r, ask, grants, load)
+	return again, nil
 }
 
-// take moves what was found, and has not expired, into the batch and returns the other keys.
-func (r *batch[V]) take(f *Family[V], keys []string, found map[string]*entry[V]) (missing []string) {
-	now := f.clock.NowNano()
-	for _, k := range keys {
-		if e := found[k]; e != nil && now < e.expires {
-			r.entries[k] = e
-			r.source = max(r.source, L2)
-		} else {
-			missing = append(missing, k)
+// rescue serves expired values when loads failed or take too long; all of them, or none.
+func (a *answers[V]) rescue(failed []string) bool {
+	now := time.Now().UnixNano()
+	for _, k := range failed {
+		e := a.f.expired(k, now)
+		if e == nil {
+			return false
+		}
+		e.rest(now, failSafePause, a.f.o.FailSafe)
+		a.out[k] = e.value
+	}
+	a.f.count.failsafe.Add(uint64(len(failed)))
+	return true
+}
+
+// refreshMany replaces values in the background, unless somebody is at it.
+func (f *Family[V]) refreshMany(ctx context.Context, aging map[string]*entry[V], load manyLoader[V]) {
+	var keys []string
+	for k, e := range aging {
+		if e.refreshing.CompareAndSwap(false, true) {
+			keys = append(keys, k)
 		}
 	}
-	return missing
+	mine := f.flights.start(ctx, keys, f.o.LoadTimeout, f.s.spawn, func(mine []string) work[outcome[V]] {
+		return f.workMany(mine, load, aging)
+	})
+	for _, k := range keys {
+		if !slices.Contains(mine, k) {
+			aging[k].refreshing.Store(false)
+		}
+	}
 }

@@ -2,8 +2,112 @@ package cache
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
+
+// batch is the work for several keys.
+type batch[V any] struct {
+	f      *Family[V]
+	load   manyLoader[V]
+	answer func(key string, r outcome[V])
+	aging  map[string]*entry[V] // what is to be replaced; nil: nothing is there
+	old    map[string]*entry[V] // what to serve when the load fails
+	stale  map[string]*entry[V] // served from L2 although expired
+	write  []func()             // what puts loads into L2
+}
+
+// workMany answers keys: from L2, else by one load. With aging it replaces values that are there, and leaves to others what they
+// have begun.
+func (f *Family[V]) workMany(keys []string, load manyLoader[V], aging map[string]*entry[V]) work[outcome[V]] {
+	return func(ctx context.Context, answer func(string, outcome[V])) func() {
+		b := &batch[V]{f: f, load: load, answer: answer, aging: aging, old: map[string]*entry[V]{}, stale: map[string]*entry[V]{}}
+		if aging != nil {
+			defer f.s.logPanic(f.name)
+			b.answer = func(k string, r outcome[V]) { f.refreshed(k, aging[k], r); answer(k, r) }
+			defer func() {
+				for _, k := range keys {
+					f.refreshed(k, aging[k], outcome[V]{})
+				}
+			}()
+		}
+		b.run(ctx, keys)
+		return func() {
+			b.flush()
+			if len(b.stale) > 0 {
+				f.refreshMany(ctx, b.stale, load)
+			}
+		}
+	}
+}
+
+// run loads what is ours to load, stores it, then waits for what others are loading, and loads what they did not. That our
+// own part comes first keeps two processes with overlapping batches from waiting for each other.
+func (b *batch[V]) run(ctx context.Context, keys []string) {
+	f, ask := b.f, keys
+	if b.aging == nil {
+		ask = b.current(keys)
+	}
+	if !f.shared() {
+		b.read(ctx, ask, nil)
+		return
+	}
+	found, err := f.fromL2(ctx, ask)
+	if err != nil {
+		b.read(ctx, ask, nil)
+		return
+	}
+	if ask = b.take(ask, found); len(ask) == 0 {
+		return
+	}
+	grants := f.grants(ctx, ask)
+	mine, others := b.split(ask, grants)
+	if !b.read(ctx, mine, grants) || len(others) == 0 || b.aging != nil {
+		return
+	}
+	b.flush()
+	f.count.waited.Add(1)
+	rest, grants := b.await(ctx, others)
+	b.read(ctx, rest, grants)
+}
+
+// current answers what has turned up in L1, and returns the other keys.
+func (b *batch[V]) current(keys []string) (missing []string) {
+	for _, k := range keys {
+		if e := b.f.current(k); e != nil {
+			b.answer(k, outcome[V]{entry: e, source: L1})
+		} else {
+			missing = append(missing, k)
+		}
+	}
+	return missing
+}
+
+// take answers what was found in L2, if it is of use, and returns the other keys.
+func (b *batch[V]) take(keys []string, found map[string]*entry[V]) (missing []string) {
+	f, now := b.f, time.Now().UnixNano()
+	for _, k := range keys {
+		e, have := found[k], b.aging[k]
+		switch {
+		case e == nil:
+			missing = append(missing, k)
+			continue
+		case now < e.expires && (have == nil || e.expires > have.expires):
+		case b.aging == nil && e.within(now, f.o.StaleFor):
+			f.count.stale.l2.Add(1)
+			b.stale[k] = e
+		default:
+			if e.within(now, f.o.FailSafe) {
+				b.old[k] = e
+			}
+			missing = append(missing, k)
+			continue
+		}
+		b.answer(k, outcome[V]{entry: e, source: L2})
+	}
+	return missing
+}
 
 // grants asks for the right to load keys; nil when L2 cannot be used.
 func (f *Family[V]) grants(ctx context.Context, keys []string) map[string]grant {
@@ -22,41 +126,25 @@ func (f *Family[V]) grants(ctx context.Context, keys []string) map[string]grant 
 	return out
 }
 
-// loadMany loads what is ours to load, stores it, then waits for what others are loading, and loads what they did not. That our
-// own part comes first keeps two processes with overlapping batches from waiting for each other.
-func (f *Family[V]) loadMany(ctx context.Context, r batch[V], keys []string, grants map[string]grant, load manyLoader[V]) (batch[V], func()) {
-	mine, others := keys, []string(nil)
-	if grants != nil && f.o.LeaseWait > 0 {
-		mine = nil
-		for _, k := range keys {
-			if grants[k].owned {
-				mine = append(mine, k)
-			} else {
-				others = append(others, k)
-			}
+// split tells what is ours to load.
+func (b *batch[V]) split(keys []string, grants map[string]grant) (mine, others []string) {
+	if grants == nil || b.f.o.LeaseWait < 0 {
+		return keys, nil
+	}
+	for _, k := range keys {
+		if grants[k].owned {
+			mine = append(mine, k)
+		} else {
+			others = append(others, k)
 		}
 	}
-	var after func()
-	if len(mine) > 0 {
-		if after = f.readMany(ctx, &r, mine, grants, load); len(others) > 0 && after != nil {
-			after()
-			after = nil
-		}
-	}
-	if len(others) == 0 || r.err != nil {
-		return r, after
-	}
-	f.count.waited.Add(1)
-	rest, grants := f.awaitMany(ctx, &r, others)
-	if len(rest) == 0 {
-		return r, nil
-	}
-	return r, f.readMany(ctx, &r, rest, grants, load)
+	return mine, others
 }
 
-// awaitMany looks for what others load until it is there, the right to load all that is missing is ours, or LeaseWait is over. It
+// await looks for what others load until it is there, the right to load all that is missing is ours, or LeaseWait is over. It
 // returns what to load.
-func (f *Family[V]) awaitMany(ctx context.Context, r *batch[V], keys []string) ([]string, map[string]grant) {
+func (b *batch[V]) await(ctx context.Context, keys []string) ([]string, map[string]grant) {
+	f := b.f
 	ctx, cancel := context.WithTimeout(ctx, f.o.LeaseWait)
 	defer cancel()
 	held := map[string]grant{}
@@ -72,98 +160,21 @@ func (f *Family[V]) awaitMany(ctx context.Context, r *batch[V], keys []string) (
 		if err != nil {
 			return keys, held
 		}
-		keys = r.take(f, keys, found)
-		f.giveBack(ctx, held, found)
+		left := b.take(keys, found)
 		var open []string
 		for _, k := range keys {
-			if !held[k].owned {
+			switch {
+			case !slices.Contains(left, k):
+				f.s.l2.release(ctx, held[k])
+				delete(held, k)
+			case !held[k].owned:
 				open = append(open, k)
 			}
 		}
-		if len(open) == 0 {
+		if keys = left; len(open) == 0 {
 			return keys, held
 		}
-		for k, g := range f.grants(ctx, open) {
-			held[k] = g
-		}
-		f.s.l2.prolong(ctx, values(held))
-	}
-}
-
-// giveBack ends leases of what has turned up.
-func (f *Family[V]) giveBack(ctx context.Context, held map[string]grant, found map[string]*entry[V]) {
-	for k := range found {
-		if g, ok := held[k]; ok {
-			f.s.l2.release(ctx, g)
-			delete(held, k)
-		}
-	}
-}
-
-func values(m map[string]grant) []grant {
-	out := make([]grant, 0, len(m))
-	for _, g := range m {
-		out = append(out, g)
-	}
-	return out
-}
-
-// readMany calls the loader, puts what it read into L1 and the batch, and returns what writes it to L2.
-func (f *Family[V]) readMany(ctx context.Context, r *batch[V], keys []string, grants map[string]grant, load manyLoader[V]) func() {
-	r.source = Load
-	leave, err := f.turn(ctx)
-	if err != nil {
-		r.err = err
-		return nil
-	}
-	defer leave()
-	if len(grants) > 0 {
-		defer f.s.l2.renew(values(grants)...)()
-	}
-	f.s.beforeLoad(ctx)
-	born, start := f.s.gens.now(), time.Now()
-	values, err := load(ctx, keys)
-	f.count.loaded(start, err != nil)
-	if err != nil {
-		r.err = err
-		for _, g := range grants {
-			f.s.l2.release(ctx, g)
-		}
-		return nil
-	}
-	return f.keepMany(ctx, r, values, keys, grants, born, start)
-}
-
-// keepMany puts a batch into L1 and returns what writes it to L2.
-func (f *Family[V]) keepMany(ctx context.Context, r *batch[V], values map[string]Loaded[V], keys []string,
-	grants map[string]grant, born uint64, start time.Time) func() {
-	var names []string
-	var entries []*entry[V]
-	var data [][]byte
-	var granted, unused []grant
-	for _, k := range keys {
-		l, ok := values[k]
-		if !ok {
-			unused = append(unused, grants[k])
-			continue
-		}
-		var absence error
-		if l.Absent {
-			absence = f.absent(k)
-		}
-		e, bytes := f.entry(k, l.Value, absence, l.Tags, born, start)
-		r.entries[k] = e
-		if f.keep(k, e) {
-			names, entries, data, granted = append(names, k), append(entries, e), append(data, bytes), append(granted, grants[k])
-		} else {
-			unused = append(unused, grants[k])
-		}
-	}
-	if len(grants) == 0 {
-		return nil
-	}
-	return func() {
-		f.s.l2.release(ctx, unused...)
-		f.toL2(ctx, granted, names, entries, data)
+		maps.Copy(held, f.grants(ctx, open))
+		f.s.l2.prolong(ctx, slices.Collect(maps.Values(held)))
 	}
 }

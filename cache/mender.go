@@ -13,19 +13,23 @@ import (
 // it counted with what we heard.
 func (l *l2) mend(ctx context.Context) {
 	defer close(l.done)
-	const first = 50 * time.Millisecond
-	pause := first
+	p := probing{longest: l.o.Probe}
+	p.calm()
 	for started := false; ; started = true {
 		wait, wake := l.o.Beat, l.wake
 		if l.up.Load() {
 			l.beat(ctx)
+			p.calm()
 		}
-		if !l.up.Load() || l.owes() {
+		switch tripped := l.tripped.Swap(false); {
+		case l.up.Load() && !l.owes():
+		case tripped: // whoever answers one probe may still be too slow for all
+			wait, wake = p.next(), nil
+		default:
 			if err := l.revive(ctx); err != nil {
-				wait, wake = pause, nil
-				pause = min(2*pause, l.o.Probe)
+				wait, wake = p.next(), nil
 			} else {
-				pause = first
+				p.since = time.Now()
 			}
 		}
 		if !started {
@@ -43,6 +47,28 @@ func (l *l2) mend(ctx context.Context) {
 	}
 }
 
+// probing paces the probes: each pause is twice the one before, until Redis has been in use for some time.
+type probing struct {
+	pause, longest time.Duration
+	since          time.Time // in use since then
+}
+
+// firstPause is the shortest between probes.
+const firstPause = 50 * time.Millisecond
+
+func (p *probing) next() time.Duration {
+	now := p.pause
+	p.pause = min(2*p.pause, max(p.longest, firstPause))
+	return now
+}
+
+// calm begins anew when Redis has stood for long enough.
+func (p *probing) calm() {
+	if time.Since(p.since) > 5*p.longest {
+		p.pause = firstPause
+	}
+}
+
 // beat reads the clock. Its failures count like anybody's, so an idle process notices as well that Redis is gone.
 func (l *l2) beat(ctx context.Context) {
 	born := l.table.g.now()
@@ -56,11 +82,8 @@ func (l *l2) beat(ctx context.Context) {
 		}
 	}
 	l.saw(m.moment)
-	last := l.lastEpoch
-	l.lastEpoch = m.epoch
-	if l.tookOver(ctx) && last == m.epoch { // else somebody has done it already
-		l.o.Logger.Warn("a replica has taken over: everything in redis is given up")
-		l.remember(change{clear: true})
+	if took, _ := l.succession(ctx); took {
+		l.lose(m.epoch)
 		return
 	}
 	if l.ledger.beat(m) {
@@ -80,21 +103,21 @@ func (l *l2) revive(ctx context.Context) error {
 		}
 		l.client.Store(&c)
 	}
-	m, err := l.tick(ctx, l.patience(), 0)
+	floor := l.floor.Load()
+	m, err := l.clockAnyway(ctx, l.o.Timeout, func(c rueidis.Client) rueidis.Completed { return l.tickCommand(c, 0, 0) }) // no more patience than a reader has
 	if err != nil {
 		return err
 	}
-	l.saw(m.moment)
-	if l.tookOver(ctx) && l.lastEpoch == m.epoch {
-		l.remember(change{clear: true})
+	if m, err = l.renounce(ctx, floor, m); err != nil {
+		return err
 	}
-	l.lastEpoch = m.epoch
+	l.saw(m.moment)
 	l.mending.Store(true)
 	defer l.mending.Store(false)
 	for {
-		w, ok := l.take()
-		if !ok {
-			return nil
+		w, more, err := l.take()
+		if !more {
+			return err
 		}
 		for part := range w.parts() {
 			m, err := l.bump(ctx, part)
@@ -105,6 +128,37 @@ func (l *l2) revive(ctx context.Context) error {
 			l.hooks.mended(m, part)
 		}
 	}
+}
+
+// lose has the mender give an epoch up.
+func (l *l2) lose(epoch string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lostEpoch = epoch
+	l.up.Store(false)
+	l.poke()
+}
+
+// renounce gives up the epoch that the clock shows if there is reason to.
+func (l *l2) renounce(ctx context.Context, floor *moment, m reading) (reading, error) {
+	took, masters := l.succession(ctx)
+	l.mu.Lock()
+	took = took || l.lostEpoch == m.epoch || m.before(floor)
+	l.mu.Unlock()
+	if took {
+		l.o.Logger.Warn("a replica has taken over: everything in redis is given up")
+		var err error
+		if m, err = l.giveUp(ctx, m.epoch, masters); err != nil {
+			return m, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lostEpoch != m.epoch {
+		l.lostEpoch = ""
+	}
+	l.raiseFloor(m.moment)
+	return m, nil
 }
 
 // parts are pieces that take one number of the clock each.
@@ -127,20 +181,24 @@ func (w change) parts() func(yield func(change) bool) {
 	}
 }
 
-// take empties the list of pending invalidations. When it is empty already, Redis is in use from this moment, and ok is false.
-func (l *l2) take() (w change, ok bool) {
+// take empties the list of pending invalidations. When it is empty already, Redis is in use from this moment, unless there is an
+// error.
+func (l *l2) take() (w change, more bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.pending) == 0 && len(l.pendingKeys) == 0 && !l.pendingClear {
+		if l.lostEpoch != "" {
+			return w, false, errBehind
+		}
 		l.fails.Store(0)
 		if !l.up.Swap(true) {
 			l.o.Logger.Info("redis in use")
 		}
-		return w, false
+		return w, false, nil
 	}
 	w = change{tags: slices.Collect(maps.Keys(l.pending)), keys: slices.Collect(maps.Keys(l.pendingKeys)), clear: l.pendingClear}
 	l.pending, l.pendingKeys, l.pendingClear = map[string]struct{}{}, map[string]struct{}{}, false
-	return w, true
+	return w, true, nil
 }
 
 // remember keeps what Redis must hear before it is used again. More than MaxPending tags and keys become a clear.
@@ -165,8 +223,9 @@ func (l *l2) remember(w change) {
 }
 
 func (l *l2) owes() bool {
-	tags, clear := l.waiting()
-	return tags > 0 || clear
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.pending)+len(l.pendingKeys) > 0 || l.pendingClear || l.lostEpoch != ""
 }
 
 func (l *l2) waiting() (tags int, clear bool) {

@@ -66,6 +66,35 @@ func TestModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 			},
+			"set": func(rt *rapid.T) {
+				k, v := key.Draw(rt, "key"), rapid.StringMatching(`[a-z]{1,3}`).Draw(rt, "value")
+				d.set(k, v)
+				model[k] = v
+				if err := families[side.Draw(rt, "side")].Set(t.Context(), k, v, k); err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"update": func(rt *rapid.T) {
+				k := key.Draw(rt, "key")
+				old, ok := model[k]
+				if !ok {
+					rt.Skip("nothing there")
+				}
+				d.set(k, old+"+")
+				model[k] = old + "+"
+				_, err := families[side.Draw(rt, "side")].Update(t.Context(), k, func(v string) (string, error) { return v + "+", nil })
+				if err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"delete": func(rt *rapid.T) {
+				k := key.Draw(rt, "key")
+				d.set(k, "")
+				delete(model, k)
+				if err := families[side.Draw(rt, "side")].Delete(t.Context(), k); err != nil {
+					rt.Fatal(err)
+				}
+			},
 			"clear": func(rt *rapid.T) {
 				if err := stores[side.Draw(rt, "side")].Clear(t.Context()); err != nil {
 					rt.Fatal(err)

@@ -53,9 +53,10 @@ type Options struct {
 	Prefix string
 	// Timeout bounds every exchange with Redis on behalf of a reader; invalidations have five times as long. Default 100 ms.
 	Timeout time.Duration
-	// Trip is after how many failures in a row Redis is left alone until it answers a probe. Default 5.
+	// Trip is by how many failures have to outnumber successes until Redis is left alone for a while: so many in a row, or more
+	// than half of all for some time. Default 5.
 	Trip int
-	// Probe is the longest pause between probes. Default 1 s.
+	// Probe is the longest pause between probes of a Redis that was left alone. Default 1 s.
 	Probe time.Duration
 	// MaxPending bounds the tags remembered while Redis is away. Default 10,000.
 	MaxPending int

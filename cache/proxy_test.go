@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy is a network between a process and Redis that can be cut: connections hang, as when a cable is pulled, and new ones are
@@ -15,6 +16,9 @@ type proxy struct {
 
 	mu    sync.Mutex
 	heal  chan struct{} // closed while the network is whole
+	slow  time.Duration // how long answers are held back
+	every int           // one of so many
+	seen  int           // answers so far
 	conns []net.Conn
 }
 
@@ -59,14 +63,31 @@ func (p *proxy) serve(c net.Conn) {
 	p.conns = append(p.conns, c, r)
 	p.mu.Unlock()
 	done := make(chan struct{})
-	go func() { defer close(done); p.copy(r, c); _ = r.Close() }()
-	p.copy(c, r)
+	go func() { defer close(done); p.copy(r, c, nil); _ = r.Close() }()
+	p.copy(c, r, p.late)
 	_ = c.Close()
 	<-done
 }
 
+// delay holds back one of every so many answers.
+func (p *proxy) delay(d time.Duration, every int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slow, p.every = d, every
+}
+
+// late is how long to hold back the next answer.
+func (p *proxy) late() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen++; p.every == 0 || p.seen%p.every > 0 {
+		return 0
+	}
+	return p.slow
+}
+
 // copy passes bytes on while the network is whole.
-func (p *proxy) copy(to io.Writer, from io.Reader) {
+func (p *proxy) copy(to io.Writer, from io.Reader, late func() time.Duration) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
@@ -74,6 +95,11 @@ func (p *proxy) copy(to io.Writer, from io.Reader) {
 		heal := p.heal
 		p.mu.Unlock()
 		<-heal
+		if late != nil {
+			if d := late(); d > 0 {
+				time.Sleep(d) // that is what a slow network does
+			}
+		}
 		if n > 0 {
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				return

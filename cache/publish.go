@@ -59,6 +59,7 @@ func (l *l2) set(ctx context.Context, key, schema string, rec record, keep strin
 	if !l.up.Load() {
 		return reading{}, errDown
 	}
+	floor := l.floor.Load()
 	res, err := l.raw(ctx, l.patience(), func(c rueidis.Client) rueidis.Commands {
 		return rueidis.Commands{
 			eval(c, setScript, key, valueField(schema), token(), rueidis.BinaryString(rec.encode()), keep),
@@ -68,8 +69,7 @@ func (l *l2) set(ctx context.Context, key, schema string, rec record, keep strin
 	if err != nil {
 		return reading{}, err
 	}
-	m, _, err := parseMoment(res[1])
-	return m, err
+	return l.checked(floor, res[1])
 }
 
 // tell has the other processes drop key, after L2 was changed with an outcome.
@@ -84,8 +84,9 @@ func (f *Family[V]) tell(ctx context.Context, key string, r reading, l2err error
 // replace loads key whatever the tiers have. Callers at the same time share a load.
 func (f *Family[V]) replace(ctx context.Context, key string, load loader[V]) (v V, err error) {
 	limit := waits{f.o.LoadTimeout, f.o.HardTimeout}
-	r, joined, err := f.flights.do(ctx, "!"+key, limit, f.s.spawn, nil, func(ctx context.Context) (outcome[V], func()) {
-		return f.reload(ctx, key, load), nil
+	r, joined, err := f.reloads.do(ctx, key, limit, f.s.spawn, nil, func(ctx context.Context, answer func(string, outcome[V])) func() {
+		answer(key, f.reload(ctx, key, load))
+		return nil
 	})
 	if err != nil {
 		return v, err

@@ -3,6 +3,9 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,5 +154,60 @@ func TestEarlyRefresh(t *testing.T) {
 	})
 	if st := s.Stats().Families[0]; st.Early == 0 || st.Loads != 2 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// A source that fails is not asked again at each hit, whether a value is stale or only near its end.
+func TestFailedRefreshPauses(t *testing.T) {
+	t.Parallel()
+	for name, redis := range map[string][]string{"memory": nil, "redis": {localtest.Redis(t).Addr}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := cache.New[string](store(t, cache.Options{Redis: redis}), "row", cache.FamilyOptions{TTL: 20 * time.Millisecond, StaleFor: time.Minute})
+			if _, _, err := f.Get(t.Context(), "k", value("old")); err != nil {
+				t.Fatal(err)
+			}
+			expired(t, f, "k")
+			var tries atomic.Int64
+			get := func() {
+				v, _, err := f.Get(t.Context(), "k", func(context.Context) (string, []string, error) {
+					tries.Add(1)
+					return "", nil, errDatabase
+				})
+				if v != "old" || err != nil {
+					t.Fatalf("%q, %v", v, err)
+				}
+			}
+			get()
+			eventually(t, "the refresh fails", func() bool { return tries.Load() == 1 && cache.Calls(f) == 0 })
+			for range 1000 {
+				get()
+			}
+			if n := tries.Load(); n > 2 { // a busy machine may have let the pause of a second pass
+				t.Errorf("%d loads", n)
+			}
+		})
+	}
+}
+
+func TestPanicInTheBackgroundIsLogged(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s, err := cache.NewStore(cache.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	f := cache.New[string](s, "row", cache.FamilyOptions{TTL: 10 * time.Millisecond, StaleFor: time.Minute})
+	if _, _, err := f.Get(t.Context(), "k", value("old")); err != nil {
+		t.Fatal(err)
+	}
+	expired(t, f, "k")
+	if v, _, err := f.Get(t.Context(), "k", func(context.Context) (string, []string, error) { panic("oops") }); v != "old" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+	s.Close() // waits for it
+	if !strings.Contains(log.String(), "oops") || !strings.Contains(log.String(), "stale_test.go") {
+		t.Errorf("logged: %s", log.String())
 	}
 }

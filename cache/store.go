@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,6 +152,14 @@ func (s *Store) deaf() bool { return s.live != nil && !s.live() }
 func (s *Store) beforeLoad(ctx context.Context) {
 	if s.o.Unheard != nil && s.deaf() {
 		s.o.Unheard(ctx)
+	}
+}
+
+// logPanic notes a panic in work that nobody may be waiting for, and lets it go on.
+func (s *Store) logPanic(family string) {
+	if v := recover(); v != nil {
+		s.o.Logger.Error("a load in the background panicked", "family", family, "panic", v, "stack", string(debug.Stack()))
+		panic(v)
 	}
 }
 

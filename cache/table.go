@@ -16,7 +16,7 @@ type table struct {
 }
 
 const (
-	tableSize = 1 << 15
+	tableSize = 1 << 17 // 1 MiB of pointers; some 12 MiB when full
 	// tableAge bounds how long anything is believed without asking again.
 	tableAge = 30 * time.Second
 )
@@ -30,7 +30,7 @@ type knownVersion struct {
 	epoch, tag string
 	version    uint64
 	born       uint64
-	until      time.Time
+	until      int64 // nanoseconds since 1970
 }
 
 func (t *table) cell(tag string) *atomic.Pointer[knownVersion] {
@@ -42,8 +42,9 @@ func (t *table) learn(born uint64, epoch string, versions map[string]uint64) {
 	if old := t.epoch.Load(); old == nil || old.epoch != epoch || old.born < t.g.cleared.Load() {
 		t.epoch.Store(&knownEpoch{epoch, born})
 	}
+	until := time.Now().Add(tableAge).UnixNano()
 	for tag, v := range versions {
-		t.cell(tag).Store(&knownVersion{epoch, tag, v, born, time.Now().Add(tableAge)})
+		t.cell(tag).Store(&knownVersion{epoch, tag, v, born, until})
 	}
 }
 
@@ -53,7 +54,7 @@ func (t *table) told(m moment, tags []string) {
 	if m.epoch == "" {
 		return
 	}
-	born, until := t.g.now(), time.Now().Add(tableAge)
+	born, until := t.g.now(), time.Now().Add(tableAge).UnixNano()
 	for _, tag := range tags {
 		t.cell(tag).Store(&knownVersion{m.epoch, tag, m.n, born, until})
 	}
@@ -62,7 +63,7 @@ func (t *table) told(m moment, tags []string) {
 // known is the version of a tag in an epoch, if that is known for certain.
 func (t *table) known(epoch, tag string) (uint64, bool) {
 	k := t.cell(tag).Load()
-	if k == nil || k.tag != tag || k.epoch != epoch || t.g.newestOf(tag) > k.born || time.Now().After(k.until) {
+	if k == nil || k.tag != tag || k.epoch != epoch || t.g.newestOf(tag) > k.born || time.Now().UnixNano() > k.until {
 		return 0, false
 	}
 	return k.version, true

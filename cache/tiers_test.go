@@ -263,11 +263,12 @@ func TestMetrics(t *testing.T) {
 			for _, l := range m.GetLabel() {
 				name += "," + l.GetValue()
 			}
-			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetSummary().GetSampleCount())
 		}
 	}
-	for name, want := range map[string]float64{"stampede_cache_hits_total,row,l1": 1, "stampede_cache_hits_total,row,l2": 0,
-		"stampede_cache_loads_total,row": 1, "stampede_cache_l1_entries,row": 1} {
+	for name, want := range map[string]float64{"stampede_cache_hits_total,row,l1": 1, "stampede_cache_misses_total,row,l1": 1,
+		"stampede_cache_l1_misses_total,row,cold": 1, "stampede_cache_loads_total,row": 1, "stampede_cache_l1_entries,row": 1,
+		"stampede_cache_seconds,row,source": 1} {
 		if v, ok := got[name]; !ok || v != want {
 			t.Errorf("%s = %v (there: %v), want %v", name, v, ok, want)
 		}
@@ -278,5 +279,44 @@ func TestBadOptions(t *testing.T) {
 	t.Parallel()
 	if _, err := cache.NewStore(cache.Options{Redis: []string{"ftp://x"}}); !errors.Is(err, cache.ErrOptions) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The figures by tier say what happened: one load, then memory, then Redis in another process, a remembered absence, a refused fill.
+func TestFiguresByTier(t *testing.T) {
+	t.Parallel()
+	a, b, _ := pair(t, localtest.Redis(t).Addr, nil)
+	o := cache.FamilyOptions{NotFound: func(err error) bool { return errors.Is(err, errNoRow) }, NegativeTTL: time.Minute}
+	fa, fb := cache.New[string](a, "row", o), cache.New[string](b, "row", o)
+	var d db
+	d.set("k", "v")
+	get(t, fa, &d, "k")
+	get(t, fa, &d, "k")
+	_, _, _ = fa.Get(t.Context(), "none", d.load("none"))
+	_, _, _ = fa.Get(t.Context(), "none", d.load("none"))
+	cache.Settle(a)
+	get(t, fb, &d, "k")
+	_, _, _ = fb.Get(t.Context(), "none", d.load("none"))
+	_, _, _ = fb.Get(t.Context(), "refused", func(ctx context.Context) (string, []string, error) {
+		return "old", []string{"refused"}, a.Invalidate(ctx, []string{"refused"})
+	})
+	cache.Settle(b)
+	check := func(name string, s *cache.Store, want ...cache.TierStats) {
+		t.Helper()
+		got := s.Stats().Families[0].Tiers()
+		for i, w := range want {
+			g := got[i]
+			if g.Tier != w.Tier || g.Asked != w.Asked || g.Hits != w.Hits || g.Misses != w.Misses || g.Saved != w.Saved || g.Refused != w.Refused {
+				t.Errorf("%s: %+v, want %+v", name, g, w)
+			}
+		}
+	}
+	check("loading", a, cache.TierStats{Tier: "l1", Asked: 4, Hits: 2, Misses: 2, Saved: 2}, cache.TierStats{Tier: "l2", Asked: 2, Misses: 2},
+		cache.TierStats{Tier: "source", Asked: 2, Hits: 2})
+	check("other", b, cache.TierStats{Tier: "l1", Asked: 3, Misses: 3, Refused: 1}, cache.TierStats{Tier: "l2", Asked: 3, Hits: 2, Misses: 1, Saved: 2},
+		cache.TierStats{Tier: "source", Asked: 1, Hits: 1})
+	sum := a.Stats().Families[0].Tiers()[1].Add(b.Stats().Families[0].Tiers()[1])
+	if sum.Asked != 5 || sum.HitRate() != 0.4 || sum.Bytes == 0 || sum.BytesIn == 0 || sum.Time.Count != 5 {
+		t.Errorf("together: %+v", sum)
 	}
 }

@@ -136,12 +136,12 @@ func parseVersions(tags []string, res []rueidis.RedisResult) map[string]uint64 {
 }
 
 func (l *l2) readClock(ctx context.Context) (reading, error) {
+	floor := l.floor.Load()
 	res, err := l.do(ctx, func(c rueidis.Client) rueidis.Commands { return rueidis.Commands{l.clockCommand(c)} })
 	if err != nil {
 		return reading{}, err
 	}
-	m, _, err := parseMoment(res[0])
-	return m, err
+	return l.checked(floor, res[0])
 }
 
 // patience bounds what no shopper waits for: an invalidation that is late is worth more than one that is remembered.
@@ -152,7 +152,17 @@ func (l *l2) tick(ctx context.Context, limit time.Duration, by int) (reading, er
 	return l.clockScript(ctx, limit, func(c rueidis.Client) rueidis.Completed { return l.tickCommand(c, by, 0) })
 }
 
+// clockScript runs a script of the clock; an error if the clock has gone back.
 func (l *l2) clockScript(ctx context.Context, limit time.Duration, build func(c rueidis.Client) rueidis.Completed) (reading, error) {
+	floor := l.floor.Load()
+	m, err := l.clockAnyway(ctx, limit, build)
+	if err == nil && l.behind(floor, m.moment) {
+		err = errBehind
+	}
+	return m, err
+}
+
+func (l *l2) clockAnyway(ctx context.Context, limit time.Duration, build func(c rueidis.Client) rueidis.Completed) (reading, error) {
 	res, err := l.raw(ctx, limit, func(c rueidis.Client) rueidis.Commands { return rueidis.Commands{build(c)} })
 	if err != nil {
 		return reading{}, err
@@ -211,6 +221,7 @@ func (l *l2) raise(ctx context.Context, now moment, tags []string) error {
 
 // remove deletes keys, of all versions of their types, and counts that as one change.
 func (l *l2) remove(ctx context.Context, keys []string) (reading, error) {
+	floor := l.floor.Load()
 	res, err := l.raw(ctx, l.patience(), func(c rueidis.Client) rueidis.Commands {
 		cmds := make(rueidis.Commands, 0, len(keys)+1)
 		for _, k := range keys {
@@ -221,7 +232,15 @@ func (l *l2) remove(ctx context.Context, keys []string) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	m, _, err := parseMoment(res[len(keys)])
+	return l.checked(floor, res[len(keys)])
+}
+
+// checked reads the clock; an error if it has gone back.
+func (l *l2) checked(floor *moment, r rueidis.RedisResult) (reading, error) {
+	m, _, err := parseMoment(r)
+	if err == nil && l.behind(floor, m.moment) {
+		err = errBehind
+	}
 	return m, err
 }
 

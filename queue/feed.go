@@ -149,6 +149,7 @@ func (f *feed) message(row outboxRow) *nats.Msg {
 	m.Header.Set(headerKey, headerText(row.Key))
 	m.Header.Set(headerSource, f.src.Name)
 	setTime(m.Header, headerCreatedAt, row.CreatedAt)
+	m.Header.Set(headerPosition, row.Position)
 	if row.Traceparent != "" {
 		m.Header.Set(headerTraceparent, headerText(row.Traceparent))
 	}

@@ -103,7 +103,7 @@ func (c *Consumer) bury(ctx context.Context, msg jetstream.Msg, meta *jetstream.
 func (c *Consumer) deadLetter(msg jetstream.Msg, meta *jetstream.MsgMetadata, m Message, reason error) *nats.Msg {
 	d := nats.NewMsg(deadPrefix + "." + c.o.Durable + "." + m.Topic)
 	d.Data = m.Data
-	for _, name := range []string{headerKey, headerSource, headerTraceparent} {
+	for _, name := range []string{headerKey, headerSource, headerPosition, headerTraceparent} {
 		if v := msg.Headers().Get(name); v != "" {
 			d.Header.Set(name, v)
 		}

@@ -15,6 +15,7 @@ const (
 	headerKey         = "Event-Key"
 	headerSource      = "Event-Source"
 	headerCreatedAt   = "Event-Created-At"
+	headerPosition    = "Event-Position"
 	headerTraceparent = "traceparent"
 
 	headerDeadError      = "Dead-Error"
@@ -33,14 +34,17 @@ type Message struct {
 	Data        []byte // the payload; the handler must not keep or change it
 	Traceparent string // W3C trace context of the transaction, may be empty
 	CreatedAt   time.Time
-	Deliveries  int // 1 at the first attempt
+	// Position is one of the source's write-ahead log (0/16B3748) at or after the commit of the transaction, if that waited for its
+	// commit to be on disk: who reads at least there sees what the event tells of.
+	Position   string
+	Deliveries int // 1 at the first attempt
 }
 
 func newMessage(msg jetstream.Msg, meta *jetstream.MsgMetadata) Message {
 	h := msg.Headers()
 	m := Message{
 		ID: eventID(h), Topic: topicOf(msg.Subject()), Key: h.Get(headerKey), Source: h.Get(headerSource), Data: msg.Data(),
-		Traceparent: h.Get(headerTraceparent), CreatedAt: headerTime(h, headerCreatedAt), Deliveries: int(meta.NumDelivered),
+		Traceparent: h.Get(headerTraceparent), Position: h.Get(headerPosition), CreatedAt: headerTime(h, headerCreatedAt), Deliveries: int(meta.NumDelivered),
 	}
 	if m.ID == "" { // published by hand: the place in the stream tells it from others
 		m.ID = meta.Stream + ":" + strconv.FormatUint(meta.Sequence.Stream, 10)

@@ -90,11 +90,13 @@ type outboxRow struct {
 	Payload     []byte
 	Traceparent string
 	CreatedAt   time.Time
+	Position    string
 }
 
-// lockRows takes up to limit rows that no other relay holds and that are not set aside, oldest first.
+// lockRows takes up to limit rows that no other relay holds and that are not set aside, oldest first. What can be seen has been
+// committed, and so lies before the position of the log that is read with it.
 func lockRows(ctx context.Context, tx pgx.Tx, limit int, aside []int64) ([]outboxRow, error) {
-	rows, err := tx.Query(ctx, `SELECT id, topic, key, payload, traceparent, created_at FROM outbox
+	rows, err := tx.Query(ctx, `SELECT id, topic, key, payload, traceparent, created_at, pg_current_wal_flush_lsn()::text FROM outbox
 		WHERE NOT (id = ANY($2)) ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, aside)
 	if err != nil {
 		return nil, err

@@ -32,9 +32,15 @@ func TestRelayWakesAtOnceAndCarriesEverything(t *testing.T) {
 		return nil
 	}})
 	relay(t, js, RelayOptions{Poll: time.Hour}, src) // only the notification can wake it
-	began := time.Now()
+	began, before := time.Now(), ""
+	must(t, src.Pool.QueryRow(t.Context(), `SELECT pg_current_wal_insert_lsn()::text`).Scan(&before))
 	must(t, Append(t.Context(), src.Pool, Event{Topic: "order.confirmed", Key: "o\n1", Payload: []byte(`{"a":1}`), Traceparent: "00-x"}))
 	m := <-got
+	var seen bool
+	must(t, src.Pool.QueryRow(t.Context(), `SELECT $1::pg_lsn > $2::pg_lsn AND $1::pg_lsn <= pg_current_wal_flush_lsn()`, m.Position, before).Scan(&seen))
+	if !seen {
+		t.Errorf("position %q, before the commit the log was at %s", m.Position, before)
+	}
 	if m.Topic != "order.confirmed" || m.Key != "o 1" || m.Source != "shard1" || string(m.Data) != `{"a": 1}` || m.Traceparent != "00-x" ||
 		m.Deliveries != 1 || !strings.HasPrefix(m.ID, "shard1:1:") || m.CreatedAt.Before(began.Add(-time.Minute)) {
 		t.Fatalf("got %+v", m)

@@ -89,7 +89,7 @@ func (s *Set) Status() []Status {
 
 // Require makes all later reads of this process see at least l. Lower values than an earlier one change nothing.
 func (s *Set) Require(l LSN) {
-	if !raise(&s.required, uint64(l)) {
+	if !raise(&s.required, uint64(l.settle())) {
 		return
 	}
 	for _, r := range s.replicas {

@@ -5,24 +5,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"text/tabwriter"
 
 	"github.com/stampede-shop/stampede/cache"
 )
 
 type cacheCmd struct {
-	Stats cacheStatsCmd `cmd:"" help:"Figures of the cache tiers of every API process."`
-	Purge cachePurgeCmd `cmd:"" help:"Drop tags or keys from all tiers and processes."`
+	Stats    cacheStatsCmd    `cmd:"" help:"Figures of the cache tiers of every API process."`
+	Purge    cachePurgeCmd    `cmd:"" help:"Drop tags or keys from all tiers and processes."`
+	Simulate cacheSimulateCmd `cmd:"" help:"Replay a trace of keys through the policy of the tier in memory."`
 }
 
 type cacheStatsCmd struct {
 	platformFlags
-	JSON bool `name:"json" help:"Print JSON."`
+	JSON      bool `name:"json" help:"Print JSON, by process."`
+	ByProcess bool `help:"Do not add the processes up."`
 }
 
-func (cacheStatsCmd) Help() string { return "Example:\n  stampede cache stats" }
+func (cacheStatsCmd) Help() string {
+	return "Example:\n  stampede cache stats\nOf a tier: what it was asked for, had (absences and expired values among them), refused to keep because it " +
+		"was invalidated meanwhile, and how long an answer took, to the next power of two. Bytes are held in memory, or written to and read from Redis."
+}
 
 func (c cacheStatsCmd) Run(ctx context.Context, s streams) error {
 	client, err := c.client()
@@ -45,31 +47,7 @@ func (c cacheStatsCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		return printJSON(s.Out, out)
 	}
-	return printCaches(s, out)
-}
-
-func printCaches(s streams, stats map[string]cache.Stats) error {
-	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "PROCESS\tFAMILY\tL1 HITS\tL2 HITS\tLOADS\tHIT RATE\tL1 ENTRIES\tL1 BYTES\tL2")
-	for _, name := range slices.Sorted(maps.Keys(stats)) {
-		st := stats[name]
-		l2 := "none"
-		switch {
-		case st.L2.Up:
-			l2 = "up"
-		case st.L2.Configured:
-			l2 = "down"
-		}
-		for _, f := range st.Families {
-			hits := f.L1Hits + f.L2Hits + f.NegativeHits
-			rate := "-"
-			if hits+f.Loads > 0 {
-				rate = fmt.Sprintf("%.1f %%", 100*float64(hits)/float64(hits+f.Loads))
-			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%d\t%d\t%s\n", name, f.Name, f.L1Hits, f.L2Hits, f.Loads, rate, f.L1Entries, f.L1Bytes, l2)
-		}
-	}
-	return w.Flush()
+	return printCaches(s, out, c.ByProcess)
 }
 
 type cachePurgeCmd struct {

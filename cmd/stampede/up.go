@@ -19,7 +19,7 @@ type upCmd struct {
 	Replicas   int    `default:"2" help:"Streaming replicas of each PostgreSQL primary. Commits wait for one of them, and one takes over when the primary dies; 0 for neither."`
 	Shards     int    `default:"4" help:"Shard databases."`
 	Clusters   int    `default:"1" help:"PostgreSQL primaries over which the shards are spread."`
-	RedisNodes int    `default:"1" help:"Redis servers; only 1 in this version."`
+	RedisNodes int    `default:"1" help:"Redis servers: 1, or 6 and more for a Redis Cluster, half of them masters."`
 	Limits     string `enum:"off,on,strict" default:"on" help:"Request limits at the edge. None are enforced in this version: off and on are the same, strict is refused."`
 	Chaos      bool   `help:"Allow faults to be injected; not in this version."`
 	Products   int    `default:"10000" help:"Products of the synthetic catalogue, made when the catalogue is empty."`
@@ -34,13 +34,11 @@ func (upCmd) Help() string {
 
 func (u upCmd) options() app.UpOptions {
 	return app.UpOptions{Data: u.Data, Host: u.Host, Port: u.Port, OpsHost: u.OpsHost, OpsPort: u.OpsPort, APIs: u.APIs, Replicas: u.Replicas,
-		Shards: u.Shards, Clusters: u.Clusters, Products: u.Products, Catalog: u.Catalog, Fresh: u.Fresh, Progress: os.Stderr}
+		Shards: u.Shards, Clusters: u.Clusters, RedisNodes: u.RedisNodes, Products: u.Products, Catalog: u.Catalog, Fresh: u.Fresh, Progress: os.Stderr}
 }
 
 func (u upCmd) check() error {
 	switch {
-	case u.RedisNodes != 1:
-		return usageError{errNotYet(fmt.Sprintf("--redis-nodes %d", u.RedisNodes))}
 	case u.Chaos:
 		return usageError{errNotYet("--chaos")}
 	case u.Limits == "strict":

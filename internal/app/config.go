@@ -59,14 +59,16 @@ type CheckoutConfig struct {
 	Slots int `koanf:"slots"`
 }
 
-// RedisConfig is the L2 cache: host:port, or the path of a Unix socket. Empty runs without L2.
+// RedisConfig is the L2 cache: one server, by host:port, the path of a Unix socket or a redis:// URL, or some nodes of a Redis Cluster,
+// each host:port. Without either there is no L2.
 type RedisConfig struct {
-	Addr string `koanf:"addr"`
+	Addr  string   `koanf:"addr" secret:"dsn"`
+	Nodes []string `koanf:"nodes"`
 }
 
 func (r RedisConfig) addrs() []string {
 	if r.Addr == "" {
-		return nil
+		return r.Nodes
 	}
 	return []string{r.Addr}
 }

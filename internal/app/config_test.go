@@ -64,6 +64,8 @@ func TestLoadRefuses(t *testing.T) {
 		"edge: {trusted_proxies: ['10.0.0.0']}":          {"edge.trusted_proxies[0]", "10.0.0.0/8"},
 		"otel: {sample: 2}":                              {"otel.sample", "between 0 and 1"},
 		"session: {ttl: never}":                          {"session.ttl", "never", "90m"},
+		"redis: {addr: '/r', nodes: ['a:1']}":            {"redis.nodes", "either"},
+		"redis: {nodes: ['a:1', 'b']}":                   {"redis.nodes[1]", "host:port"},
 	} {
 		_, err := Load(writeConfig(t, text), nil)
 		if err == nil {
@@ -115,6 +117,16 @@ func TestShowMasksSecretsAndSaveKeepsThem(t *testing.T) {
 	back, err := Load(path, nil)
 	if err != nil || back.Admin.Token != cfg.Admin.Token || back.Catalog.Primary != cfg.Catalog.Primary || !reflect.DeepEqual(back.Shards[0], cfg.Shards[0]) || !slices.Equal(back.Catalog.Replicas, cfg.Catalog.Replicas) {
 		t.Errorf("saved and loaded: %v\n%+v", err, back)
+	}
+}
+
+func TestLoadRedis(t *testing.T) {
+	if cfg, err := Load(writeConfig(t, "redis: {addr: '/run/redis.sock'}\n"), nil); err != nil || !slices.Equal(cfg.Redis.addrs(), []string{"/run/redis.sock"}) {
+		t.Errorf("%v %v", cfg.Redis, err)
+	}
+	t.Setenv("STAMPEDE_REDIS_NODES", "a:7001,b:7002")
+	if cfg, err := Load("", nil); err != nil || !slices.Equal(cfg.Redis.addrs(), []string{"a:7001", "b:7002"}) {
+		t.Errorf("%v %v", cfg.Redis, err)
 	}
 }
 

@@ -228,6 +228,23 @@ func (s *stack) purge(ctx context.Context, tags []string) error {
 	return errors.Join(err, s.store.InvalidateMeta(ctx, inv))
 }
 
+// purgeSeen is purge where it is known what has to be seen: positions of the catalogue's log. The catalogue is not asked then, and may
+// be away; one of them being empty means that it is not known.
+func (s *stack) purgeSeen(ctx context.Context, tags, positions []string) error {
+	var at replica.LSN
+	for _, p := range positions {
+		l, err := replica.ParseLSN(p)
+		if err != nil {
+			return s.purge(ctx, tags)
+		}
+		at = max(at, l)
+	}
+	if at == 0 {
+		return s.purge(ctx, tags)
+	}
+	return s.store.InvalidateMeta(ctx, cache.Invalidation{Tags: tags, Meta: map[string]string{metaLSN: at.String()}})
+}
+
 // missedMessages runs after this process may have missed invalidations: nothing it holds is trusted any more, and what it
 // reads from now on is at least as new as the catalogue is now.
 func (s *stack) missedMessages() {

@@ -27,6 +27,7 @@ type UpOptions struct {
 	OpsHost                          string // "" is 127.0.0.1
 	Port, OpsPort                    int    // 0 picks a free one
 	APIs, Replicas, Shards, Clusters int
+	RedisNodes                       int    // 1, or 6 and more for a Redis Cluster
 	Products                         int    // of the synthetic catalogue
 	Catalog                          string // file to import instead
 	Fresh                            bool
@@ -47,6 +48,9 @@ func (o UpOptions) Check() error {
 		if f.v < f.lo || f.v > f.hi {
 			return fmt.Errorf("%s %d: from %d to %d", f.name, f.v, f.lo, f.hi)
 		}
+	}
+	if err := local.CheckRedisNodes(o.RedisNodes); err != nil {
+		return err
 	}
 	if o.Clusters > o.Shards {
 		return fmt.Errorf("--clusters %d: at most one for each of the %d shards", o.Clusters, o.Shards)
@@ -119,7 +123,7 @@ func (p *platform) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.layout, err = local.Open(ctx, local.Options{Data: p.o.Data, Fresh: p.o.Fresh, Replicas: p.o.Replicas,
-		Shards: p.o.Shards, Clusters: p.o.Clusters})
+		Shards: p.o.Shards, Clusters: p.o.Clusters, RedisNodes: p.o.RedisNodes})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,12 @@ func (p *platform) config() (Config, error) {
 	}
 	cfg.Catalog.PoolSize = p.poolSize()
 	cfg.Redis.Addr = l.RedisSocket
+	if len(l.RedisNodes) > 0 {
+		cfg.Redis.Addr = ""
+		for _, n := range l.RedisNodes {
+			cfg.Redis.Nodes = append(cfg.Redis.Nodes, n.Addr)
+		}
+	}
 	cfg.NATS.URL = l.NATS.URL
 	cfg.Payment.Provider = "test"
 	cfg.Mail.Dir = l.Data.Path("mail")
@@ -76,7 +83,7 @@ func (p *platform) socket(name string) string {
 
 func (p *platform) processes() ([]local.Process, error) {
 	procs := append([]local.Process(nil), p.layout.Processes...)
-	data := append([]string{prepareStep, "redis", "nats"}, p.layout.PrimaryNames...)
+	data := slices.Concat([]string{prepareStep, "nats"}, p.layout.RedisNames, p.layout.PrimaryNames)
 	procs = append(procs, p.natsProcess(), local.Process{Name: prepareStep, Needs: p.layout.PrimaryNames, Before: p.prepare, StartTimeout: prepareLimit})
 	var apis []string
 	for i := range p.o.APIs {
@@ -185,7 +192,7 @@ type ProcessStatus struct {
 func (p *platform) status() Status {
 	st := Status{State: p.state, Healthy: true, Clusters: p.fo.Status()}
 	for _, s := range p.sup.Status() {
-		if s.Name == prepareStep {
+		if s.Name == prepareStep || s.Name == local.RedisJoin {
 			continue
 		}
 		st.Healthy = st.Healthy && s.State == local.StateRunning
@@ -203,6 +210,9 @@ func (p *platform) address(name string) string {
 		return fmt.Sprintf("nats://127.0.0.1:%d", p.layout.NATS.Port)
 	case name == "redis":
 		return p.layout.RedisSocket
+	case strings.HasPrefix(name, "redis-"):
+		i := slices.IndexFunc(p.layout.RedisNodes, func(n local.Redis) bool { return n.Name == name })
+		return p.layout.RedisNodes[i].Addr
 	case strings.HasPrefix(name, "api-"):
 		return "unix:" + p.socket(name)
 	}

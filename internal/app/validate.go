@@ -55,6 +55,14 @@ func (c Config) validateData(bad complain) {
 	if c.Catalog.PoolSize < 1 || c.Catalog.PoolSize > 1000 {
 		bad("catalog.pool_size", c.Catalog.PoolSize, "1 to 1000 connections")
 	}
+	if c.Redis.Addr != "" && len(c.Redis.Nodes) > 0 {
+		bad("redis.nodes", c.Redis.Nodes, "either one server in redis.addr or a cluster's nodes here")
+	}
+	for i, n := range c.Redis.Nodes {
+		if host, _, err := net.SplitHostPort(n); err != nil || host == "" {
+			bad(fmt.Sprintf("redis.nodes[%d]", i), quote(n), "host:port")
+		}
+	}
 	if c.Checkout.Slots < 0 {
 		bad("checkout.slots", c.Checkout.Slots, "how many transactions at a time, or 0 for no bound")
 	}

@@ -63,8 +63,9 @@ type Deps struct {
 	Carts     Carts
 	Sweeps    Sweeps
 	Catalog   Catalog
-	// Purge drops what carries one of the tags from every cache, in every process.
-	Purge func(ctx context.Context, tags []string) error
+	// Purge drops what carries one of the tags from every cache, in every process. What is read afterwards has seen the catalogue's
+	// log up to each of positions; an empty one is not known, and means up to now.
+	Purge func(ctx context.Context, tags, positions []string) error
 	// Mail says how mail leaves. With neither an SMTP server nor a folder none is sent, and its events wait.
 	Mail    MailOptions
 	Periods Periods

@@ -41,7 +41,7 @@ func (j *Jobs) catalogue(ctx context.Context, m queue.Message) error {
 		if err != nil {
 			return err
 		}
-		return j.purge.do(ctx, productTag(e.ID), listTag)
+		return j.purge.do(ctx, m.Position, productTag(e.ID), listTag)
 	}
 	e, err := decode[shop.StockLevel](m)
 	if err != nil {
@@ -55,5 +55,5 @@ func (j *Jobs) catalogue(ctx context.Context, m queue.Message) error {
 		return err
 	}
 	// The change has written an event of its own, whose handling purges for certain; this is only sooner.
-	return j.purge.do(ctx, productTag(e.ProductID))
+	return j.purge.do(ctx, "", productTag(e.ProductID))
 }

@@ -22,7 +22,7 @@ type FacetFolder interface {
 // facetJob folds changes of counts, and purges counts when there were any.
 type facetJob struct {
 	folder FacetFolder
-	purge  func(ctx context.Context, tags ...string) error
+	purge  func(ctx context.Context, position string, tags ...string) error
 	now    func() time.Time
 
 	changed bool      // since the last purge
@@ -45,7 +45,7 @@ func (f *facetJob) run(ctx context.Context) (int, error) {
 	if err != nil || !f.changed || f.now().Sub(f.purged) < facetRest {
 		return n, err
 	}
-	if err := f.purge(ctx, facetTag); err != nil {
+	if err := f.purge(ctx, "", facetTag); err != nil {
 		return n, err
 	}
 	f.changed, f.purged = false, f.now()

@@ -18,7 +18,7 @@ func TestFacetsArePurgedWhenCountsChange(t *testing.T) {
 	t.Parallel()
 	now, purges, fail := time.Unix(1000, 0), 0, error(nil)
 	f := &folder{}
-	job := &facetJob{folder: f, now: func() time.Time { return now }, purge: func(_ context.Context, tags ...string) error {
+	job := &facetJob{folder: f, now: func() time.Time { return now }, purge: func(_ context.Context, _ string, tags ...string) error {
 		if len(tags) != 1 || tags[0] != facetTag {
 			t.Errorf("purged %v", tags)
 		}

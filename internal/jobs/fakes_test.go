@@ -95,7 +95,12 @@ func (w *world) SetAvailability(_ context.Context, id int64, a shop.Availability
 	}
 	return version > 1, w.did(shop.ProductKey(id) + " is " + string(a))
 }
-func (w *world) purgeTags(_ context.Context, tags []string) error {
+func (w *world) purgeTags(_ context.Context, tags, positions []string) error {
+	for _, p := range positions {
+		if err := w.did("must see " + p); err != nil {
+			return err
+		}
+	}
 	for _, t := range tags {
 		if err := w.did("purge " + t); err != nil {
 			return err

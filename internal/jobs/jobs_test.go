@@ -110,18 +110,22 @@ func TestPurgesAreJoinedWhileOneIsUnderWay(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var rounds [][]string
+	seen := map[string]bool{}
 	gate := make(chan struct{})
-	p := &purger{purge: func(_ context.Context, tags []string) error {
+	p := &purger{purge: func(_ context.Context, tags, positions []string) error {
 		<-gate
 		mu.Lock()
 		defer mu.Unlock()
 		rounds = append(rounds, tags)
+		for _, at := range positions {
+			seen[at] = true
+		}
 		return nil
 	}}
-	first := p.join([]string{"p:0"})
+	first := p.join("", []string{"p:0"})
 	var later []*purgeBatch
 	for _, tag := range []string{"p:2", "p:1", "p:2"} {
-		later = append(later, p.join([]string{tag, "lists"}))
+		later = append(later, p.join("at "+tag, []string{tag, "lists"}))
 	}
 	close(gate)
 	for _, b := range append(later, first) {
@@ -137,6 +141,21 @@ func TestPurgesAreJoinedWhileOneIsUnderWay(t *testing.T) {
 	}
 	if len(rounds) > 3 || total["p:0"] != 1 || total["p:2"] == 0 || total["lists"] == 0 || total["lists"] > 2 {
 		t.Errorf("purged in rounds %v", rounds)
+	}
+	if len(seen) != 3 || !seen[""] || !seen["at p:1"] || !seen["at p:2"] {
+		t.Errorf("must see %v", seen)
+	}
+}
+
+func TestChangeIsPurgedWithItsPosition(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	j := &Jobs{d: w.deps(t, nil), purge: &purger{purge: w.purgeTags}}
+	must(t, j.catalogue(t.Context(), queue.Message{Topic: shop.TopicProductChanged, Position: "0/16B3748", Data: []byte(`{"id":7,"version":2}`)}))
+	for _, call := range []string{"must see 0/16B3748", "purge p:7", "purge lists"} {
+		if w.count(call) != 1 {
+			t.Errorf("%q did not happen", call)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 
 // purger joins purges: while one is under way the next ones gather and then go out together.
 type purger struct {
-	purge func(ctx context.Context, tags []string) error
+	purge func(ctx context.Context, tags, positions []string) error
 
 	mu      sync.Mutex
 	busy    bool
@@ -23,14 +23,15 @@ type purger struct {
 
 // purgeBatch is one joined purge; err is valid once done is closed.
 type purgeBatch struct {
-	tags []string
-	done chan struct{}
-	err  error
+	tags, positions []string
+	done            chan struct{}
+	err             error
 }
 
-// do purges tags and returns when that is done, or ctx ends.
-func (p *purger) do(ctx context.Context, tags ...string) error {
-	b := p.join(tags)
+// do purges what became stale at a position of the catalogue's log, "" for one that is not known, and returns when that is done, or ctx
+// ends.
+func (p *purger) do(ctx context.Context, position string, tags ...string) error {
+	b := p.join(position, tags)
 	select {
 	case <-b.done:
 		return b.err
@@ -39,7 +40,7 @@ func (p *purger) do(ctx context.Context, tags ...string) error {
 	}
 }
 
-func (p *purger) join(tags []string) *purgeBatch {
+func (p *purger) join(position string, tags []string) *purgeBatch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.waiting)
@@ -48,7 +49,7 @@ func (p *purger) join(tags []string) *purgeBatch {
 		n++
 	}
 	b := p.waiting[n-1]
-	b.tags = append(b.tags, tags...)
+	b.tags, b.positions = append(b.tags, tags...), append(b.positions, position)
 	if !p.busy {
 		p.busy = true
 		go p.run() // ends when nothing waits; each round is bounded by purgeWithin, and waited for by its callers
@@ -68,8 +69,9 @@ func (p *purger) run() {
 		p.waiting = p.waiting[1:]
 		p.mu.Unlock()
 		slices.Sort(b.tags)
+		slices.Sort(b.positions)
 		ctx, cancel := context.WithTimeout(context.Background(), purgeWithin)
-		b.err = p.purge(ctx, slices.Compact(b.tags))
+		b.err = p.purge(ctx, slices.Compact(b.tags), slices.Compact(b.positions))
 		cancel()
 		close(b.done)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 
 	"github.com/stampede-shop/stampede/internal/local/pg"
@@ -20,7 +19,9 @@ type Options struct {
 	Replicas int    // streaming replicas of each primary, 0 to 16
 	Shards   int    // shard databases; 0 is 4
 	Clusters int    // primaries, over which the shards are spread; 0 is 1, at most 16
-	Memory   int64  // bytes that settings are sized for; 0 is what the machine has
+	// RedisNodes is 1, or the size of a Redis Cluster: 6 or more. 0 is 1.
+	RedisNodes int
+	Memory     int64 // bytes that settings are sized for; 0 is what the machine has
 	// NoSync lets commits wait for no replica. Then a primary that dies is started again, and never replaced: its last commits
 	// are nowhere else.
 	NoSync bool
@@ -59,12 +60,14 @@ type NATS struct {
 type Layout struct {
 	Data            *Data
 	Processes       []Process
-	CatalogPrimary  string  // leads to whichever server is the primary
-	CatalogReplicas []Named // standbys, when the layout was made
-	CatalogServers  []Named // all servers: the primary changes by failover, the names stay with the folders
-	Shards          []Shard // in the order of their numbers
-	RedisAddr       string  // host:port on the loopback
-	RedisSocket     string  // the same server's Unix socket, faster
+	CatalogPrimary  string   // leads to whichever server is the primary
+	CatalogReplicas []Named  // standbys, when the layout was made
+	CatalogServers  []Named  // all servers: the primary changes by failover, the names stay with the folders
+	Shards          []Shard  // in the order of their numbers
+	RedisAddr       string   // host:port on the loopback
+	RedisSocket     string   // the same server's Unix socket, faster
+	RedisNodes      []Redis  // of a cluster, in the order of their numbers; nil without one. The first is RedisAddr's
+	RedisNames      []string // the processes, and the step that joins them, that have to be ready before it is of use
 	NATS            NATS
 	LogDir          string
 	PrimaryNames    []string // the processes that write, when the layout was made
@@ -100,6 +103,9 @@ func (o Options) checked() (Options, error) {
 	if o.Clusters == 0 {
 		o.Clusters = 1
 	}
+	if o.RedisNodes == 0 {
+		o.RedisNodes = 1
+	}
 	if o.Memory == 0 {
 		o.Memory = machineMemory()
 	}
@@ -116,7 +122,7 @@ func (o Options) checked() (Options, error) {
 	case o.Shards < 1 || o.Shards > 256:
 		return o, fmt.Errorf("--shards is %d; 1 to 256 are allowed", o.Shards)
 	}
-	return o, nil
+	return o, CheckRedisNodes(o.RedisNodes)
 }
 
 // lay decides on everything, in the order in which one thing depends on another.
@@ -151,12 +157,16 @@ func (l *Layout) layRedis(o Options, user *proc.User) error {
 	if err != nil {
 		return err
 	}
+	memory := max(64<<20, min(o.Memory/16, 1<<30))
+	if o.RedisNodes > 1 {
+		return l.layRedisCluster(o.RedisNodes, redis{binary: binary, user: user, memory: memory})
+	}
 	port, err := l.Data.Port("redis")
 	if err != nil {
 		return err
 	}
-	l.RedisAddr, l.RedisSocket = "127.0.0.1:"+strconv.Itoa(port), filepath.Join(l.sockets, "redis.sock")
-	r := redis{binary: binary, user: user, port: port, socket: l.RedisSocket, memory: max(64<<20, min(o.Memory/16, 1<<30))}
+	r := redis{binary: binary, user: user, port: port, socket: filepath.Join(l.sockets, "redis.sock"), memory: memory}
+	l.RedisAddr, l.RedisSocket, l.RedisNames = r.addr(), r.socket, []string{"redis"}
 	l.Processes = append(l.Processes, r.process("redis", filepath.Join(l.LogDir, "redis.log")))
 	return nil
 }

@@ -28,14 +28,19 @@ func findRedis() (string, error) {
 	return "", ErrNoRedis
 }
 
-// redis is one Redis used as a cache: bounded memory, the least recently used goes first, nothing on disk.
+// redis is one Redis used as a cache: bounded memory, the least recently used goes first, no data on disk.
 type redis struct {
 	binary string
 	user   *proc.User
 	port   int
 	socket string
 	memory int64 // bytes
+	// Of a member of a cluster only: the port of its bus, and the folder where it notes who the others are.
+	bus int
+	dir string
 }
+
+func (r redis) addr() string { return "127.0.0.1:" + strconv.Itoa(r.port) }
 
 func (r redis) process(name, logFile string) Process {
 	return Process{
@@ -52,12 +57,19 @@ func (r redis) process(name, logFile string) Process {
 }
 
 func (r redis) command() *exec.Cmd {
-	cmd := exec.Command(r.binary,
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--tcp-backlog", "511",
+	dir := "/"
+	if r.bus != 0 {
+		dir = r.dir
+	}
+	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--tcp-backlog", "511",
 		"--unixsocket", r.socket, "--unixsocketperm", "700",
 		"--maxmemory", strconv.FormatInt(r.memory, 10), "--maxmemory-policy", "allkeys-lru",
-		"--save", "", "--appendonly", "no", "--dir", "/", "--daemonize", "no",
-		"--lazyfree-lazy-eviction", "yes", "--lazyfree-lazy-expire", "yes", "--lazyfree-lazy-user-del", "yes")
+		"--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no",
+		"--lazyfree-lazy-eviction", "yes", "--lazyfree-lazy-expire", "yes", "--lazyfree-lazy-user-del", "yes"}
+	if r.bus != 0 {
+		args = append(args, r.clusterSettings()...)
+	}
+	cmd := exec.Command(r.binary, args...)
 	cmd.Dir = "/"
 	r.user.Apply(cmd)
 	return cmd

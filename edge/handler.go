@@ -69,7 +69,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			r.Body = &arriving{r.Body, func() { x.uploading(e.opts.Timeout) }}
 		}
 	}
-	a := &answer{ResponseWriter: w, rc: http.NewResponseController(w), x: x, stall: e.opts.StallTimeout}
+	a := &answer{ResponseWriter: w, rc: http.NewResponseController(w), x: x, name: e.opts.Name, stall: e.opts.StallTimeout}
 	if e.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}

@@ -112,6 +112,8 @@ func plainCalls() []send {
 		send{"POST", "/products/batch", `{"ids":[1,2,3,99999],"fields":["id","name","price"]}`, nil},
 		send{"POST", "/products", js(product), asAdmin}, send{"PUT", "/products/12", js(product), append([]string{"If-Match", `W/"12-3"`}, asAdmin...)},
 		send{"PATCH", "/products/12", js(map[string]any{"description": prose, "attributes": map[string]any{"html": nil}}), append([]string{"Content-Type", "application/merge-patch+json", "If-Match", `"12-3"`}, asAdmin...)},
+		send{"PATCH", "/products/12", js(map[string]any{"description": "<h2>李小龍</h2>" + prose + "李小龍"}), append([]string{"Content-Type", "application/merge-patch+json"}, asAdmin...)},
+		send{"GET", "/products?category=home/%40home+%231", "", nil},
 		send{"PATCH", "/products/12", js(map[string]any{"description": review}), append([]string{"Content-Type", "application/merge-patch+json"}, asAdmin...)},
 		send{"DELETE", "/products/12", "", asAdmin}, send{"PUT", "/products/12/stock", `{"available":100}`, asAdmin},
 		send{"POST", "/cart/add", `{"product_id":1,"quantity":2}`, nil}, send{"PATCH", "/cart/items/1", `{"quantity":3}`, nil}, send{"DELETE", "/cart/items/1", "", nil}, send{"DELETE", "/cart", "", nil},

@@ -54,10 +54,14 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 		return nil, fmt.Errorf("session.keys: %w", err)
 	}
 	accounts := account.NewAccounts(account.Options{Users: s.users, Carts: s.stores, Sessions: sessions, Log: s.log})
+	around, err := s.batchLimits()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.setStock,
 		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
-		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID})
+		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID, Around: around})
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,13 @@ func TestLoadRefuses(t *testing.T) {
 		"edge: 5":                                        {"edge", "5", "listen, origins"},
 		"catalog: {primary: 'postgres://u:hush@[bad/y'}": {"catalog.primary"},
 		"edge: {trusted_proxies: ['10.0.0.0']}":          {"edge.trusted_proxies[0]", "10.0.0.0/8"},
+		"edge: {profile: shoop}":                         {"edge.profile", "shoop", "plain"},
+		"edge: {limits: none}":                           {"edge.limits", "none", "off, on, strict"},
+		"edge: {waf: {mode: yes please}}":                {"edge.waf.mode", "yes please", "off, detect, block"},
+		"edge: {waf: {paranoia: 5}}":                     {"edge.waf.paranoia", "5", "from 1 to 4"},
+		"edge: {cache: {memory_mib: 0}}":                 {"edge.cache.memory_mib", "0", "from 1"},
+		"edge: {cache: {size: 1}}":                       {"edge.cache", "no such setting", "enabled, memory_mib, dir, disk_mib"},
+		"edge: {max_body: lots}":                         {"edge.max_body", "lots", "a whole number"},
 		"otel: {sample: 2}":                              {"otel.sample", "between 0 and 1"},
 		"session: {ttl: never}":                          {"session.ttl", "never", "90m"},
 	} {

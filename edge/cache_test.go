@@ -105,6 +105,23 @@ func TestBothPathsAgree(t *testing.T) {
 	}
 }
 
+// What would do as a validator is asked of both paths.
+func TestValidators(t *testing.T) {
+	t.Parallel()
+	a := tcpBackend(t, "a")
+	a.handle(product)
+	also := func(tags string) string { return strings.ReplaceAll(tags, `"1-gzip"`, `"1-gzip", "1"`) }
+	for name, slow := range map[string]bool{"fast": false, "slow": true} {
+		s := start(t, cached(Options{SlowOnly: slow, Validators: also}), a)
+		s.do(t, "GET", "/p", "")
+		for tags, status := range map[string]int{`"1"`: 304, `"1-gzip"`: 304, `"0", W/"1-gzip"`: 304, `"1-br"`: 200, `"0"`: 200} {
+			if res, _ := s.do(t, "GET", "/p", "", "If-None-Match", tags); res.StatusCode != status || !strings.HasPrefix(res.Header.Get("Cache-Status"), "stampede; hit") {
+				t.Errorf("%s: %s: %d %v", name, tags, res.StatusCode, res.Header)
+			}
+		}
+	}
+}
+
 func TestFastPathIsUsedAndCounted(t *testing.T) {
 	t.Parallel()
 	a := tcpBackend(t, "a")

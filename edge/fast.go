@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"sync/atomic"
@@ -76,6 +77,9 @@ func (f *fast) Answer(h *wire.Head, peer netip.Addr, now time.Time, out []byte) 
 		AcceptEncoding: text(h.Known[wire.AcceptEncoding], h.Has(wire.AcceptEncoding)),
 		IfNoneMatch:    text(h.Known[wire.IfNoneMatch], h.Has(wire.IfNoneMatch)), Head: h.Method[0] == 'H'}
 	out, body, status, ok := e.cache.AppendFresh(out, &v, now.UnixNano())
+	if ok && status == http.StatusOK && v.IfNoneMatch != "" && e.opts.Validators != nil && e.opts.Validators(v.IfNoneMatch) != v.IfNoneMatch {
+		return out[:before], false, false // perhaps it is not modified after all
+	}
 	if !ok || e.opts.Admit != nil && !e.opts.Admit(&Visit{Client: client, Method: text(h.Method, true), Target: target, head: h}) {
 		return out[:before], false, false
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	// Bypass says of a GET or HEAD that its answer is never kept, so that the cache need not find out: such requests never
 	// wait for each other's answers. nil means that none is known to be so.
 	Bypass func(*http.Request) bool
+	// Validators adds to an If-None-Match what would do as well, such as the tags of the same answer under other content codings.
+	// nil adds nothing.
+	Validators func(ifNoneMatch string) string
 	// Bus joins several edges, so that a purge on one reaches all; nil means that this is the only one.
 	Bus Bus
 	// Admission wraps the cache, the first outermost: what every request has to pass. Hits that are answered straight

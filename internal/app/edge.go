@@ -62,7 +62,7 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 		return n, err
 	}
 	if cfg.Edge.Profile == profileShop {
-		o.RetryUnsafe, o.Bypass = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }
+		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
 	}
 	for _, step := range []func() error{
 		func() error { return n.addLimits(&o) }, func() error { return n.addWAF(&o) },
@@ -143,6 +143,10 @@ func (n *edgeNode) addCache(o *edge.Options, cfg Config, name string) error {
 		o.Cache.Shared, o.Cache.Query = forEverybody, httpcache.SortQuery
 	}
 	if cfg.NATS.URL == "" {
+		if n.cfg.Profile == profileShop { // which relies on purges that would never come
+			o.Log.Warn("nats.url is not configured: nobody can tell this edge what to drop, so it asks an API process before each use of what it keeps")
+			o.Cache.Live = func() bool { return false }
+		}
 		return nil
 	}
 	var err error

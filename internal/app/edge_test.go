@@ -43,6 +43,18 @@ func TestForEverybody(t *testing.T) {
 	}
 }
 
+func TestAnyCoding(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`"a"`: `"a", "a-zstd", "a-br", "a-gzip"`, `W/"5-a-br" , "b-gzip"`: `W/"5-a", W/"5-a-zstd", W/"5-a-br", W/"5-a-gzip", "b", "b-zstd", "b-br", "b-gzip"`,
+		"*": "*", "": "", "nonsense": "nonsense", strings.Repeat(`"a",`, 6): strings.Repeat(`"a",`, 6),
+	} {
+		if got := anyCoding(in); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+}
+
 // A batch counts as many calls as it holds, against the client that the edge names.
 func TestBatchLimits(t *testing.T) {
 	t.Parallel()

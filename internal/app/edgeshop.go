@@ -23,6 +23,35 @@ func forEverybody(r *http.Request) bool {
 	return hasPrefix(r.URL.Path, "/products/", "/c/", "/p/", "/img/", "/assets/", "/problems/")
 }
 
+// anyCoding adds to each entity tag those of the same answer under the other content codings, which our API tells apart by an
+// ending (internal/httpapi/etag.go). Long lists are left alone.
+func anyCoding(ifNoneMatch string) string {
+	if strings.Count(ifNoneMatch, `"`) > 2*maxTags {
+		return ifNoneMatch
+	}
+	tags := strings.Split(ifNoneMatch, ",")
+	for i, tag := range tags {
+		open, ok := strings.CutSuffix(strings.TrimSpace(tag), `"`)
+		if !ok {
+			continue
+		}
+		for _, coding := range codings {
+			open = strings.TrimSuffix(open, coding)
+		}
+		tags[i] = open + `"`
+		for _, coding := range codings {
+			tags[i] += ", " + open + coding + `"`
+		}
+	}
+	return strings.Join(tags, ", ")
+}
+
+// maxTags bounds the entity tags that are looked at in an If-None-Match.
+const maxTags = 5
+
+// codings are the endings of entity tags.
+var codings = []string{"-zstd", "-br", "-gzip"}
+
 func hasPrefix(path string, prefixes ...string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(path, p) {

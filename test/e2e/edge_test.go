@@ -64,6 +64,9 @@ func TestEdgeCachesTheCatalogue(t *testing.T) {
 			if !again.hit() || len(again.Body) > 0 {
 				t.Errorf("%s: 304 %v", path, again.Header)
 			}
+			if other := one.must(t, http.StatusNotModified, "GET", path, nil, "Accept-Encoding", "br", "If-None-Match", h.Get("Etag")); len(other.Body) > 0 {
+				t.Errorf("%s: a tag of another coding: %v", path, other.Header)
+			}
 			if head := two.must(t, http.StatusOK, "HEAD", path, nil, "Accept-Encoding", coding); !head.hit() || head.Header.Get("Content-Length") != h.Get("Content-Length") {
 				t.Errorf("%s: HEAD %v", path, head.Header)
 			}
@@ -253,6 +256,43 @@ func TestEdgeRestartKeepsTheDisk(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// While the queue is gone nobody can purge an edge; what it shows is new all the same, then and after.
+func TestEdgeIsNotStaleWithoutTheQueue(t *testing.T) {
+	p := shared.get(t)
+	s := newShopper(p.URL)
+	const path = "/products/21?fields=id,price"
+	edit := func(price int) {
+		t.Helper()
+		p.admin(t, http.StatusOK, "PATCH", "/products/21", map[string]any{"price": price})
+		if a := s.must(t, http.StatusOK, "GET", path, nil); !bytes.Contains(a.Body, fmt.Appendf(nil, `"price":%d}`, price)) {
+			t.Errorf("after the edit to %d: %s %s", price, a.cacheStatus(), a.Body)
+		}
+	}
+	edit(4000)
+	s.kept(t, path)
+	pid := p.pid(t, "nats")
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	back := time.Time{}
+	for i := 1; back.IsZero() || time.Since(back) < 2*time.Second; i++ {
+		edit(4000 + i)
+		st, err := p.status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, proc := range st.Processes {
+			if proc.Name == "nats" && proc.PID != pid && proc.State == "running" && back.IsZero() {
+				back = time.Now()
+			}
+		}
+		if i == 500 {
+			t.Fatalf("the queue does not come back: %+v", st)
+		}
+	}
+	s.kept(t, path)
 }
 
 // The firewall refuses attacks, and its log says why under the id of the answer. Rules of the operator's own come and go.

@@ -15,6 +15,7 @@ type answer struct {
 	http.ResponseWriter
 	rc       *http.ResponseController
 	x        *exchange
+	name     string // of the cache in Cache-Status
 	stall    time.Duration
 	status   int
 	extended time.Time
@@ -75,6 +76,9 @@ func (a *answer) timing() string {
 	b := make([]byte, 0, 48)
 	b = append(b, "edge;dur="...)
 	b = strconv.AppendFloat(b, float64(time.Since(a.x.start).Microseconds())/1000, 'f', -1, 64)
+	if strings.HasPrefix(a.Header().Get("Cache-Status"), a.name+"; hit") {
+		b = append(b, ";desc=hit"...)
+	}
 	if n := a.x.attempts + a.x.refused; n > 1 {
 		b = append(b, `;desc="attempt `...)
 		b = strconv.AppendInt(b, int64(n), 10)

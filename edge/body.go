@@ -31,8 +31,7 @@ func (e *Edge) takeBody(w http.ResponseWriter, r *http.Request, x *exchange) err
 		}
 		r.Body = http.MaxBytesReader(respond.Innermost(w), r.Body, limit)
 	}
-	s := &stream{r: r.Body, rc: http.NewResponseController(w), start: time.Now(), stall: e.opts.StallTimeout}
-	s.size, s.progress = r.ContentLength, func() { x.uploading(e.opts.Timeout) }
+	s := &stream{r: r.Body, rc: http.NewResponseController(w), start: time.Now(), stall: e.opts.StallTimeout, size: r.ContentLength}
 	keep := e.opts.ReplayBytes
 	if r.ContentLength > keep || !e.reserve(x.body, r.ContentLength) {
 		x.body.rest = s

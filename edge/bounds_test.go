@@ -127,6 +127,52 @@ func TestUnreadBodyIsNotTheNextRequest(t *testing.T) {
 	}
 }
 
+// A body that comes slowly but steadily may take longer than Timeout, also when a middleware reads it.
+func TestSteadyUpload(t *testing.T) {
+	t.Parallel()
+	for name, wrap := range map[string]func(http.Handler) http.Handler{
+		"balancer": func(next http.Handler) http.Handler { return next },
+		"middleware": func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				all, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				r.Body = io.NopCloser(strings.NewReader(string(all)))
+				next.ServeHTTP(w, r)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := tcpBackend(t, "a")
+			a.handle(func(w http.ResponseWriter, r *http.Request) {
+				n, err := io.Copy(io.Discard, r.Body)
+				_, _ = fmt.Fprint(w, n, err)
+			})
+			s := start(t, Options{Timeout: 400 * time.Millisecond, Middleware: []func(http.Handler) http.Handler{wrap}}, a)
+			pr, pw := io.Pipe()
+			go func() {
+				tick := time.NewTicker(40 * time.Millisecond)
+				defer tick.Stop()
+				for range 20 {
+					<-tick.C
+					_, _ = pw.Write([]byte("x"))
+				}
+				_ = pw.Close()
+			}()
+			res, err := s.client.Post(s.url, "text/plain", pr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = res.Body.Close() }()
+			if text, _ := io.ReadAll(res.Body); res.StatusCode != 200 || string(text) != "20 <nil>" {
+				t.Errorf("%d %q", res.StatusCode, text)
+			}
+		})
+	}
+}
+
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	a := tcpBackend(t, "a")

@@ -1,11 +1,9 @@
 package edge
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,6 +105,23 @@ func TestBothPathsAgree(t *testing.T) {
 	}
 }
 
+// What would do as a validator is asked of both paths.
+func TestValidators(t *testing.T) {
+	t.Parallel()
+	a := tcpBackend(t, "a")
+	a.handle(product)
+	also := func(tags string) string { return strings.ReplaceAll(tags, `"1-gzip"`, `"1-gzip", "1"`) }
+	for name, slow := range map[string]bool{"fast": false, "slow": true} {
+		s := start(t, cached(Options{SlowOnly: slow, Validators: also}), a)
+		s.do(t, "GET", "/p", "")
+		for tags, status := range map[string]int{`"1"`: 304, `"1-gzip"`: 304, `"0", W/"1-gzip"`: 304, `"1-br"`: 200, `"0"`: 200} {
+			if res, _ := s.do(t, "GET", "/p", "", "If-None-Match", tags); res.StatusCode != status || !strings.HasPrefix(res.Header.Get("Cache-Status"), "stampede; hit") {
+				t.Errorf("%s: %s: %d %v", name, tags, res.StatusCode, res.Header)
+			}
+		}
+	}
+}
+
 func TestFastPathIsUsedAndCounted(t *testing.T) {
 	t.Parallel()
 	a := tcpBackend(t, "a")
@@ -128,7 +143,7 @@ func TestFastPathIsUsedAndCounted(t *testing.T) {
 	for range 10 {
 		s.do(t, "GET", "/p", "", "Cookie", "sid=1", "X-A", "b")
 	}
-	if slow.Load() != 6 || denied.Load() != 5 || admitted.Load() != 10 { // the first was no hit, but was asked about too
+	if slow.Load() != 5 || denied.Load() != 4 || admitted.Load() != 9 { // the first was no hit
 		t.Errorf("admitted %d, denied %d, by net/http %d", admitted.Load(), denied.Load(), slow.Load())
 	}
 	if n := testutil.ToFloat64(s.m.requests.WithLabelValues("200")); n != 10 {
@@ -169,62 +184,41 @@ func TestMiddlewareSeesMissesOnly(t *testing.T) {
 	}
 }
 
-// hub joins edges as a bus would, and fails when told to.
-type hub struct {
-	mu   sync.Mutex
-	subs []func([]byte)
-	err  error
-}
-
-func (h *hub) Broadcast(_ context.Context, data []byte) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, f := range h.subs {
-		f(data)
-	}
-	return h.err
-}
-
-func (h *hub) Subscribe(f func([]byte)) (func(), error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.subs = append(h.subs, f)
-	return func() {}, nil
-}
-
-func TestPurgeEverywhere(t *testing.T) {
+// What bypasses the cache is not waited for: a slow answer to one shopper keeps no other waiting for its own.
+func TestBypass(t *testing.T) {
 	t.Parallel()
 	a := tcpBackend(t, "a")
-	a.handle(product)
-	bus := &hub{}
-	one, two := start(t, cached(Options{Bus: bus}), a), start(t, cached(Options{Bus: bus}), a)
-	bus.subs[0]([]byte("not for us"))
-	asked := int64(0)
-	for _, p := range []Purge{{Tags: []string{"p:1"}}, {URLs: []string{"/p"}}, {URLs: []string{one.url + "/p", two.url + "/p"}}, {All: true}} {
-		for range 2 {
-			one.do(t, "GET", "/p", "")
-			two.do(t, "GET", "/p", "")
+	begun, release := make(chan struct{}), make(chan struct{})
+	a.handle(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/p" {
+			product(w, r)
+			return
 		}
-		if asked += 2; a.hits.Load() != asked {
-			t.Fatalf("before %+v: %d, want %d", p, a.hits.Load(), asked)
+		if c, err := r.Cookie("sid"); err == nil && c.Value == "slow" {
+			close(begun)
+			<-release
 		}
-		if err := one.Purge(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+		w.Header().Set("Cache-Control", "private, no-store")
+		_, _ = io.WriteString(w, r.Method+" for "+r.Header.Get("Cookie"))
+	})
+	s := start(t, cached(Options{Bypass: func(r *http.Request) bool { return r.URL.Path == "/cart" }}), a)
+	slow := make(chan string, 1)
+	go func() { _, body, _ := s.try("GET", "/cart", "", "Cookie", "sid=slow"); slow <- body }()
+	<-begun
+	res, body := s.do(t, "GET", "/cart", "", "Cookie", "sid=quick")
+	if body != "GET for sid=quick" || res.Header.Get("Cache-Status") != "stampede; fwd=bypass" || res.Header.Get("X-Request-Id") == "" {
+		t.Errorf("%q %v", body, res.Header)
 	}
-	h := one.PurgeHandler()
-	for body, code := range map[string]int{`{"tags":["a"]}`: 204, `{}`: 400, `{"tgas":["a"]}`: 400, `x`: 400} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", "/purge", strings.NewReader(body)))
-		if w.Code != code {
-			t.Errorf("%s: %d %s", body, w.Code, w.Body)
-		}
+	close(release)
+	if body := <-slow; body != "GET for sid=slow" {
+		t.Errorf("%q", body)
 	}
-	bus.err = io.ErrUnexpectedEOF
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", "/purge", strings.NewReader(`{"tags":["a"]}`)))
-	if w.Code != 503 {
-		t.Errorf("a purge that did not arrive everywhere: %d", w.Code)
+	if res, _ := s.do(t, "POST", "/cart", "x"); res.Header.Get("Cache-Status") != "stampede; fwd=method; fwd-status=200" {
+		t.Errorf("a write: %v", res.Header)
+	}
+	s.do(t, "GET", "/p", "")
+	if res, _ := s.do(t, "GET", "/p", ""); !strings.HasPrefix(res.Header.Get("Cache-Status"), "stampede; hit") {
+		t.Errorf("%v", res.Header)
 	}
 }
 

@@ -18,12 +18,31 @@ func (e *Edge) addCache() error {
 	if o.Log == nil {
 		o.Log = e.opts.Log
 	}
+	if b, ok := e.opts.Bus.(interface{ Live() bool }); ok && o.Live == nil {
+		o.Live = b.Live
+	}
 	c, err := httpcache.New(o)
 	if err != nil {
 		return err
 	}
-	e.cache, e.handler = c, c.Handler(e.handler)
+	e.cache, e.handler = c, e.bypass(c.Handler(e.handler), e.handler)
 	return e.m.watchCache(c)
+}
+
+// bypass leads requests of which Options.Bypass knows that nothing is kept for them around the cache. Writes pass it all the
+// same, as they may change what it keeps.
+func (e *Edge) bypass(cached, direct http.Handler) http.Handler {
+	if e.opts.Bypass == nil {
+		return cached
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if (r.Method == http.MethodGet || r.Method == http.MethodHead) && e.opts.Bypass(r) {
+			w.Header().Set("Cache-Status", e.opts.Name+"; fwd=bypass")
+			direct.ServeHTTP(w, r)
+			return
+		}
+		cached.ServeHTTP(w, r)
+	})
 }
 
 // fetchContext makes the context of a fetch on behalf of any number of clients: an exchange of its own, with the id of

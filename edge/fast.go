@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"sync/atomic"
@@ -70,16 +71,17 @@ func (f *fast) Answer(h *wire.Head, peer netip.Addr, now time.Time, out []byte) 
 			return out, false, false
 		}
 	}
-	if e.opts.Admit != nil && !e.opts.Admit(&Visit{Client: client, Method: text(h.Method, true), Target: target, head: h}) {
-		return out, false, false
-	}
+	before := len(out)
 	var buf [512]byte
 	v := httpcache.Visit{Key: httpcache.AppendKey(buf[:0], scheme, h.Known[wire.Host], h.Target), Lines: h.Lines, MaxBody: largestFast,
 		AcceptEncoding: text(h.Known[wire.AcceptEncoding], h.Has(wire.AcceptEncoding)),
 		IfNoneMatch:    text(h.Known[wire.IfNoneMatch], h.Has(wire.IfNoneMatch)), Head: h.Method[0] == 'H'}
 	out, body, status, ok := e.cache.AppendFresh(out, &v, now.UnixNano())
-	if !ok {
-		return out, false, false
+	if ok && status == http.StatusOK && v.IfNoneMatch != "" && e.opts.Validators != nil && e.opts.Validators(v.IfNoneMatch) != v.IfNoneMatch {
+		return out[:before], false, false // perhaps it is not modified after all
+	}
+	if !ok || e.opts.Admit != nil && !e.opts.Admit(&Visit{Client: client, Method: text(h.Method, true), Target: target, head: h}) {
+		return out[:before], false, false
 	}
 	out = append(out, "Server-Timing: edge;desc=hit\r\nX-Request-Id: "...)
 	if id := h.Known[wire.RequestID]; h.Has(wire.RequestID) && saneID(text(id, true)) {

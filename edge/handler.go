@@ -65,8 +65,11 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.hasBody = r.ContentLength != 0
 	if x.hasBody { // also when nobody takes the body and net/http only skips it
 		_ = http.NewResponseController(w).SetReadDeadline(x.start.Add(2 * e.opts.StallTimeout))
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = &arriving{r.Body, func() { x.uploading(e.opts.Timeout) }}
+		}
 	}
-	a := &answer{ResponseWriter: w, rc: http.NewResponseController(w), x: x, stall: e.opts.StallTimeout}
+	a := &answer{ResponseWriter: w, rc: http.NewResponseController(w), x: x, name: e.opts.Name, stall: e.opts.StallTimeout}
 	if e.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}

@@ -24,6 +24,9 @@ func (e *Edge) cleanRequest(r *http.Request, now time.Time) (id string) {
 	h["X-Request-Id"] = []string{id}
 	h["Stampede-Op"] = []string{newID()}
 	h["X-Request-Start"] = []string{"t=" + strconv.FormatInt(now.UnixMicro(), 10)}
+	if tags := h["If-None-Match"]; len(tags) > 0 && e.opts.Validators != nil {
+		h["If-None-Match"] = []string{e.opts.Validators(strings.Join(tags, ", "))}
+	}
 	delete(h, "Proxy") // becomes HTTP_PROXY in CGI programs
 	delete(h, "Expect")
 	e.setForwarded(r)

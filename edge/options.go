@@ -27,13 +27,19 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Cache keeps answers in front of the balancer; nil means no cache. Name, FetchContext, Fail and Private are set by the edge.
 	Cache *httpcache.Options
+	// Bypass says of a GET or HEAD that its answer is never kept, so that the cache need not find out: such requests never
+	// wait for each other's answers. nil means that none is known to be so.
+	Bypass func(*http.Request) bool
+	// Validators adds to an If-None-Match what would do as well, such as the tags of the same answer under other content codings.
+	// nil adds nothing.
+	Validators func(ifNoneMatch string) string
 	// Bus joins several edges, so that a purge on one reaches all; nil means that this is the only one.
 	Bus Bus
 	// Admission wraps the cache, the first outermost: what every request has to pass. Hits that are answered straight
 	// from the connection pass Admit instead.
 	Admission []func(http.Handler) http.Handler
 	// Admit says whether a hit may be answered straight from the connection; if not, the request goes through Admission
-	// as any other. It runs on each hit and must be quick. nil means always.
+	// as any other. It runs on each such hit, on nothing else, and must be quick. nil means always.
 	Admit func(*Visit) bool
 	// SlowOnly makes every request go through net/http, also those that the cache could answer from the connection.
 	SlowOnly bool

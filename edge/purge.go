@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
-// Bus carries purges between edges. It may or may not deliver to its own process.
+// Bus carries purges between edges. It may or may not deliver to its own process. One that also has a method Live() bool is
+// asked before each use of what is kept: while it says false, purges may pass this edge by, and nothing is used before an
+// origin has confirmed it. Call [Edge.Recheck] when some may have been missed.
 type Bus interface {
 	// Broadcast returns nil when every live member has acknowledged: its subscriber has returned.
 	Broadcast(ctx context.Context, data []byte) error
@@ -69,14 +72,48 @@ func (e *Edge) Purge(ctx context.Context, p Purge) error {
 	if e.opts.Bus == nil {
 		return nil
 	}
-	data, err := json.Marshal(purgeMessage{&p})
-	if err != nil {
-		return err
+	return p.Send(ctx, e.opts.Bus)
+}
+
+// Recheck has the origins confirm whatever is kept now before it is used again: for when purges may have passed this edge
+// by.
+func (e *Edge) Recheck() {
+	if e.cache != nil {
+		e.cache.Recheck()
 	}
-	if err := e.opts.Bus.Broadcast(ctx, data); err != nil {
-		return fmt.Errorf("edge: the purge did not verifiably reach every edge: %w", err)
+}
+
+// perMessage bounds the names in one message of a bus.
+const perMessage = 500
+
+// Send removes p from every edge on bus, for a process that is none itself. When it returns nil nothing of it is served any
+// more, by any of them.
+func (p Purge) Send(ctx context.Context, bus Bus) error {
+	var errs []error
+	for _, part := range p.parts() {
+		data, err := json.Marshal(purgeMessage{&part})
+		if err == nil {
+			err = bus.Broadcast(ctx, data)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("edge: the purge did not verifiably reach every edge: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// parts are p in messages that are not too long.
+func (p Purge) parts() (list []Purge) {
+	if p.All {
+		return []Purge{{All: true, Soft: p.Soft}}
+	}
+	for tags := range slices.Chunk(p.Tags, perMessage) {
+		list = append(list, Purge{Tags: tags, Soft: p.Soft})
+	}
+	for urls := range slices.Chunk(p.URLs, perMessage) {
+		list = append(list, Purge{URLs: urls, Soft: p.Soft})
+	}
+	return list
 }
 
 // maxPurge bounds the body of a request to PurgeHandler.

@@ -14,15 +14,28 @@ const slowestUpload = 16 << 10
 // linger is how long net/http may go on reading a body that nobody wants, so that the client sees the answer, not a reset.
 const linger = 500 * time.Millisecond
 
+// arriving tells of each piece of a body that comes in, whoever reads it: a middleware may take all of it before the
+// balancer does.
+type arriving struct {
+	io.ReadCloser
+	progress func()
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if n > 0 {
+		a.progress()
+	}
+	return n, err
+}
+
 // stream reads a client's body, each read with a deadline.
 type stream struct {
-	r        io.Reader
-	rc       *http.ResponseController
-	start    time.Time
-	stall    time.Duration
-	progress func() // called with every piece that came in
-
-	size int64 // -1 when unknown
+	r     io.Reader
+	rc    *http.ResponseController
+	start time.Time
+	stall time.Duration
+	size  int64 // -1 when unknown
 
 	reading sync.Mutex // held while a read is going on
 
@@ -52,9 +65,6 @@ func (s *stream) Read(p []byte) (int, error) {
 		s.eof = true
 	} else if err != nil && !s.over {
 		s.err = err
-	}
-	if n > 0 && !s.over {
-		s.progress()
 	}
 	return n, err
 }

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"text/tabwriter"
 
 	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/edge/httpcache"
 )
 
 type cacheCmd struct {
-	Stats    cacheStatsCmd    `cmd:"" help:"Figures of the cache tiers of every API process."`
+	Stats    cacheStatsCmd    `cmd:"" help:"Figures of the cache tiers of every process."`
 	Purge    cachePurgeCmd    `cmd:"" help:"Drop tags or keys from all tiers and processes."`
 	Simulate cacheSimulateCmd `cmd:"" help:"Replay a trace of keys through the policy of the tier in memory."`
 }
@@ -35,25 +39,59 @@ func (c cacheStatsCmd) Run(ctx context.Context, s streams) error {
 	if err := client.Do(ctx, "GET", "/admin/stats", nil, &all); err != nil {
 		return err
 	}
-	out := map[string]cache.Stats{}
+	tiers, edges := map[string]cache.Stats{}, map[string]httpcache.Stats{}
 	for name, raw := range all {
 		var part struct {
-			Cache *cache.Stats `json:"cache"`
+			Cache *cache.Stats     `json:"cache"`
+			Edge  *httpcache.Stats `json:"edge_cache"`
 		}
-		if json.Unmarshal(raw, &part) == nil && part.Cache != nil {
-			out[name] = *part.Cache
+		if json.Unmarshal(raw, &part) != nil {
+			continue
+		}
+		if part.Cache != nil {
+			tiers[name] = *part.Cache
+		}
+		if part.Edge != nil {
+			edges[name] = *part.Edge
 		}
 	}
 	if c.JSON {
+		out := map[string]any{}
+		for name, st := range tiers {
+			out[name] = st
+		}
+		for name, st := range edges {
+			out[name] = st
+		}
 		return printJSON(s.Out, out)
 	}
-	return printCaches(s, out, c.ByProcess)
+	return errors.Join(printEdges(s, edges), printCaches(s, tiers, c.ByProcess))
+}
+
+// printEdges shows the third tier, the one that is asked first.
+func printEdges(s streams, stats map[string]httpcache.Stats) error {
+	if len(stats) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "EDGE\tHITS\tSTALE\tCOLLAPSED\tCONFIRMED\tMISSES\tNOT KEPT\tHIT RATE\tENTRIES\tBYTES\tON DISK")
+	for _, name := range slices.Sorted(maps.Keys(stats)) {
+		st := stats[name]
+		rate := "-"
+		if st.Hits+st.Stale+st.Bridged+st.Collapsed+st.Revalidated+st.Misses > 0 {
+			rate = fmt.Sprintf("%.1f %%", 100*st.HitRate)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%d\t%d\n", name, st.Hits, st.Stale+st.Bridged, st.Collapsed, st.Revalidated,
+			st.Misses, st.Passed, rate, st.Addresses, st.MemoryBytes, st.DiskBytes)
+	}
+	_, _ = fmt.Fprintln(w)
+	return w.Flush()
 }
 
 type cachePurgeCmd struct {
 	platformFlags
 	Tag []string `help:"Tags, such as p:42 (one product) or lists." placeholder:"TAG"`
-	Key []string `help:"Keys; a product's key is its tag." placeholder:"KEY"`
+	Key []string `help:"Keys: a product's key is its tag; /path or https://host/path is what edges keep of an address." placeholder:"KEY"`
 	All bool     `help:"Everything."`
 }
 

@@ -37,8 +37,8 @@ func (f roleFlags) run(ctx context.Context, role, listenKey string, more map[str
 type edgeCmd struct {
 	roleFlags
 	Origin []string `help:"Origins to balance over: URLs or unix:PATH, comma-separated." placeholder:"URL"`
-	WAF    string   `enum:"off,detect,block" default:"off" help:"Web application firewall: only off in this version."`
-	Limits string   `enum:"off,on,strict" default:"off" help:"Request limits: only off in this version."`
+	WAF    string   `enum:",off,detect,block" default:"" help:"Web application firewall: off, detect (log only) or block. Default: as configured, or block."`
+	Limits string   `enum:",off,on,strict" default:"" help:"Request limits by client and session: off, on (clients on this machine by session only) or strict. Default: as configured, or on."`
 }
 
 func (edgeCmd) Help() string {
@@ -50,8 +50,11 @@ func (e edgeCmd) Run(ctx context.Context) error {
 	if len(e.Origin) > 0 {
 		more["edge.origins"] = strings.Join(e.Origin, ",")
 	}
-	if e.WAF != "off" || e.Limits != "off" {
-		return usageError{errNotYet("--waf and --limits other than off")}
+	if e.WAF != "" {
+		more["edge.waf.mode"] = e.WAF
+	}
+	if e.Limits != "" {
+		more["edge.limits"] = e.Limits
 	}
 	return e.run(ctx, "edge", "edge.listen", more)
 }

@@ -20,7 +20,7 @@ type upCmd struct {
 	Shards     int    `default:"4" help:"Shard databases."`
 	Clusters   int    `default:"1" help:"PostgreSQL primaries over which the shards are spread."`
 	RedisNodes int    `default:"1" help:"Redis servers: 1, or 6 and more for a Redis Cluster, half of them masters."`
-	Limits     string `enum:"off,on,strict" default:"on" help:"Request limits at the edge. None are enforced in this version: off and on are the same, strict is refused."`
+	Limits     string `enum:"off,on,strict" default:"on" help:"Request limits at the edge by client and session: on leaves clients on this machine to their sessions' limits, strict holds everybody to a twenty-fifth."`
 	Chaos      bool   `help:"Allow faults to be injected; not in this version."`
 	Products   int    `default:"10000" help:"Products of the synthetic catalogue, made when the catalogue is empty."`
 	Catalog    string `type:"existingfile" help:"Catalogue to import (JSON, NDJSON, CSV) instead of the synthetic one." placeholder:"FILE"`
@@ -34,15 +34,13 @@ func (upCmd) Help() string {
 
 func (u upCmd) options() app.UpOptions {
 	return app.UpOptions{Data: u.Data, Host: u.Host, Port: u.Port, OpsHost: u.OpsHost, OpsPort: u.OpsPort, APIs: u.APIs, Replicas: u.Replicas,
-		Shards: u.Shards, Clusters: u.Clusters, RedisNodes: u.RedisNodes, Products: u.Products, Catalog: u.Catalog, Fresh: u.Fresh, Progress: os.Stderr}
+		Shards: u.Shards, Clusters: u.Clusters, RedisNodes: u.RedisNodes, Products: u.Products, Catalog: u.Catalog, Limits: u.Limits, Fresh: u.Fresh, Progress: os.Stderr}
 }
 
 func (u upCmd) check() error {
 	switch {
 	case u.Chaos:
 		return usageError{errNotYet("--chaos")}
-	case u.Limits == "strict":
-		return usageError{errNotYet("--limits strict")}
 	}
 	if err := u.options().Check(); err != nil {
 		return usageError{err}

@@ -162,7 +162,7 @@ func TestJournalStaysShort(t *testing.T) {
 	}
 	for range 900 {
 		p.purge(keys, false, time.Now())
-		d.journal(keys, false, time.Now())
+		d.journal(purgeRecord{Count: p.count.Load(), Keys: keys})
 	}
 	if d.logged > longJournal {
 		t.Errorf("%d bytes", d.logged)

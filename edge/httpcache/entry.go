@@ -64,6 +64,9 @@ func (c *Cache) stateOf(e *entry, now int64) state {
 		if soft != 0 {
 			e.softAt.CompareAndSwap(0, soft)
 		}
+		if e.since < c.purges.doubt.Load() {
+			e.recheck.Store(true)
+		}
 		e.checked.Store(n)
 	}
 	if e.noCache || e.recheck.Load() || c.o.Live != nil && !c.o.Live() {

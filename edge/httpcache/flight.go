@@ -90,7 +90,7 @@ func (h *handler) fetchOrWait(w http.ResponseWriter, r *http.Request, q *questio
 		return false
 	}
 	now := h.now().UnixNano()
-	if dead, _ := h.purges.judge(f.e.since, f.e.keys); dead {
+	if dead, _ := h.purges.judge(f.e.since, f.e.keys); dead || f.e.since < h.purges.doubt.Load() {
 		return false
 	}
 	h.counts.collapsed.Add(1)

@@ -16,6 +16,7 @@ import (
 type purgeRecord struct {
 	Count uint64
 	Soft  bool      `json:",omitempty"`
+	Doubt bool      `json:",omitempty"` // nothing is purged, but all of it is to be confirmed
 	At    int64     `json:",omitempty"`
 	Keys  []keyHash `json:",omitempty"` // none: everything
 }
@@ -73,9 +74,13 @@ func (d *disk) replay(path string, newest uint64) error {
 			d.o.Recheck = true
 			return nil
 		}
-		d.purges.mu.Lock()
-		d.purges.note(r.Keys, r.Soft, r.Count, time.Unix(0, r.At))
-		d.purges.mu.Unlock()
+		if r.Doubt {
+			d.purges.doubt.Store(r.Count)
+		} else {
+			d.purges.mu.Lock()
+			d.purges.note(r.Keys, r.Soft, r.Count, time.Unix(0, r.At))
+			d.purges.mu.Unlock()
+		}
 		d.purges.count.Store(max(d.purges.count.Load(), r.Count))
 	}
 	return nil
@@ -86,6 +91,9 @@ func (p *purges) records() []purgeRecord {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	list := []purgeRecord{{Count: p.floor}}
+	if n := p.doubt.Load(); n > p.floor {
+		list = append(list, purgeRecord{Count: n, Doubt: true})
+	}
 	if p.soft.count > p.floor {
 		list = append(list, purgeRecord{Count: p.soft.count, Soft: true, At: p.soft.at})
 	}
@@ -100,8 +108,8 @@ func (p *purges) records() []purgeRecord {
 }
 
 // journal notes a purge. If that fails the disk is emptied: nothing purged may come back.
-func (d *disk) journal(keys []keyHash, soft bool, now time.Time) {
-	line, err := json.Marshal(purgeRecord{Count: d.purges.count.Load(), Soft: soft, At: now.UnixNano(), Keys: keys})
+func (d *disk) journal(r purgeRecord) {
+	line, err := json.Marshal(r)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.log == nil {

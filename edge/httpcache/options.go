@@ -45,7 +45,7 @@ type Options struct {
 	// Private says which response headers are not kept, besides Surrogate-*; names are canonical. nil means none.
 	Private func(name string) bool
 	// Live says whether purges reach this cache at present. While they may pass it by, nothing is used before the origin
-	// has confirmed it; call PurgeAll(true) when some were missed. nil means always.
+	// has confirmed it; call Recheck when some were missed. nil means always.
 	Live func() bool
 	// Strip names further request headers that a fetch whose answer may be kept does not pass on.
 	Strip []string

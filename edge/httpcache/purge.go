@@ -43,6 +43,7 @@ type purges struct {
 	stale map[keyHash]softPurge
 	floor uint64 // everything fetched before is gone
 	soft  softPurge
+	doubt atomic.Uint64 // everything fetched before is to be confirmed before its next use
 }
 
 type softPurge struct {
@@ -61,6 +62,16 @@ func (p *purges) purge(keys []keyHash, soft bool, now time.Time) {
 	n := p.count.Load() + 1
 	p.note(keys, soft, n, now)
 	p.count.Store(n) // last: who sees the new count finds the keys
+}
+
+// recheck has everything confirmed before its next use, and returns the count from which on answers need none.
+func (p *purges) recheck() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.count.Load() + 1
+	p.doubt.Store(n)
+	p.count.Store(n)
+	return n
 }
 
 func (p *purges) note(keys []keyHash, soft bool, n uint64, now time.Time) {

@@ -57,6 +57,47 @@ func TestSoftPurge(t *testing.T) {
 	}
 }
 
+// After Recheck nothing is used before the origin has confirmed it, not even while it is refreshed; what is confirmed is
+// as good as new, and when the origin fails there is still something.
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := setup(t, Options{Dir: dir})
+	const control = "max-age=60, stale-while-revalidate=30, stale-if-error=60"
+	for _, path := range []string{"/same", "/changed", "/down", "/unasked"} {
+		b.answer("old"+path, "Cache-Control", control, "Etag", `"`+path+`"`)
+		b.get(path)
+	}
+	b.c.Recheck()
+	b.answer("", "Cache-Control", control, "Etag", `"/same"`)
+	if w := b.get("/same"); w.Body.String() != "old/same" || w.Header().Get("Cache-Status") != "c; fwd=stale; fwd-status=304; stored" {
+		t.Errorf("%q %v", w.Body, w.Header())
+	}
+	b.wantAsked(5)
+	if w := b.get("/same"); w.Body.String() != "old/same" {
+		t.Errorf("%q", w.Body)
+	}
+	b.wantAsked(5)
+	b.answer("new", "Cache-Control", control)
+	if w := b.get("/changed"); w.Body.String() != "new" {
+		t.Errorf("%q", w.Body)
+	}
+	b.status(503, "down")
+	if w := b.get("/down"); w.Body.String() != "old/down" {
+		t.Errorf("%q", w.Body)
+	}
+	wait(t, "the disk", func() bool { return b.c.Stats().DiskEntries == 4 })
+	b.c.Close()
+	again := setup(t, Options{Dir: dir})
+	again.answer("new", "Cache-Control", control)
+	if w := again.get("/unasked"); w.Body.String() != "new" {
+		t.Errorf("a restart forgot the doubt: %q", w.Body)
+	}
+	if w := again.get("/same"); w.Body.String() != "old/same" {
+		t.Errorf("what was confirmed is asked about again: %q", w.Body)
+	}
+}
+
 // What was asked of the origin before a purge is not served after it, not even when it arrives later.
 func TestPurgeCoversFetchesUnderWay(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,16 @@ func (c *Cache) PurgeAll(soft bool) {
 	c.notePurge(nil, soft)
 }
 
+// Recheck has the origin confirm each answer that is kept now before it is used again, for when purges may have passed
+// this cache by. Unlike after a soft purge of everything, none of it is used while it is being refreshed; it still bridges
+// failures of the origin.
+func (c *Cache) Recheck() {
+	n := c.purges.recheck()
+	if c.disk != nil {
+		c.disk.journal(purgeRecord{Count: n, Doubt: true})
+	}
+}
+
 func (c *Cache) purge(keys []keyHash, soft bool) {
 	if len(keys) > 0 {
 		c.notePurge(keys, soft)
@@ -52,6 +62,6 @@ func (c *Cache) notePurge(keys []keyHash, soft bool) {
 	c.purges.purge(keys, soft, now)
 	c.counts.purges.Add(1)
 	if c.disk != nil {
-		c.disk.journal(keys, soft, now)
+		c.disk.journal(purgeRecord{Count: c.purges.count.Load(), Soft: soft, At: now.UnixNano(), Keys: keys})
 	}
 }

@@ -237,7 +237,13 @@ func (r *recorder) keep() {
 	r.f.o = outcome{fwd: r.fwd(), fwdStatus: r.status, stored: true}
 	r.f.e = r.h.newEntry(r.q, r.status, r.header, r.buf, r.v, r.asked, r.came)
 	r.h.keep(r.f.e)
-	for _, name := range r.v.omit { // these are for the one who asked
+	r.forLeader(r.v.omit...)
+	r.forLeader("Server-Timing")
+}
+
+// forLeader hands fields that are not kept to the one who asked.
+func (r *recorder) forLeader(names ...string) {
+	for _, name := range names {
 		if values := r.header.Values(name); len(values) > 0 && r.client != nil {
 			r.client.Header()[http.CanonicalHeaderKey(name)] = values
 		}
@@ -247,6 +253,7 @@ func (r *recorder) keep() {
 func (r *recorder) confirm() {
 	r.h.counts.revalidated.Add(1)
 	r.f.o = outcome{fwd: "stale", fwdStatus: r.status, stored: true}
+	r.forLeader("Server-Timing")
 	if n := r.h.freshened(r.prior, r.q, r.header, r.asked, r.came); n != nil {
 		r.f.e = n
 		r.h.keep(n)

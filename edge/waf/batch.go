@@ -43,6 +43,7 @@ func (w *WAF) batch(r *http.Request, body []byte) (calls []batchCall, ok bool) {
 
 func batchOne(r *http.Request, members map[string]json.RawMessage) (c batchCall, ok bool) {
 	var method, path string
+	var headers map[string]string
 	for name, value := range members {
 		var err error
 		switch name {
@@ -50,6 +51,8 @@ func batchOne(r *http.Request, members map[string]json.RawMessage) (c batchCall,
 			err = json.Unmarshal(value, &method)
 		case "path":
 			err = json.Unmarshal(value, &path)
+		case "headers":
+			err = json.Unmarshal(value, &headers)
 		case "body":
 			c.body = value
 		default:
@@ -77,6 +80,12 @@ func batchOne(r *http.Request, members map[string]json.RawMessage) (c batchCall,
 	if c.body != nil {
 		one.Header.Set("Content-Type", "application/json")
 		one.Header.Set("Content-Length", "1")
+	}
+	for name, value := range headers {
+		if name != http.CanonicalHeaderKey(name) || name == "Content-Type" && value != "application/json" {
+			return c, false
+		}
+		one.Header[name] = []string{value}
 	}
 	one.TransferEncoding = nil
 	c.request = &one

@@ -51,8 +51,8 @@ type Options struct {
 
 	// MaxBodyBytes bounds a request's body; a larger one gets 413. Default 1 MiB.
 	MaxBodyBytes int64
-	// BodyMemory bounds what all bodies under inspection take together; beyond it requests with a body get 503. Default
-	// 256 MiB.
+	// BodyMemory bounds what all bodies under inspection of more than 16 KiB take together; beyond it requests with such a
+	// body get 503. Default 256 MiB.
 	BodyMemory int64
 	// MaxValues bounds how many distinct texts one request may carry (numbers and repetitions do not count): inspecting
 	// a text costs. Default 2000; beyond it 413.

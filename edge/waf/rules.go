@@ -18,6 +18,9 @@ import (
 //go:embed rules/*.conf
 var own embed.FS
 
+// notProse takes a rule off the fields of the shop that people write freely.
+const notProse = `!ARGS:/^(?:json\.)?(?:\d+\.)?(?:q|query|search|name|brand|category|title|description|(?:shipping_address|attributes)\..+)$/`
+
 // crsFolder is where the rule set's module keeps its rules.
 const crsFolder = "@owasp_crs/"
 
@@ -125,7 +128,7 @@ func fullSources(o Options, before, after []source) ([]source, error) {
 	}
 	out = append(out, source{"paranoia", aboveParanoia(o.Paranoia)})
 	if o.Profile == ProfileShop {
-		out = append(out, source{"shop-after", mustOwn("shop-after.conf")})
+		out = append(out, source{"shop-after", strings.ReplaceAll(mustOwn("shop-after.conf"), "@PROSE@", notProse)})
 	}
 	return append(out, after...), nil
 }

@@ -66,6 +66,10 @@ func withBody(r *http.Request, body []byte) *http.Request {
 	return &out
 }
 
+// smallBody is a body, in bytes, that always finds room: it takes no more than a request's headers may, and whoever fills
+// BodyMemory with slow uploads must not keep shoppers from their carts.
+const smallBody = 16 << 10
+
 var (
 	errTooLarge = errors.New("waf: the body is too large")
 	errNoMemory = errors.New("waf: too many bodies at once")
@@ -81,15 +85,16 @@ func (w *WAF) read(rw http.ResponseWriter, r *http.Request) (body []byte, free f
 	if r.ContentLength > limit {
 		return nil, free, errTooLarge
 	}
-	share := r.ContentLength
-	if share < 0 {
-		share = limit
+	if share := r.ContentLength; share < 0 || share > smallBody {
+		if share < 0 {
+			share = limit
+		}
+		if w.bodies.Add(share) > w.opts.BodyMemory {
+			w.bodies.Add(-share)
+			return nil, free, errNoMemory
+		}
+		free = func() { w.bodies.Add(-share) }
 	}
-	if w.bodies.Add(share) > w.opts.BodyMemory {
-		w.bodies.Add(-share)
-		return nil, free, errNoMemory
-	}
-	free = func() { w.bodies.Add(-share) }
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)

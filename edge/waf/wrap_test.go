@@ -138,9 +138,13 @@ func TestBodies(t *testing.T) {
 		t.Errorf("%d bytes of bodies were not given back", n)
 	}
 	tight := newWAF(t, Options{BodyMemory: 1})
-	r, _ := typical(http.MethodPost, "/users", `{}`)
-	if rec := serve(tight.Wrap(echo), r); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") != "1" {
+	large, _ := typical(http.MethodPost, "/cart/add", `{"product_id":1`+strings.Repeat(" ", smallBody)+`}`)
+	if rec := serve(tight.Wrap(echo), large); rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Retry-After") != "1" {
 		t.Errorf("no memory: %d %v", rec.Code, rec.Header())
+	}
+	small, _ := typical(http.MethodPost, "/cart/add", `{"product_id":1}`)
+	if rec := serve(tight.Wrap(echo), small); rec.Code != http.StatusTeapot {
+		t.Errorf("a small body finds no room: %d", rec.Code)
 	}
 }
 

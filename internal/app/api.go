@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,10 +54,14 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 		return nil, fmt.Errorf("session.keys: %w", err)
 	}
 	accounts := account.NewAccounts(account.Options{Users: s.users, Carts: s.stores, Sessions: sessions, Log: s.log})
+	around, err := s.batchLimits()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.stores,
+	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.setStock,
 		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
-		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID})
+		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID, Around: around})
 	if err != nil {
 		return nil, err
 	}
@@ -107,30 +110,8 @@ func (s *stack) opsRoutes(ops *roleOps) {
 		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(),
 			"queries": s.db.busiest(20)})
 	})
-	ops.mux.HandleFunc("POST /internal/purge", s.purgeHandler)
-}
-
-type purgeRequest struct {
-	Tags []string `json:"tags"`
-	Keys []string `json:"keys"`
-	All  bool     `json:"all"`
-}
-
-func (s *stack) purgeHandler(w http.ResponseWriter, r *http.Request) {
-	var req purgeRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&req); err != nil {
-		http.Error(w, "the body must be {\"tags\":[…],\"keys\":[…]}: "+err.Error(), http.StatusBadRequest)
-		return
-	}
-	err := s.purge(r.Context(), append(req.Tags, req.Keys...))
-	if err == nil && req.All {
-		err = s.store.Clear(r.Context())
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]int{"purged": len(req.Tags) + len(req.Keys)})
+	ops.mux.HandleFunc("POST /internal/purge", purgeHandler(s.purgeEverywhere))
+	ops.mux.HandleFunc("POST /admin/cache/purge", adminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))
 }
 
 type shardStatus struct {

@@ -114,12 +114,40 @@ type APIConfig struct {
 	Listen string `koanf:"listen"`
 }
 
-// EdgeConfig is where the edge listens and whom it balances over: URLs or unix:PATH.
+// EdgeConfig is where the edge listens, whom it balances over (URLs or unix:PATH), and what it does on the way.
 type EdgeConfig struct {
 	Listen         string   `koanf:"listen"`
 	Origins        []string `koanf:"origins"`
 	TrustedProxies []string `koanf:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
+	// Profile says what is behind: "shop" is Stampede's own API and storefront, of which the edge knows what is the same for
+	// everybody, which writes may be repeated, and what text is innocent; "plain" is any HTTP server.
+	Profile string          `koanf:"profile"`
+	MaxBody int             `koanf:"max_body"` // bytes of a request's body
+	Limits  string          `koanf:"limits"`   // of requests: off, on or strict
+	Cache   EdgeCacheConfig `koanf:"cache"`
+	WAF     WAFConfig       `koanf:"waf"`
 }
+
+// EdgeCacheConfig is the third cache tier.
+type EdgeCacheConfig struct {
+	Enabled   bool   `koanf:"enabled"`
+	MemoryMiB int    `koanf:"memory_mib"`
+	Dir       string `koanf:"dir"` // what is kept on disk, too, and outlives a restart; empty: nothing
+	DiskMiB   int    `koanf:"disk_mib"`
+}
+
+// WAFConfig is the firewall. Files are rules of the operator's own: files, or folders of *.conf.
+type WAFConfig struct {
+	Mode     string   `koanf:"mode"`     // off, detect or block
+	Paranoia int      `koanf:"paranoia"` // 1 to 4: more finds more, and more that is none
+	Files    []string `koanf:"files"`
+}
+
+// What can be behind the edge.
+const (
+	profilePlain = "plain"
+	profileShop  = "shop"
+)
 
 // OpsConfig is a role's operations listener (metrics, health, pprof): loopback host:port or unix:PATH.
 type OpsConfig struct {
@@ -146,9 +174,10 @@ func Default() Config {
 		Session:  SessionConfig{TTL: 90 * 24 * time.Hour},
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
-		Edge:     EdgeConfig{Listen: "127.0.0.1:8000"},
-		Ops:      OpsConfig{Listen: "127.0.0.1:8001"},
-		Log:      LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
-		OTel:     OTelConfig{Sample: 0.01},
+		Edge: EdgeConfig{Listen: "127.0.0.1:8000", Profile: profilePlain, MaxBody: 1 << 20, Limits: "on",
+			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}},
+		Ops:  OpsConfig{Listen: "127.0.0.1:8001"},
+		Log:  LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
+		OTel: OTelConfig{Sample: 0.01},
 	}
 }

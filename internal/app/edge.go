@@ -6,46 +6,154 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/httpcache"
+	"github.com/stampede-shop/stampede/edge/limit"
+	"github.com/stampede-shop/stampede/edge/waf"
 )
 
-func startEdge(_ context.Context, cfg Config, _ string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+// slowestUpload is how fast a request's body has to come, in bytes a second.
+const slowestUpload = 16 << 10
+
+// edgeNode is the edge with what stands on the way of a request: limits and bounds, the cache, the firewall, the balancer.
+type edgeNode struct {
+	*edge.Edge
+	cfg     EdgeConfig
+	waf     *waf.WAF // nil: off
+	limits  *limit.Limiter
+	bus     *edgeBus // nil: alone
+	closers []func()
+}
+
+func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
 	if len(cfg.Edge.Origins) == 0 {
 		return nil, fmt.Errorf("edge.origins: %w: name at least one server with --origin, such as http://127.0.0.1:8080", ErrNotConfigured)
 	}
-	var trusted []netip.Prefix
-	for _, p := range cfg.Edge.TrustedProxies {
-		prefix, err := netip.ParsePrefix(p)
-		if err != nil {
-			return nil, err
-		}
-		trusted = append(trusted, prefix)
-	}
-	e, err := edge.New(edge.Options{Origins: cfg.Edge.Origins, TrustedProxies: trusted,
-		RetryUnsafe: retryUnsafe, Log: log, Registerer: ops.reg})
+	n, err := newEdgeNode(cfg, name, log, ops.reg)
 	if err != nil {
 		return nil, err
 	}
-	ops.check("origins", func(context.Context) error { return e.Ready() })
+	ops.check("origins", func(context.Context) error { return n.Ready() })
+	n.opsRoutes(ops, cfg)
 	return func(ctx context.Context) error {
-		defer e.Close()
+		defer n.close()
+		defer n.reloadOnHangup(ctx, log)()
 		l, err := listen(ctx, cfg.Edge.Listen)
 		if err != nil {
 			return err
 		}
-		return e.Serve(ctx, l)
+		return n.Serve(ctx, l)
 	}, nil
 }
 
-// retryUnsafe tells which writes may be sent again after a connection broke half-way: those our API recognises by the
-// Stampede-Op that the edge stamped on them, or makes idempotent by cart version (checkout).
-func retryUnsafe(r *http.Request) bool {
-	for _, prefix := range []string{"/cart", "/orders/", "/users", "/bag/", "/account"} {
-		if strings.HasPrefix(r.URL.Path, prefix) {
-			return true
+// newEdgeNode makes what cfg asks for.
+func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (n *edgeNode, err error) {
+	n = &edgeNode{cfg: cfg.Edge}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	o := edge.Options{Origins: cfg.Edge.Origins, MaxBodyBytes: int64(cfg.Edge.MaxBody), Log: log, Registerer: reg}
+	if o.TrustedProxies, err = cfg.Edge.trusted(); err != nil {
+		return n, err
+	}
+	if cfg.Edge.Profile == profileShop {
+		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
+	}
+	for _, step := range []func() error{
+		func() error { return n.addLimits(&o) }, func() error { return n.addWAF(&o) },
+		func() error { return n.addCache(&o, cfg, name) },
+	} {
+		if err := step(); err != nil {
+			return n, err
 		}
 	}
-	return false
+	if n.Edge, err = edge.New(o); err != nil {
+		return n, err
+	}
+	n.closers = append(n.closers, n.Edge.Close)
+	n.bus.attach(n.Edge)
+	return n, nil
+}
+
+// close releases everything in reverse order of opening. Safe to call twice.
+func (n *edgeNode) close() {
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		n.closers[i]()
+	}
+	n.closers = nil
+}
+
+func (e EdgeConfig) trusted() (list []netip.Prefix, err error) {
+	for _, p := range e.TrustedProxies {
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, prefix)
+	}
+	return list, nil
+}
+
+// addLimits puts limits and bounds before everything else. A hit that is answered straight from the connection only asks
+// whether it is one too many.
+func (n *edgeNode) addLimits(o *edge.Options) (err error) {
+	n.limits, err = limit.New(limit.Options{Mode: limit.Mode(n.cfg.Limits), TrustedProxies: o.TrustedProxies, Registerer: o.Registerer, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	bounds := limit.Bounds{MaxBodyBytes: o.MaxBodyBytes, MinBytesPerSecond: slowestUpload}
+	o.Admission = []func(http.Handler) http.Handler{n.limits.Wrap, bounds.Wrap}
+	o.Admit = func(v *edge.Visit) bool { return n.limits.Admit(limit.ClassReads, v.Client, "") }
+	return nil
+}
+
+// addWAF puts the firewall between cache and balancer: hits need none.
+func (n *edgeNode) addWAF(o *edge.Options) error {
+	if waf.Mode(n.cfg.WAF.Mode) == waf.ModeOff {
+		return nil
+	}
+	files, err := n.cfg.WAF.ruleFiles()
+	if err != nil {
+		return fmt.Errorf("edge.waf.files: %w", err)
+	}
+	n.waf, err = waf.New(waf.Options{Mode: waf.Mode(n.cfg.WAF.Mode), Profile: waf.Profile(n.cfg.Profile), Paranoia: n.cfg.WAF.Paranoia,
+		Files: files, MaxBodyBytes: o.MaxBodyBytes, Registerer: o.Registerer, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() { _ = n.waf.Close() })
+	o.Middleware = append(o.Middleware, n.waf.Wrap)
+	return nil
+}
+
+// addCache puts the cache before the firewall. With a queue it is purged together with the other tiers; what was kept on disk
+// while nobody could purge it is confirmed before its first use.
+func (n *edgeNode) addCache(o *edge.Options, cfg Config, name string) error {
+	c := n.cfg.Cache
+	if !c.Enabled {
+		return nil
+	}
+	o.Cache = &httpcache.Options{Memory: int64(c.MemoryMiB) << 20, Dir: c.Dir, Disk: int64(c.DiskMiB) << 20}
+	if n.cfg.Profile == profileShop {
+		o.Cache.Shared, o.Cache.Query = forEverybody, httpcache.SortQuery
+	}
+	if cfg.NATS.URL == "" {
+		if n.cfg.Profile == profileShop { // which relies on purges that would never come
+			o.Log.Warn("nats.url is not configured: nobody can tell this edge what to drop, so it asks an API process before each use of what it keeps")
+			o.Cache.Live = func() bool { return false }
+		}
+		return nil
+	}
+	var err error
+	if n.bus, err = joinEdgeBus(cfg, name, o.Log, o.Registerer); err != nil {
+		return fmt.Errorf("nats.url: %w", err)
+	}
+	n.closers = append(n.closers, n.bus.close)
+	o.Bus, o.Cache.Recheck = n.bus, true
+	return nil
 }

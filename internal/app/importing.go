@@ -141,10 +141,10 @@ func withStack(ctx context.Context, cfg Config, f func(*stack) error) error {
 
 // purgeAll empties every tier and process; later reads are at least as new as the catalogue is now.
 func (s *stack) purgeAll(ctx context.Context) error {
-	if err := s.purge(ctx, nil); err != nil {
+	if err := s.purgeEverywhere(ctx, purgeRequest{All: true}); err != nil {
 		return fmt.Errorf("caches: %w", err)
 	}
-	return s.store.Clear(ctx)
+	return nil
 }
 
 // meter counts what was read of a file of a known size, 0 when it is not known.

@@ -50,6 +50,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards", nil)))
 	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas", p.failover)))
 	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
+	mux.HandleFunc("POST /admin/waf/reload", p.auth(p.reloadWAF))
 	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
 	csrf := http.NewCrossOriginProtection()
@@ -189,13 +190,13 @@ func ask(ctx context.Context, method, addr, path string, body []byte, limit int6
 	return resp.StatusCode, raw, err
 }
 
-// stats are the figures of every API process by name, with the state of all processes.
+// stats are the figures of every process that has some, by name, with the state of all processes.
 func (p *platformOps) stats(ctx context.Context) map[string]any {
 	out := map[string]any{"time": time.Now().UTC(), "platform": p.status()}
-	apis := p.apiMembers()
-	for i, raw := range fanOut(ctx, apis, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
+	members := p.members()
+	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
 		if raw != nil {
-			out[apis[i].Name] = json.RawMessage(raw)
+			out[members[i].Name] = json.RawMessage(raw)
 		}
 	}
 	return out

@@ -24,8 +24,8 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 		dec.DisallowUnknownFields()
 		err = dec.Decode(&req)
 	}
-	if err == nil && len(req.Tags)+len(req.Keys) == 0 && !req.All {
-		err = errors.New("nothing named")
+	if err == nil {
+		err = req.check()
 	}
 	if err != nil {
 		opsProblem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
@@ -46,6 +46,31 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Retry-After", "1")
 	opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process purged: "+errors.Join(errs...).Error())
+}
+
+// reloadWAF has the edge read its rules again.
+func (p *platformOps) reloadWAF(w http.ResponseWriter, r *http.Request) {
+	for _, m := range p.members() {
+		if m.Name != edgeName {
+			continue
+		}
+		status, answer, err := ask(r.Context(), http.MethodPost, m.Ops, "/internal/waf/reload", nil, maxPurgeAnswer)
+		if err != nil {
+			w.Header().Set("Retry-After", "1")
+			opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "the edge does not answer: "+err.Error())
+			return
+		}
+		kind := "application/json"
+		if status >= http.StatusBadRequest {
+			kind = "application/problem+json"
+		}
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = w.Write(answer)
+		return
+	}
+	opsProblem(w, http.StatusNotFound, "not-found", "there is no edge here")
 }
 
 // metrics is the exposition of every process in one, each series labelled with its process.

@@ -39,6 +39,7 @@ type stack struct {
 	db      *databases
 	set     *replica.Set // of the catalogue
 	store   *cache.Store
+	edges   *queue.Bus // where edges are purged
 	nc      *nats.Conn
 	js      jetstream.JetStream
 
@@ -46,6 +47,7 @@ type stack struct {
 	stock     *cached.Stock
 	users     *cached.Users
 	writer    *cached.Catalog
+	setStock  shop.StockStore // stores, for administrators
 	checkouts *shop.Checkouts
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
@@ -62,7 +64,7 @@ func openStack(ctx context.Context, cfg Config, name string, log *slog.Logger, r
 	for _, step := range []func(context.Context) error{
 		s.openDatabases, s.openCatalog, s.openShards, s.unwatchFirst, func(ctx context.Context) error { return s.openQueue(ctx, name) },
 		func(context.Context) error { s.topology = s.followTopology(name, &s.late); return nil },
-		func(context.Context) error { return s.openCache(name) }, s.openShop,
+		func(context.Context) error { return s.openCache(name) }, func(context.Context) error { return s.openEdges(name) }, s.openShop,
 	} {
 		if err := step(ctx); err != nil {
 			s.close()
@@ -217,9 +219,14 @@ func (s *stack) require(lsn string) {
 	}
 }
 
-// purge drops tags from every tier and process; what is read afterwards is at least as new as the catalogue is now.
-// Without the catalogue's position it still drops them, and says so.
+// purge drops tags from every tier and process, the edges last.
 func (s *stack) purge(ctx context.Context, tags []string) error {
+	return s.purgeEverywhere(ctx, purgeRequest{Tags: tags})
+}
+
+// purgeCaches drops tags from L2 and from L1 of every process; what is read afterwards is at least as new as the catalogue is
+// now. Without the catalogue's position it still drops them, and says so.
+func (s *stack) purgeCaches(ctx context.Context, tags []string) error {
 	inv := cache.Invalidation{Tags: tags}
 	lsn, err := s.set.CommitLSN(ctx)
 	if err == nil {
@@ -261,6 +268,7 @@ func (s *stack) openShop(context.Context) error {
 	s.users = cached.NewUsers(s.shards, s.store, cached.Options{})
 	s.writer = cached.NewCatalog(s.catalog, s.purge, cached.Options{Log: s.log})
 	s.openStores()
+	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
 	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
 		Products: s.products, Pay: s.payments(), NewID: newID, Now: time.Now, Log: s.log, Crash: crashPoint()}
 	return nil

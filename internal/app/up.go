@@ -30,6 +30,7 @@ type UpOptions struct {
 	RedisNodes                       int    // 1, or 6 and more for a Redis Cluster
 	Products                         int    // of the synthetic catalogue
 	Catalog                          string // file to import instead
+	Limits                           string // of requests at the edge: off, on or strict
 	Fresh                            bool
 	Progress                         io.Writer   // one line a step, for people
 	Ready                            func(State) // called once everything serves
@@ -57,6 +58,12 @@ func (o UpOptions) Check() error {
 	}
 	return nil
 }
+
+// Folders of the edge in the data folder.
+const (
+	edgeCacheDir = "edge-cache" // what the cache keeps on disk
+	wafDir       = "waf"        // the operator's rules
+)
 
 // platform is a running `up`.
 type platform struct {
@@ -137,7 +144,7 @@ func (p *platform) open(ctx context.Context) (err error) {
 }
 
 func (p *platform) openFiles() error {
-	for _, dir := range []string{"log", "run", "mail"} {
+	for _, dir := range []string{"log", "run", "mail", wafDir} {
 		if err := os.MkdirAll(p.layout.Data.Path(dir), 0o755); err != nil {
 			return err
 		}

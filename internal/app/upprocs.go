@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ func (p *platform) config() (Config, error) {
 	cfg.NATS.URL = l.NATS.URL
 	cfg.Payment.Provider = "test"
 	cfg.Mail.Dir = l.Data.Path("mail")
+	cfg.Edge.Profile, cfg.Edge.Limits = profileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
+	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	token, err := secret(l.Data.Path(tokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
@@ -96,6 +99,7 @@ func (p *platform) processes() ([]local.Process, error) {
 }
 
 const (
+	edgeName     = "edge"
 	prepareStep  = "prepare"
 	prepareLimit = time.Hour // a catalogue of millions takes its time
 )
@@ -117,13 +121,14 @@ func (p *platform) roleProcess(name, role string, needs []string, args ...string
 	}
 }
 
-// roleEnv is our environment less what would override the configuration that up wrote.
+// roleEnv is our environment less what would override the configuration that up wrote; what the edge does on the way may be
+// overridden.
 func roleEnv() []string {
 	keys := envKeys()
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || strings.HasPrefix(key, "log.") || strings.HasPrefix(key, "otel.") {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.") {
 			env = append(env, kv)
 		}
 	}
@@ -136,7 +141,7 @@ func (p *platform) edgeProcess(apis []string) (local.Process, error) {
 	if err != nil {
 		return local.Process{}, err
 	}
-	proc := p.roleProcess("edge", "edge", apis, "--listen", "fd:3")
+	proc := p.roleProcess(edgeName, "edge", apis, "--listen", "fd:3")
 	command := proc.Command
 	proc.Command = func() (*exec.Cmd, error) {
 		cmd, err := command()
@@ -167,7 +172,7 @@ func (p *platform) members() []member {
 	for i := range p.o.APIs {
 		out = append(out, member{apiName(i), "unix:" + p.socket(apiName(i)+".ops")})
 	}
-	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{"edge", "unix:" + p.socket("edge.ops")})
+	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{edgeName, "unix:" + p.socket(edgeName+".ops")})
 }
 
 // Status is what `stampede status` shows.
@@ -204,7 +209,7 @@ func (p *platform) status() Status {
 
 func (p *platform) address(name string) string {
 	switch {
-	case name == "edge":
+	case name == edgeName:
 		return p.state.URL
 	case name == "nats":
 		return fmt.Sprintf("nats://127.0.0.1:%d", p.layout.NATS.Port)

@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stampede-shop/stampede/edge/limit"
+	"github.com/stampede-shop/stampede/edge/waf"
 )
 
 // Validate checks every value that is set. Each problem names the key, the value and what is allowed.
@@ -23,6 +26,7 @@ func (c Config) Validate() error {
 	c.validateData(bad)
 	c.validateListeners(bad)
 	c.validateSecrets(bad)
+	c.Edge.validate(bad)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", quote(c.Log.Level), "one of debug, info, warn, error")
 	}
@@ -92,16 +96,39 @@ func (c Config) validateListeners(bad complain) {
 			bad(key, quote(v), "host:port, :port or unix:PATH")
 		}
 	}
-	for i, o := range c.Edge.Origins {
+}
+
+func (e EdgeConfig) validate(bad complain) {
+	for i, o := range e.Origins {
 		u, err := url.Parse(o)
 		if strings.HasPrefix(o, "unix:") || (err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")) {
 			continue
 		}
 		bad(fmt.Sprintf("edge.origins[%d]", i), quote(o), "http://host:port or unix:PATH")
 	}
-	for i, p := range c.Edge.TrustedProxies {
+	for i, p := range e.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			bad(fmt.Sprintf("edge.trusted_proxies[%d]", i), quote(p), "a network such as 10.0.0.0/8")
+		}
+	}
+	if e.Profile != profilePlain && e.Profile != profileShop {
+		bad("edge.profile", quote(e.Profile), "shop in front of Stampede's API, plain in front of anything else")
+	}
+	if _, err := limit.ParseMode(e.Limits); err != nil {
+		bad("edge.limits", quote(e.Limits), "one of off, on, strict")
+	}
+	if _, err := waf.ParseMode(e.WAF.Mode); err != nil {
+		bad("edge.waf.mode", quote(e.WAF.Mode), "one of off, detect, block")
+	}
+	for _, n := range []struct {
+		key       string
+		v, lo, hi int
+	}{
+		{"max_body", e.MaxBody, 1, 1 << 30}, {"waf.paranoia", e.WAF.Paranoia, 1, 4},
+		{"cache.memory_mib", e.Cache.MemoryMiB, 1, 1 << 20}, {"cache.disk_mib", e.Cache.DiskMiB, 1, 1 << 26},
+	} {
+		if n.v < n.lo || n.v > n.hi {
+			bad("edge."+n.key, n.v, fmt.Sprintf("from %d to %d", n.lo, n.hi))
 		}
 	}
 }

@@ -78,3 +78,54 @@ func TestStockReadsAreCoalesced(t *testing.T) {
 		t.Errorf("asked %d times", n)
 	}
 }
+
+// shelf is a stock that can be set, or fail to be.
+type shelf struct {
+	shop.StockStore
+	units atomic.Int64
+	err   error
+}
+
+func (s *shelf) Available(_ context.Context, ids []int64) (map[int64]int64, error) {
+	return map[int64]int64{ids[0]: s.units.Load()}, nil
+}
+
+func (s *shelf) SetAvailable(_ context.Context, _ string, _, n int64) error {
+	if s.err == nil {
+		s.units.Store(n)
+	}
+	return s.err
+}
+
+// What an administrator sets is what every process shows when the change is answered; a change that was refused purges nothing.
+func TestSetStockIsSeenEverywhere(t *testing.T) {
+	t.Parallel()
+	stores, _ := processes(t, 2)
+	db := &shelf{}
+	purged := 0
+	w := cached.NewStockStore(db, func(ctx context.Context, tags []string) error {
+		purged++
+		return stores[0].Invalidate(ctx, tags)
+	}, cached.Options{})
+	patient := cached.Options{StockTTL: time.Hour}
+	readers := []*cached.Stock{cached.NewStock(db, stores[0], patient), cached.NewStock(db, stores[1], patient)}
+	see := func(want int64) {
+		t.Helper()
+		for i, r := range readers {
+			if got, err := r.Available(t.Context(), []int64{7}); err != nil || got[7] != want {
+				t.Fatalf("process %d: %v %v, want %d", i, got, err, want)
+			}
+		}
+	}
+	see(0)
+	for n := range int64(3) {
+		if err := w.SetAvailable(t.Context(), "admin", 7, n+1); err != nil {
+			t.Fatal(err)
+		}
+		see(n + 1)
+	}
+	db.err = shop.Invalid("available", "must not be negative")
+	if err := w.SetAvailable(t.Context(), "admin", 7, -1); err == nil || purged != 3 {
+		t.Errorf("%v, %d purges", err, purged)
+	}
+}

@@ -54,8 +54,13 @@ func (c *Catalog) DeleteProduct(ctx context.Context, actor string, id int64, ifV
 
 // after purges unless it is certain that nothing was written.
 func (c *Catalog) after(ctx context.Context, id int64, err error) {
-	switch shop.CodeOf(err) {
-	case "", shop.CodeInternal, shop.CodeUnavailable: // the latter two may come after the commit
+	if maybeWritten(err) {
 		c.purge.do(ctx, ProductTags(id)...)
 	}
+}
+
+// maybeWritten tells whether a write that ended with err may have been committed.
+func maybeWritten(err error) bool {
+	code := shop.CodeOf(err)
+	return code == "" || code == shop.CodeInternal || code == shop.CodeUnavailable
 }

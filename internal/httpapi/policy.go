@@ -26,8 +26,8 @@ var (
 	keepDeep = kept("max-age=60, stale-while-revalidate=30, stale-if-error=3600")
 	// Counts with filters.
 	keepCounts = kept("max-age=30, stale-while-revalidate=5, stale-if-error=600")
-	// What must not be older than a second; see dated.
-	keepSecond = &policy{[]string{"no-cache"}, []string{"max-age=1"}}
+	// What must not be older than a second, whatever fails; see dated.
+	keepSecond = &policy{[]string{"no-cache"}, []string{"max-age=1, stale-if-error=0"}}
 	// What changes with the program only.
 	keepDocument = kept("max-age=60")
 	// Ids that do not exist may come to exist: an import makes products without a word about each.

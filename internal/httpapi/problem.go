@@ -24,6 +24,9 @@ const (
 	codeSlowRequest    shop.Code = "request-timeout"
 	codeBadGateway     shop.Code = "bad-gateway"
 	codeGatewayTimeout shop.Code = "gateway-timeout"
+	codeBlocked        shop.Code = "request-blocked"
+	codeLongURI        shop.Code = "uri-too-long"
+	codeLargeHeaders   shop.Code = "headers-too-large"
 )
 
 // kind is what a code means over HTTP: the one place that says so.
@@ -38,6 +41,7 @@ var kinds = map[shop.Code]kind{
 	shop.CodeUnauthorized:        {401, "Not signed in", "Sign in, or send the administrator's token. After a failed sign-in: address or password is wrong."},
 	shop.CodePaymentDeclined:     {402, "The payment was declined", "Nothing was charged and the cart is as it was. Try another payment method."},
 	shop.CodeForbidden:           {403, "Not allowed", "Who asks is known, and may not do this."},
+	codeBlocked:                  {403, "The request was blocked", "It looks like an attack. If it is none, write it differently, or tell us the request id: we find the reason under it."},
 	shop.CodeNotFound:            {404, "Not found", "There is no such thing, or it belongs to somebody else."},
 	codeMethod:                   {405, "Method not allowed", "The Allow header lists the methods of this path."},
 	codeSlowRequest:              {408, "The request was too slow", "The body did not arrive in time. Send it again."},
@@ -49,11 +53,13 @@ var kinds = map[shop.Code]kind{
 	shop.CodeNotCancellable:      {409, "The order cannot be cancelled", "Only a confirmed order can be."},
 	shop.CodePreconditionFailed:  {412, "The version is old", "It was changed since the validator in If-Match was given. Read it again, then repeat the edit."},
 	codeTooLarge:                 {413, "The body is too large", "Bodies have at most 1 MiB."},
+	codeLongURI:                  {414, "The address is too long", "Path and query have at most 8 KiB. Ask for less at once."},
 	codeUnsupported:              {415, "Unsupported media type", "Send application/json."},
 	shop.CodeInvalid:             {422, "The input is wrong", "errors says which fields are wrong, and how."},
 	shop.CodeEmptyCart:           {422, "The cart is empty", "Add a product first. order_id is set when this cart was just bought."},
 	shop.CodeIdempotencyMismatch: {422, "The idempotency key was used before", "The same key came with another body within 24 hours. Use a new key."},
 	shop.CodeTooManyRequests:     {429, "Too many requests", "Wait for as many seconds as Retry-After says."},
+	codeLargeHeaders:             {431, "The headers are too large", "There are at most 100 fields with 32 KiB. Clear the cookies of this site."},
 	shop.CodeInternal:            {500, "Internal error", "Our fault; it was logged under the id in X-Request-Id."},
 	codeBadGateway:               {502, "No complete answer", "It is not known whether the request took effect: look before sending it again."},
 	codeGatewayTimeout:           {504, "No answer in time", "It is not known whether the request took effect: look before sending it again."},

@@ -33,14 +33,18 @@ func noStore(h http.Header) {
 // How long an edge may keep a shared page. Purges by tag come well before; the bound is for a purge that was lost.
 const (
 	keepPage  = 60 * time.Second
-	keepScant = time.Second // a page with a number of units on it: no older than the stock endpoint
+	keepScant = time.Second // a page with a number of units on it: no older than the stock endpoint, whatever fails
 	keepAsset = 365 * 24 * time.Hour
 )
 
 // edgeMay lets an edge keep the answer under the given tags; browsers ask again each time, and get a 304.
 func edgeMay(h http.Header, keep time.Duration, tags ...string) {
 	h.Set("Cache-Control", "public, max-age=0, must-revalidate")
-	h.Set("Surrogate-Control", "max-age="+seconds(keep))
+	control := "max-age=" + seconds(keep)
+	if keep <= keepScant {
+		control += ", stale-if-error=0"
+	}
+	h.Set("Surrogate-Control", control)
 	h.Set("Surrogate-Key", strings.Join(tags, " "))
 }
 

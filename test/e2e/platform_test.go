@@ -38,6 +38,7 @@ type status struct {
 		State    string `json:"state"`
 		PID      int    `json:"pid"`
 		Restarts int    `json:"restarts"`
+		Address  string `json:"address"`
 	} `json:"processes"`
 	Clusters []clusterStatus `json:"clusters"`
 }

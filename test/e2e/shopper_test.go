@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,9 +37,14 @@ func (a answer) into(v any) error {
 	return nil
 }
 
+// rawBody is sent as it is, other bodies as JSON.
+type rawBody string
+
 func (s *shopper) do(method, path string, body any, header ...string) (answer, error) {
 	var r io.Reader
-	if body != nil {
+	if raw, ok := body.(rawBody); ok {
+		r = strings.NewReader(string(raw))
+	} else if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
 			return answer{}, err

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/queue"
+)
+
+// edgeSubject is the bus on which edges are told what to purge. It is apart from the one of the caches, so that no edge has to
+// acknowledge what is not meant for it, and comes after it: an edge that were purged first could fetch the old answer again.
+const edgeSubject = "stampede.edge"
+
+// edgesWithin bounds the wait for the edges; one that died is given up by then.
+const edgesWithin = 2 * time.Second
+
+// edgeBus is an edge's place on that bus.
+type edgeBus struct {
+	*queue.Bus
+	nc   *nats.Conn
+	edge atomic.Pointer[edge.Edge] // for the bus, which runs before there is one
+}
+
+func joinEdgeBus(cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (*edgeBus, error) {
+	nc, err := queue.Connect(cfg.NATS.URL, queue.ConnectOptions{Name: name, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	b := &edgeBus{nc: nc}
+	b.Bus, err = queue.NewBus(nc, edgeSubject, name+"-"+newID(), queue.BusOptions{Log: log, Registerer: reg, OnGap: b.missedMessages})
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *edgeBus) attach(e *edge.Edge) {
+	if b != nil {
+		b.edge.Store(e)
+	}
+}
+
+// missedMessages runs after purges may have passed this edge by.
+func (b *edgeBus) missedMessages() {
+	if e := b.edge.Load(); e != nil {
+		e.Recheck()
+	}
+}
+
+func (b *edgeBus) close() {
+	b.Bus.Close()
+	b.nc.Close()
+}
+
+// openEdges joins the bus of the edges, to tell them.
+func (s *stack) openEdges(name string) (err error) {
+	s.edges, err = queue.NewBus(s.nc, edgeSubject, name+"-"+newID(), queue.BusOptions{Log: s.log, Registerer: s.reg})
+	if err == nil {
+		s.onClose(s.edges.Close)
+	}
+	return err
+}
+
+// purgeRequest is what operators purge. A key is a tag, or the address of an answer that edges keep.
+type purgeRequest struct {
+	Tags []string `json:"tags"`
+	Keys []string `json:"keys"`
+	All  bool     `json:"all"`
+}
+
+func (r purgeRequest) check() error {
+	if len(r.Tags)+len(r.Keys) == 0 && !r.All {
+		return errors.New("nothing named")
+	}
+	return nil
+}
+
+// edge is what of r concerns edges: all of it.
+func (r purgeRequest) edge() edge.Purge {
+	p := edge.Purge{Tags: r.Tags, All: r.All}
+	for _, k := range r.Keys {
+		if isAddress(k) {
+			p.URLs = append(p.URLs, k)
+		} else {
+			p.Tags = append(p.Tags, k)
+		}
+	}
+	return p
+}
+
+func isAddress(key string) bool { return strings.HasPrefix(key, "/") || strings.Contains(key, "://") }
+
+// purgeEverywhere drops what r names from every tier and process.
+func (s *stack) purgeEverywhere(ctx context.Context, r purgeRequest) error {
+	p := r.edge()
+	err := s.purgeCaches(ctx, p.Tags)
+	if r.All {
+		err = errors.Join(err, s.store.Clear(ctx))
+	}
+	// Whatever time the caches took: an edge keeps for longest.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), edgesWithin)
+	defer cancel()
+	return errors.Join(err, p.Send(ctx, s.edges))
+}

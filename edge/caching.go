@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -14,7 +15,7 @@ func (e *Edge) addCache() error {
 		return nil
 	}
 	o := *e.opts.Cache
-	o.Name, o.FetchContext, o.Fail, o.Private = e.opts.Name, e.fetchContext, e.fail, private
+	o.Name, o.FetchContext, o.Fail, o.Private = e.opts.Name, e.fetchContext, e.failCached, private
 	if o.Log == nil {
 		o.Log = e.opts.Log
 	}
@@ -60,6 +61,15 @@ func (e *Edge) fetchContext(r *http.Request) (context.Context, context.CancelFun
 		x.timer.Stop()
 		cancel(nil)
 	}
+}
+
+// failCached answers a request for which the cache has nothing.
+func (e *Edge) failCached(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, httpcache.ErrNotStored) { // what the client asked for: nothing failed
+		problemNotStored.Write(w, r.Method, exchangeOf(r.Context()).id)
+		return
+	}
+	e.fail(w, r, err)
 }
 
 // CacheStats returns the cache's figures; without a cache all are 0.

@@ -70,7 +70,9 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a := &answer{ResponseWriter: w, rc: http.NewResponseController(w), x: x, name: e.opts.Name, stall: e.opts.StallTimeout}
-	if e.draining.Load() {
+	// A chunked request may have had a Content-Length too, of which net/http does not tell: whoever went by that takes what
+	// follows for another request, or for none (RFC 9112, section 6.1).
+	if e.draining.Load() || r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 		w.Header().Set("Connection", "close")
 	}
 	e.m.inFlight.Inc()
@@ -98,7 +100,7 @@ func (e *Edge) finish(a *answer, r *http.Request, done bool) {
 // balance is the innermost handler: takes the body in and passes the request on.
 func (e *Edge) balance(w http.ResponseWriter, r *http.Request) {
 	x := exchangeOf(r.Context())
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace || r.Method == "PRI" { // the last begins HTTP/2, where it is too late
 		w.Header().Set("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
 		problemMethod.Write(w, "", x.id)
 		return

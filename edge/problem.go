@@ -18,6 +18,8 @@ var (
 		Detail: "the server did not complete its answer; it is not known whether the request took effect, so look before sending it again"}
 	problemTimeout = problem{Type: "gateway-timeout", Status: http.StatusGatewayTimeout,
 		Detail: "the server did not answer in time; it is not known whether the request took effect, so look before sending it again"}
+	problemNotStored = problem{Type: "gateway-timeout", Status: http.StatusGatewayTimeout,
+		Detail: "nothing is stored that could be served; ask without only-if-cached"}
 	problemTooLarge = problem{Type: "too-large", Status: http.StatusRequestEntityTooLarge, CloseConn: true,
 		Detail: "the request body is larger than this server takes; send less at once"}
 	problemSlowBody = problem{Type: "request-timeout", Status: http.StatusRequestTimeout, CloseConn: true,

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	maxWriting = 1024 // answers that wait to be written; further ones stay in memory only
-	shortest   = 10 * time.Second
-	suffix     = ".shc"
+	maxWriting   = 1024     // answers that wait to be written; further ones stay in memory only
+	writingBytes = 64 << 20 // and what they take together
+	shortest     = 10 * time.Second
+	suffix       = ".shc"
 )
 
 // disk keeps entries in files, one each, written behind. The least recently written or read go when it is full.
@@ -26,15 +27,17 @@ type disk struct {
 	queue  chan *entry
 	quit   chan struct{}
 
-	mu     sync.Mutex
-	files  map[keyHash]*list.Element // by file name
-	byKey  map[string][]keyHash      // file names of an address
-	order  *list.List                // of *file, the latest first
-	bytes  int64
-	log    *os.File // the journal of purges
-	logged int64    // its size
-	short  int64    // and how long it was when it was last written anew
-	closed bool
+	mu      sync.Mutex
+	files   map[keyHash]*list.Element // by file name
+	byKey   map[string][]keyHash      // file names of an address
+	order   *list.List                // of *file, the latest first
+	bytes   int64
+	waiting map[string]int // by address, how many answers are in the queue
+	queued  int64          // bytes of these
+	log     *os.File       // the journal of purges
+	logged  int64          // its size
+	short   int64          // and how long it was when it was last written anew
+	closed  bool
 }
 
 type file struct {
@@ -49,7 +52,7 @@ func openDisk(o Options, p *purges) (*disk, error) {
 		return nil, fmt.Errorf("httpcache: %w", err)
 	}
 	d := &disk{o: o, purges: p, queue: make(chan *entry, maxWriting), quit: make(chan struct{}), files: map[keyHash]*list.Element{},
-		byKey: map[string][]keyHash{}, order: list.New()}
+		byKey: map[string][]keyHash{}, order: list.New(), waiting: map[string]int{}}
 	newest, err := d.scan()
 	if err != nil {
 		return nil, fmt.Errorf("httpcache: %w", err)
@@ -135,9 +138,34 @@ func (d *disk) put(e *entry) {
 	if time.Duration(e.until+max(e.swr, e.sie)-d.o.Now().UnixNano()) < shortest {
 		return
 	}
+	if !d.enqueue(e) {
+		return
+	}
 	select {
 	case d.queue <- e:
 	default:
+		d.dequeued(e)
+	}
+}
+
+// enqueue makes room for e in the queue, if there is.
+func (d *disk) enqueue(e *entry) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.queued+e.size() > writingBytes {
+		return false
+	}
+	d.queued += e.size()
+	d.waiting[e.key]++
+	return true
+}
+
+func (d *disk) dequeued(e *entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queued -= e.size()
+	if d.waiting[e.key]--; d.waiting[e.key] == 0 {
+		delete(d.waiting, e.key)
 	}
 }
 
@@ -162,6 +190,7 @@ func (d *disk) write() {
 }
 
 func (d *disk) writeOne(e *entry) {
+	defer d.dequeued(e)
 	data, err := encodeEntry(e)
 	if err == nil && int64(len(data)) <= d.o.Disk {
 		err = d.save(fileName(e), e.key, data)
@@ -206,10 +235,11 @@ func (d *disk) drop(e *entry) {
 	}
 }
 
+// has tells whether something of an address is on the disk, or on its way there.
 func (d *disk) has(key string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.byKey[key]) > 0
+	return len(d.byKey[key]) > 0 || d.waiting[key] > 0
 }
 
 func (d *disk) used() (n, bytes int64) {

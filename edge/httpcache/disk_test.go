@@ -96,6 +96,28 @@ func TestDiskIsBounded(t *testing.T) {
 	b.wantAsked(0)
 }
 
+// What waits to be written is bounded, and a write drops it as if it were there.
+func TestDiskQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	d, err := openDisk(Options{Dir: t.TempDir(), Disk: 1 << 30, Now: time.Now}, newPurges())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := 0
+	for ; put < 100 && d.queued < writingBytes-(2<<20); put++ { // nobody writes yet
+		d.put(&entry{key: fmt.Sprint("http://a/", put), status: 200, header: http.Header{}, body: make([]byte, 1<<20), until: time.Now().Add(time.Hour).UnixNano()})
+	}
+	d.put(&entry{key: "http://a/too-much", status: 200, header: http.Header{}, body: make([]byte, 8<<20), until: time.Now().Add(time.Hour).UnixNano()})
+	if put < 50 || put == 100 || d.queued > writingBytes || !d.has("http://a/0") || d.has("http://a/too-much") {
+		t.Errorf("%d answers of %d bytes wait", put, d.queued)
+	}
+	d.close()
+	d.write()
+	if n, _ := d.used(); n != int64(put) || d.queued != 0 || len(d.waiting) != 0 {
+		t.Errorf("%d of %d were written; %d bytes still wait", n, put, d.queued)
+	}
+}
+
 // Damage costs a fetch, never a wrong answer.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()

@@ -24,5 +24,6 @@
 // # When not to use it
 //
 // It is a shared cache: a browser's private one has other rules. Answers larger than Options.MaxObject, event streams and
-// partial answers (206) are passed on, not kept. Requests for several ranges get the whole.
+// partial answers (206) are passed on, not kept. Requests for several ranges get the whole. CONFORMANCE.md goes through
+// what the public suite for HTTP caches finds missing.
 package httpcache

@@ -15,6 +15,7 @@ type flight struct {
 	o        outcome
 	aborted  any // what the handler panicked with
 	personal bool
+	alone    bool // nobody can join it
 }
 
 // join returns the flight for a key, or begins one for an address.
@@ -38,10 +39,9 @@ func (c *Cache) join(key, address string) (f *flight, leader bool) {
 func (c *Cache) land(key, address string, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.flights[key] != f {
-		return
+	if !f.alone {
+		delete(c.flights, key)
 	}
-	delete(c.flights, key)
 	if c.flown[address]--; c.flown[address] == 0 {
 		delete(c.flown, address)
 	}
@@ -108,9 +108,10 @@ func (h *handler) leadAlone(w http.ResponseWriter, r *http.Request, q *question)
 		h.pass(w, r, "bypass")
 		return
 	}
+	h.flown[q.key]++
 	h.wg.Add(1)
 	h.mu.Unlock()
-	h.lead(w, r, q, nil, "", &flight{decided: make(chan struct{}), ended: make(chan struct{})})
+	h.lead(w, r, q, nil, "", &flight{decided: make(chan struct{}), ended: make(chan struct{}), alone: true})
 }
 
 // lead fetches for this client and for those who wait meanwhile.

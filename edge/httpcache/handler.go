@@ -1,9 +1,6 @@
 package httpcache
 
-import (
-	"context"
-	"net/http"
-)
+import "net/http"
 
 // Handler puts the cache in front of next. Several handlers may share one cache; addresses are then common to them.
 func (c *Cache) Handler(next http.Handler) http.Handler {
@@ -119,7 +116,7 @@ func (h *handler) hit(w http.ResponseWriter, r *http.Request, q *question, e *en
 func (h *handler) onlyCached(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Status", outcome{detail: "only-if-cached"}.field(h.o.Name))
 	if h.o.Fail != nil {
-		h.o.Fail(w, r, context.DeadlineExceeded)
+		h.o.Fail(w, r, ErrNotStored)
 		return
 	}
 	http.Error(w, "not in the cache", http.StatusGatewayTimeout)

@@ -13,8 +13,9 @@ import (
 var (
 	// ErrOptions means that options make no sense.
 	ErrOptions = errors.New("httpcache: bad options")
-	// ErrClosed is the answer of a closed Cache.
-	ErrClosed = errors.New("httpcache: closed")
+	// ErrNotStored is what Options.Fail is told when a client asked with only-if-cached and nothing can be served. The answer
+	// must be 504 (RFC 9111, section 5.2.1.7).
+	ErrNotStored = errors.New("httpcache: nothing stored that may be served")
 )
 
 // Options of a [Cache]; the zero value is a cache in memory. Negative durations mean "none".
@@ -67,7 +68,7 @@ type Options struct {
 	// MaxBackground bounds how many answers are refreshed in the background at once. Default 64.
 	MaxBackground int
 	// Fail answers a client that got no answer in time, or whose answer broke off before its header; err is the context's
-	// cause. nil means 504 or 502 in plain text.
+	// cause, or ErrNotStored. nil means 504 or 502 in plain text.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 	// FetchContext makes the context of such a fetch; nil means context.WithoutCancel of the client's.
 	FetchContext func(r *http.Request) (context.Context, context.CancelFunc)

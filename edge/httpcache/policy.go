@@ -104,7 +104,7 @@ func (c *Cache) timing(v *verdict, d directives, targeted bool, status int, h ht
 	}
 }
 
-// expiresIn is Expires minus Date; an Expires that is no date is in the past.
+// expiresIn is Expires minus Date, at most as much as max-age can say; an Expires that is no date is in the past.
 func expiresIn(h http.Header, now time.Time) time.Duration {
 	if len(h["Expires"]) != 1 {
 		return 0
@@ -113,7 +113,7 @@ func expiresIn(h http.Header, now time.Time) time.Duration {
 	if !ok {
 		return 0
 	}
-	return max(expires.Sub(dateOf(h, now)), 0)
+	return min(max(expires.Sub(dateOf(h, now)), 0), maxDelta*time.Second)
 }
 
 func dateOf(h http.Header, now time.Time) time.Time {

@@ -142,6 +142,31 @@ func TestUnsafeMethodsInvalidate(t *testing.T) {
 	}
 }
 
+// A write also covers a fetch that went alone and was under way, of an address of which nothing was known yet.
+func TestWriteCoversAFetchThatWentAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	gate := make(chan struct{})
+	b.handle(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			return
+		}
+		<-gate
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		_, _ = w.Write([]byte("before"))
+	})
+	done := make(chan struct{})
+	go func() { defer close(done); b.get("/a", "Authorization", "x") }()
+	wait(t, "the fetch", func() bool { return b.asked.Load() == 1 })
+	b.do("POST", "/a")
+	close(gate)
+	<-done
+	b.answer("after", "Cache-Control", "max-age=60")
+	if w := b.get("/a"); w.Body.String() != "after" {
+		t.Errorf("%q is from before the write", w.Body)
+	}
+}
+
 func TestHeadUpdates(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})

@@ -49,6 +49,8 @@ func TestReuse(t *testing.T) {
 		"two Expires":                      {"Expires: +60s|Expires: +60s", no},
 		"RFC 850 Expires":                  {"Expires: Thursday, 18-Aug-50 02:01:18 GMT", yes},
 		"asctime Expires":                  {"Expires: Thu Aug  8 02:01:18 2050", yes},
+		"Expires far in the future":        {"Expires: Sun, 21 Nov 2286 04:46:39 GMT", yes},
+		"Expires in the last year":         {"Expires: Fri, 31 Dec 9999 23:59:59 GMT", yes},
 		"other zone":                       {"Expires: Thu, 18 Aug 2050 02:01:18 UTC", no},
 		"one digit hour":                   {"Expires: Thu, 18 Aug 2050 2:01:18 GMT", no},
 		"no-store":                         {"Cache-Control: no-store, max-age=60", no},

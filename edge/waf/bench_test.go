@@ -64,6 +64,23 @@ var calls = []struct {
 	{"checkout-apostrophe", func(i int) (*http.Request, []byte) {
 		return typical(http.MethodPost, "/orders/checkout", fmt.Sprintf(`{"shipping_address":{"name":"Seán O'Brien %d","line1":"%d Rue de l'Église","city":"Saint-Malo","country":"FR"}}`, i, i))
 	}},
+	{"checkout-plus", func(i int) (*http.Request, []byte) { // with marks that are not plain text
+		return typical(http.MethodPost, "/orders/checkout", fmt.Sprintf(`{"shipping_address":{"name":"Smith & Sons (%s) %d","line1":"Apt #%d, Bd. Saint-Michel","city":"Kraków","country":"PL"}}`, things[i%12], i, i))
+	}},
+	{"checkout-cyrillic", func(i int) (*http.Request, []byte) {
+		return typical(http.MethodPost, "/orders/checkout", fmt.Sprintf(`{"shipping_address":{"name":"Иван Петров %d","line1":"ул. Ленина, д. %d","city":"София","country":"BG"}}`, i, i))
+	}},
+	{"search-accent", func(i int) (*http.Request, []byte) {
+		return typical(http.MethodGet, fmt.Sprintf("/products?limit=20&q=caf%%C3%%A9+%s+%d", things[i%12], i), "")
+	}},
+	{"register", func(i int) (*http.Request, []byte) {
+		r, body := typical(http.MethodPost, "/account/register", fmt.Sprintf("name=Zo%%C3%%AB+O%%27Neil+%d&email=zoe.%d%%40example.com&password=c0rrect-horse%%21%d", i, i, i))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return r, body
+	}},
+	{"profile-review", func(i int) (*http.Request, []byte) {
+		return typical(http.MethodPatch, "/users/me", fmt.Sprintf(`{"name":"Bought %d; \"great\" quality! My wife's favourite (5/5) -- would buy again & again... <3"}`, i))
+	}},
 	{"events-20", func(i int) (*http.Request, []byte) {
 		var b strings.Builder
 		for j := range 20 {

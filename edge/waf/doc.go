@@ -17,11 +17,13 @@
 //
 // Evaluating the rule set costs half a millisecond and more, for each request anew. So a request is taken apart. Its
 // envelope, with a placeholder for each value, is evaluated by all rules; values by those that look at values, and
-// plain ones (letters, digits and what names, addresses and searches are written with) by the half of those that can
-// match such text, their expressions narrowed down to it. What was found clean is remembered by fingerprint. Numbers,
-// UUIDs and opaque tokens are not evaluated at all. If any rule finds anything in any part, the request is evaluated
-// as one, by the rule set as it is: scores, exclusions and verdict come from there alone. That the short way
-// overlooks nothing is tested with all of the rule set's own tests.
+// plain ones (letters, also accented ones, digits and what names, addresses and searches are written with) by the half of
+// those that can match such text, their expressions narrowed down to it; queries and forms with encoded values also by
+// those that look at them as they are written. What was found clean is remembered by fingerprint. Numbers, UUIDs and
+// opaque tokens are not evaluated at all. An expression is only tried on text that has one of the words, or some of the
+// punctuation, that everything it matches has. If any rule finds anything in any part, the request is evaluated as one,
+// by the rule set as it is: scores, exclusions and verdict come from there alone. That the short way overlooks nothing is
+// tested with all of the rule set's own tests.
 //
 // # What it does not do
 //

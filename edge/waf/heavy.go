@@ -20,11 +20,17 @@ func newTurns(n int, wait time.Duration) *turns {
 
 // take waits for a turn; ok is false when there was none in time, or ctx ended.
 func (t *turns) take(ctx context.Context) (done func(), ok bool) {
+	done = func() { <-t.slots }
+	select {
+	case t.slots <- struct{}{}: // also when the wait is over before it begins
+		return done, true
+	default:
+	}
 	timer := time.NewTimer(t.wait)
 	defer timer.Stop()
 	select {
 	case t.slots <- struct{}{}:
-		return func() { <-t.slots }, true
+		return done, true
 	case <-timer.C:
 	case <-ctx.Done():
 	}

@@ -24,7 +24,8 @@ type request struct {
 	cleanURI     string
 	cleanHeaders []pair
 	cleanBody    []byte
-	apart        []string // plain values, to be inspected on their own
+	apart        []string // values to be inspected on their own
+	coded        bool     // some of these are written otherwise than they read: rules on the raw text are not covered by them
 	textBytes    int
 }
 
@@ -88,7 +89,16 @@ func (q *request) addHeaders(r *http.Request, tokenCookies []string) {
 // addCookies adds a Cookie header, one for each cookie if a name comes twice.
 func (q *request) addCookies(key, header string, tokens []string) {
 	full := normalCookies(header, tokens, func(string) bool { return false })
-	clean := normalCookies(header, tokens, func(v string) bool { return harmless(v) || q.setApart(v) })
+	clean := normalCookies(header, tokens, func(v string) bool {
+		if harmless(v) {
+			return true
+		}
+		if !isASCII(v) || !isPlain(v) {
+			return false
+		}
+		q.setApart(v)
+		return true
+	})
 	if !repeats(full) {
 		q.headers = append(q.headers, pair{key, full})
 		q.cleanHeaders = append(q.cleanHeaders, pair{key, clean})
@@ -116,18 +126,14 @@ func repeats(cookies string) bool {
 	return false
 }
 
-// setApart takes a plain value for inspection on its own.
-func (q *request) setApart(v string) bool {
-	if !isPlain(v) {
-		return false
-	}
+// setApart takes a value for inspection on its own.
+func (q *request) setApart(v string) {
 	q.apart = append(q.apart, v)
 	q.textBytes += len(v)
-	return true
 }
 
-// cleanForm replaces in name=value&… what is harmless or plain. A value counts as plain only if it is also written
-// plainly, as rules look at the raw text, too; and not if it has a colon: 931110 looks for name=http://.
+// cleanForm replaces values in name=value&… . What is plain and plainly written has nothing in it for rules that look at the
+// raw text, unless it has a colon: 931110 looks for name=http://.
 func (q *request) cleanForm(raw string) string {
 	parts := strings.Split(raw, "&")
 	for i, part := range parts {
@@ -135,32 +141,29 @@ func (q *request) cleanForm(raw string) string {
 		if !ok {
 			continue
 		}
-		if harmless(value) {
-			parts[i] = name + "=" + placeholder
-			continue
+		if !harmless(value) {
+			decoded, err := url.QueryUnescape(value)
+			if err != nil {
+				continue // stays where it is
+			}
+			q.setApart(decoded)
+			q.coded = q.coded || !isASCII(decoded) || !isPlain(decoded) || strings.Contains(decoded, ":") || !plainlyWritten(value)
 		}
-		if decoded, ok := plainlyWritten(value); ok && !strings.Contains(decoded, ":") && q.setApart(decoded) {
-			parts[i] = name + "=" + placeholder
-		}
+		parts[i] = name + "=" + placeholder
 	}
 	return strings.Join(parts, "&")
 }
 
-// plainlyWritten decodes a value in which nothing but a space or comma is encoded.
-func plainlyWritten(raw string) (string, bool) {
-	if strings.Contains(raw, "%") {
-		rest := raw
-		for {
-			_, after, found := strings.Cut(rest, "%")
-			if !found {
-				break
-			}
-			if len(after) < 2 || after[:2] != "20" && !strings.EqualFold(after[:2], "2c") {
-				return "", false
-			}
-			rest = after[2:]
+// plainlyWritten tells a value in which nothing but a space or comma is encoded.
+func plainlyWritten(raw string) bool {
+	for {
+		_, after, found := strings.Cut(raw, "%")
+		if !found {
+			return true
 		}
+		if len(after) < 2 || after[:2] != "20" && !strings.EqualFold(after[:2], "2c") {
+			return false
+		}
+		raw = after[2:]
 	}
-	decoded, err := url.QueryUnescape(raw)
-	return decoded, err == nil
 }

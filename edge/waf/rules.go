@@ -29,6 +29,7 @@ type ruleset struct {
 	full   coraza.WAF // everything: its verdict is the verdict
 	text   coraza.WAF // detections that look at values, for values of any kind; nil without a fast path
 	words  coraza.WAF // those of them that can match plain text
+	raw    coraza.WAF // detections that look at queries and forms as they are written
 	custom coraza.WAF // the operator's own rules, when they have any and text is not nil
 	count  int        // rules in full
 }
@@ -94,6 +95,13 @@ func (rs *ruleset) compileFast(o Options, custom []source) error {
 	if rs.words, err = load(o, []source{setup, {crsFolder + "words.conf", words}}); err != nil {
 		return err
 	}
+	raw, err := rawRules(o.Paranoia)
+	if err != nil {
+		return err
+	}
+	if rs.raw, err = load(o, []source{setup, {crsFolder + "raw.conf", raw}}); err != nil {
+		return err
+	}
 	if len(custom) > 0 {
 		rs.custom, err = load(o, append([]source{setup}, custom...))
 	}
@@ -102,7 +110,7 @@ func (rs *ruleset) compileFast(o Options, custom []source) error {
 
 // close gives back what the compiled rules hold in the engine's memory of expressions. Requests in flight are not hurt.
 func (rs *ruleset) close() {
-	for _, w := range []coraza.WAF{rs.full, rs.text, rs.words, rs.custom} {
+	for _, w := range []coraza.WAF{rs.full, rs.text, rs.words, rs.raw, rs.custom} {
 		if c, ok := w.(experimental.WAFCloser); ok {
 			_ = c.Close() // only forgets; reports nothing
 		}
@@ -124,7 +132,7 @@ func fullSources(o Options, before, after []source) ([]source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("waf: the rule set is missing: %w", err)
 		}
-		out = append(out, source{name, string(text)})
+		out = append(out, source{name, withSieve(string(text))})
 	}
 	out = append(out, source{"paranoia", aboveParanoia(o.Paranoia)})
 	if o.Profile == ProfileShop {
@@ -166,6 +174,7 @@ func aboveParanoia(level int) string {
 
 // load compiles sources in order. An error names the file and the line.
 func load(o Options, sources []source) (coraza.WAF, error) {
+	registerSieve()
 	tree := files{}
 	cfg := coraza.NewWAFConfig().WithRootFS(tree).WithRequestBodyAccess().
 		WithRequestBodyLimit(int(o.MaxBodyBytes) + 1).WithRequestBodyInMemoryLimit(int(o.MaxBodyBytes) + 1)

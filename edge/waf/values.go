@@ -12,28 +12,38 @@ import (
 // valueRules are the detections up to a paranoia level that look at values, as two rule files: all of them, and those
 // that might match plain text. Each rule only asks whether something matches; scores are the full rule set's business.
 func valueRules(paranoia int) (text, words string, err error) {
-	names, err := fs.Glob(crs.FS, crsFolder+"REQUEST-*.conf")
-	if err != nil {
-		return "", "", fmt.Errorf("waf: the rule set is missing: %w", err)
-	}
 	read := func(name string) ([]byte, error) { return fs.ReadFile(crs.FS, crsFolder+name) }
 	var all, some strings.Builder
+	err = eachDetection(paranoia, func(g group) {
+		if !slices.ContainsFunc(g, seesValues) {
+			return
+		}
+		all.WriteString(onValues(g, false))
+		if !groupSparesPlain(g, read) {
+			some.WriteString(onValues(g, true))
+		}
+	})
+	return all.String(), some.String(), err
+}
+
+// eachDetection calls f with the rule set's detections up to a paranoia level.
+func eachDetection(paranoia int, f func(group)) error {
+	names, err := fs.Glob(crs.FS, crsFolder+"REQUEST-*.conf")
+	if err != nil {
+		return fmt.Errorf("waf: the rule set is missing: %w", err)
+	}
 	for _, name := range names {
 		b, err := fs.ReadFile(crs.FS, name)
 		if err != nil {
-			return "", "", fmt.Errorf("waf: the rule set is missing: %w", err)
+			return fmt.Errorf("waf: the rule set is missing: %w", err)
 		}
 		for _, g := range groups(string(b)) {
-			if p := g.paranoia(); p == 0 || p > paranoia || optIn(g) || !slices.ContainsFunc(g, seesValues) {
-				continue
-			}
-			all.WriteString(onValues(g, false))
-			if !groupSparesPlain(g, read) {
-				some.WriteString(onValues(g, true))
+			if p := g.paranoia(); p > 0 && p <= paranoia && !optIn(g) {
+				f(g)
 			}
 		}
 	}
-	return all.String(), some.String(), nil
+	return nil
 }
 
 // optIn tells rules that do nothing until somebody sets a variable for them, such as the longest argument. Who does is
@@ -80,21 +90,6 @@ func onValues(g group, plain bool) string {
 		if !seesValues(r) {
 			target = "MATCHED_VARS"
 		}
-		var actions []string
-		if i == 0 {
-			actions = append(actions, "id:"+first(g[0].values("id")), "phase:2", "pass", "nolog")
-		}
-		for _, t := range r.values("t") {
-			actions = append(actions, "t:"+t)
-		}
-		for _, flag := range []string{"multiMatch", "capture"} {
-			if slices.Contains(r.actions, flag) {
-				actions = append(actions, flag)
-			}
-		}
-		if i < len(kept)-1 {
-			actions = append(actions, "chain")
-		}
 		op := "@" + r.operator + " " + r.argument
 		if plain && !r.negated && r.operator == "rx" && staysPlain(r) {
 			narrow, _ := onPlain(r.argument)
@@ -103,9 +98,30 @@ func onValues(g group, plain bool) string {
 		if r.negated {
 			op = "!" + op
 		}
-		fmt.Fprintf(&b, "SecRule %s \"%s\" \"%s\"\n", target, strings.ReplaceAll(op, `"`, `\"`), strings.Join(actions, ","))
+		b.WriteString(detection(g, r, target, op, i == 0, i == len(kept)-1))
 	}
 	return b.String()
+}
+
+// detection writes a rule of a group anew, to ask no more than whether it matches: the first of those that are kept of it
+// has the group's id, and all but the last are chained.
+func detection(g group, r rule, target, op string, isFirst, isLast bool) string {
+	var actions []string
+	if isFirst {
+		actions = append(actions, "id:"+first(g[0].values("id")), "phase:2", "pass", "nolog")
+	}
+	for _, t := range r.values("t") {
+		actions = append(actions, "t:"+t)
+	}
+	for _, flag := range []string{"multiMatch", "capture"} {
+		if slices.Contains(r.actions, flag) {
+			actions = append(actions, flag)
+		}
+	}
+	if !isLast {
+		actions = append(actions, "chain")
+	}
+	return withSieve(fmt.Sprintf("SecRule %s \"%s\" \"%s\"\n", target, strings.ReplaceAll(op, `"`, `\"`), strings.Join(actions, ",")))
 }
 
 func first(s []string) string {

@@ -115,16 +115,23 @@ type counted struct {
 
 const (
 	countedVersion = 1
-	countedKeys    = 4096 // that are stored, the heaviest
+	countedKeys    = 4096      // that are stored, the heaviest
+	countedBytes   = 512 << 10 // that they may take; the lightest are left out
 )
 
-// Encode writes the heaviest 4096 keys for [Popularity.Merge], in another process or after a restart.
+// Encode writes the heaviest keys, at most 4096 and 512 KiB, for [Popularity.Merge], in another process or after a restart.
 func (p *Popularity) Encode() ([]byte, error) {
 	now := time.Now()
 	p.mu.Lock()
 	top := p.top.Top(countedKeys, now)
 	p.mu.Unlock()
-	return json.Marshal(counted{countedVersion, now.UTC(), top})
+	for {
+		data, err := json.Marshal(counted{countedVersion, now.UTC(), top})
+		if err != nil || len(data) <= countedBytes {
+			return data, err
+		}
+		top = top[:len(top)/2]
+	}
 }
 
 // Merge adds what another one has counted, aged since then. It changes nothing when data is not what Encode wrote.

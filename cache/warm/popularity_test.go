@@ -108,6 +108,26 @@ func TestCountsSurvive(t *testing.T) {
 	})
 }
 
+// What is stored is bounded, however long keys are: the heaviest stay.
+func TestCountsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := warm.NewPopularity(warm.PopularityOptions{})
+	for i := range 4000 {
+		p.Count(fmt.Sprintf("%04d %s", i, strings.Repeat("x", 400)), float64(i+1))
+	}
+	data, err := p.Encode()
+	if err != nil || len(data) > 512<<10 || len(data) < 128<<10 {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+	q := warm.NewPopularity(warm.PopularityOptions{})
+	if err := q.Merge(data); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := q.Predict(t.Context(), time.Now(), 1); !strings.HasPrefix(got[0].Key, "3999 ") {
+		t.Errorf("%v", got)
+	}
+}
+
 // A store that fails is no reason not to warm.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()

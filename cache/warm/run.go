@@ -13,10 +13,10 @@ import (
 // run is one bringing in of a plan.
 type run struct {
 	w       *Warmer
+	id      string // of its plan
 	req     Request
 	tiers   []Tier
 	keys    []string
-	named   int
 	watch   *watch
 	pace    *pace
 	started time.Time
@@ -178,10 +178,10 @@ func (r *run) note(now bool) {
 		return
 	}
 	r.saved = time.Now()
-	i := interrupted{Request: r.req, Keys: r.keys, Named: r.named, Saved: r.saved.UTC(), Tiers: map[string]progressed{}}
+	d := progressed{ID: r.id, Saved: r.saved.UTC(), Tiers: map[string]tierDone{}}
 	for n, t := range r.tiers {
-		i.Tiers[t.Name()] = progressed{t.Epoch(), max(r.done, r.have[n])}
+		d.Tiers[t.Name()] = tierDone{t.Epoch(), max(r.done, r.have[n])}
 	}
 	r.mu.Unlock()
-	r.w.save(runDoc, i)
+	r.w.save(doneDoc, d)
 }

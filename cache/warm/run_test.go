@@ -67,7 +67,7 @@ func TestRunIsTakenUp(t *testing.T) {
 		w.Cancel()
 		synctest.Wait()
 		p := w.Progress()
-		if p.State != warm.Cancelled || p.Through == 0 || p.Through == p.Total || !store.has("x.run") {
+		if p.State != warm.Cancelled || p.Through == 0 || p.Through == p.Total || !store.has("x.done") {
 			t.Fatalf("cancelled: %+v", p)
 		}
 		w.Close()
@@ -87,7 +87,7 @@ func TestRunIsTakenUp(t *testing.T) {
 		if len(lost.has()) != 400 {
 			t.Errorf("%d in the tier that had lost all", len(lost.has()))
 		}
-		if store.has("x.run") {
+		if store.has("x.done") {
 			t.Error("a run that is done is still noted")
 		}
 		if got, _ := w.Run(t.Context(), first); got.Total != 0 {

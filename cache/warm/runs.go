@@ -2,6 +2,7 @@ package warm
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 )
@@ -82,46 +83,51 @@ func (w *Warmer) begin(ctx context.Context, r *run) error {
 
 // prepare takes up an interrupted run, or makes a plan.
 func (w *Warmer) prepare(r *run) error {
-	have := make([]int, len(r.tiers))
-	keys, named := w.takeUp(r.ctx, r.req, r.tiers, have)
-	if keys == nil {
-		var err error
-		if keys, named, err = w.plan(r.ctx, r.req); err != nil {
+	p, have, err := w.takeUp(r)
+	if err != nil {
+		w.o.Log.Warn("an interrupted run cannot be taken up", "error", err)
+	}
+	if p.Keys == nil {
+		p = planned{ID: rand.Text(), Request: r.req}
+		if p.Keys, p.Named, err = w.plan(r.ctx, r.req); err != nil {
 			return err
 		}
+		w.save(planDoc, p)
 	}
 	rate := r.req.Rate
 	if rate == 0 {
 		rate = w.Tuning().Rate
 	}
 	r.mu.Lock()
-	r.keys, r.named, r.have, r.finished = keys, named, have, make([]bool, len(keys))
-	r.watch, r.pace, r.state = newWatch(keys, named), newPace(w.o, rate), Running
+	r.id, r.keys, r.have, r.finished = p.ID, p.Keys, have, make([]bool, len(p.Keys))
+	r.watch, r.pace, r.state = newWatch(p.Keys, p.Named), newPace(w.o, rate), Running
 	r.mu.Unlock()
 	w.watched.Store(r.watch)
 	return nil
 }
 
-// takeUp finds what was interrupted, and fills in how much of it each tier has; nil when there is nothing to go on with.
-func (w *Warmer) takeUp(ctx context.Context, req Request, tiers []Tier, have []int) ([]string, int) {
-	data, err := w.load(ctx, runDoc)
-	if data == nil || err != nil {
-		return nil, 0
+// takeUp finds what was interrupted of the same request, and how much of it each tier has; no keys when there is nothing to go on
+// with.
+func (w *Warmer) takeUp(r *run) (p planned, have []int, err error) {
+	have = make([]int, len(r.tiers))
+	done, err := w.load(r.ctx, doneDoc)
+	if done == nil || err != nil {
+		return p, have, err
 	}
-	was, err := decodeRun(data)
-	if err != nil {
-		w.o.Log.Warn("an interrupted run cannot be taken up", "error", err)
-		return nil, 0
+	plan, err := w.load(r.ctx, planDoc)
+	if plan == nil || err != nil {
+		return p, have, err
 	}
-	if !was.continues(req, w.o.ResumeWithin) {
-		return nil, 0
+	p, d, err := decodeRun(plan, done)
+	if err != nil || !p.answers(r.req) || time.Since(d.Saved) > w.o.ResumeWithin {
+		return planned{}, have, err
 	}
-	for i, t := range tiers {
-		if p := was.Tiers[t.Name()]; p.Epoch == t.Epoch() {
-			have[i] = p.Done
+	for i, t := range r.tiers {
+		if was := d.Tiers[t.Name()]; was.Epoch == t.Epoch() {
+			have[i] = was.Done
 		}
 	}
-	return was.Keys, was.Named
+	return p, have, nil
 }
 
 // finish says how a run ended, and has its effect watched.
@@ -131,11 +137,11 @@ func (w *Warmer) finish(r *run, err error) (Progress, error) {
 	}
 	r.mu.Lock()
 	r.ended, r.err, r.state = time.Now(), err, stateOf(err)
-	planned := r.keys != nil
+	begun := r.watch != nil
 	r.mu.Unlock()
-	if planned {
+	if begun {
 		if err == nil {
-			w.save(runDoc, nil)
+			w.save(doneDoc, nil)
 		} else {
 			r.note(true)
 		}

@@ -3,6 +3,7 @@ package warm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,46 +13,52 @@ import (
 const (
 	countsDoc = "counts"
 	tuningDoc = "tuning"
-	runDoc    = "run"
+	planDoc   = "plan" // of the run under way, or of one that was interrupted
+	doneDoc   = "done" // of that plan
 )
 
-// progressed is how far a tier has come with a plan: its first Done items are there, as long as its Epoch is the same.
+// planned is a run's plan as it is stored when it begins.
+type planned struct {
+	ID      string   `json:"id"`
+	Request Request  `json:"request"`
+	Keys    []string `json:"keys"`
+	Named   int      `json:"named"`
+}
+
+// progressed is how far a plan has come: in each tier its first Done items are there, as long as the Epoch is the same.
 type progressed struct {
+	ID    string              `json:"id"`
+	Saved time.Time           `json:"saved"`
+	Tiers map[string]tierDone `json:"tiers"`
+}
+
+type tierDone struct {
 	Epoch string `json:"epoch"`
 	Done  int    `json:"done"`
 }
 
-// interrupted is a run as it is stored while it goes on.
-type interrupted struct {
-	Request Request               `json:"request"`
-	Keys    []string              `json:"keys"`
-	Named   int                   `json:"named"`
-	Saved   time.Time             `json:"saved"`
-	Tiers   map[string]progressed `json:"tiers"`
-}
-
 const maxPlan = 1 << 20 // items of a plan that is believed
 
-func decodeRun(data []byte) (i interrupted, err error) {
-	if err = json.Unmarshal(data, &i); err != nil {
-		return i, fmt.Errorf("warm: interrupted run: %w", err)
+// decodeRun reads what is known of a run, and makes sure that it fits together.
+func decodeRun(plan, done []byte) (p planned, d progressed, err error) {
+	if err = errors.Join(json.Unmarshal(plan, &p), json.Unmarshal(done, &d)); err != nil {
+		return p, d, fmt.Errorf("warm: interrupted run: %w", err)
 	}
-	if len(i.Keys) > maxPlan || i.Named < 0 || i.Named > len(i.Keys) {
-		return i, fmt.Errorf("warm: interrupted run: %d keys, %d of them named", len(i.Keys), i.Named)
+	if p.ID != d.ID || len(p.Keys) > maxPlan || p.Named < 0 || p.Named > len(p.Keys) {
+		return p, d, fmt.Errorf("warm: interrupted run %q (done: %q) of %d keys, %d of them named", p.ID, d.ID, len(p.Keys), p.Named)
 	}
-	for name, t := range i.Tiers {
-		if t.Done < 0 || t.Done > len(i.Keys) {
-			return i, fmt.Errorf("warm: interrupted run: %s has done %d of %d", name, t.Done, len(i.Keys))
+	for name, t := range d.Tiers {
+		if t.Done < 0 || t.Done > len(p.Keys) {
+			return p, d, fmt.Errorf("warm: interrupted run: %s has done %d of %d", name, t.Done, len(p.Keys))
 		}
 	}
-	return i, nil
+	return p, d, nil
 }
 
-// continues tells whether a request asks for what was interrupted.
-func (i interrupted) continues(r Request, within time.Duration) bool {
-	return len(i.Keys) > 0 && !r.Afresh && time.Since(i.Saved) <= within &&
-		i.Request.Reason == r.Reason && i.Request.Top == r.Top && i.Request.Only == r.Only &&
-		slices.Equal(i.Request.Keys, r.Keys) && slices.Equal(i.Request.Tiers, r.Tiers)
+// answers tells whether a plan is one for a request.
+func (p planned) answers(r Request) bool {
+	return len(p.Keys) > 0 && !r.Afresh && p.Request.Reason == r.Reason && p.Request.Top == r.Top && p.Request.Only == r.Only &&
+		slices.Equal(p.Request.Keys, r.Keys) && slices.Equal(p.Request.Tiers, r.Tiers)
 }
 
 // storeTimeout bounds one access to the Store.

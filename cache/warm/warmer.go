@@ -33,6 +33,7 @@ type Warmer struct {
 	last    Effect
 	judge   *time.Timer // for pending
 	pending *run        // ended; its effect is still watched
+	heard   map[string]heard
 }
 
 // New makes a Warmer of tiers, in the order in which an item is brought into them: first those that the others load from.

@@ -90,6 +90,46 @@ func (q *Queries) FindSKUs(ctx context.Context, skus []string) ([]FindSKUsRow, e
 	return items, nil
 }
 
+const getOffers = `-- name: GetOffers :many
+SELECT id, price, availability,
+    (CASE WHEN jsonb_typeof(attributes -> 'margin') = 'number' AND (attributes ->> 'margin')::numeric BETWEEN 0 AND 1
+        THEN (attributes ->> 'margin')::double precision ELSE -1 END)::double precision AS margin
+FROM products WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL
+`
+
+type GetOffersRow struct {
+	ID           int64
+	Price        int64
+	Availability string
+	Margin       float64
+}
+
+// What selling a product earns: margin is its attribute of that name, a share of the price; -1 when it has none.
+func (q *Queries) GetOffers(ctx context.Context, ids []int64) ([]GetOffersRow, error) {
+	rows, err := q.db.Query(ctx, getOffers, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GetOffersRow
+	for rows.Next() {
+		var i GetOffersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Price,
+			&i.Availability,
+			&i.Margin,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getProduct = `-- name: GetProduct :one
 SELECT id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     attributes, availability, version, created_at, updated_at

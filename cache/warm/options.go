@@ -65,8 +65,8 @@ type Options struct {
 	// SaveEvery is how often counts are stored. Default 30 s.
 	SaveEvery time.Duration
 
-	// Popularity sizes what Seen counts in.
-	Popularity PopularityOptions
+	// Popularity is what Seen counts in; nil is a new one. Giving it serves whoever makes a Predictor of it and others.
+	Popularity *Popularity
 	// Registerer gets the metrics; nil means none.
 	Registerer prometheus.Registerer
 	// Log hears of runs and what they were good for; nil discards.
@@ -87,6 +87,9 @@ func (o Options) withDefaults() Options {
 	def(&o.MinUse, 0.3)
 	def(&o.ResumeWithin, 15*time.Minute)
 	def(&o.SaveEvery, 30*time.Second)
+	if o.Popularity == nil {
+		o.Popularity = NewPopularity(PopularityOptions{})
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

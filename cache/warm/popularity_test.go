@@ -63,8 +63,8 @@ func TestPopularityIsBounded(t *testing.T) {
 func TestCountsSurvive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store, size := &memory{}, warm.PopularityOptions{HalfLife: time.Hour}
-		o := warm.Options{Name: "api-1", Store: store, SaveEvery: time.Minute, Popularity: size}
+		store := &memory{}
+		o := warm.Options{Name: "api-1", Store: store, SaveEvery: time.Minute}
 		w := open(t, o, newShelf())
 		if had, err := w.Restore(t.Context()); had || err != nil {
 			t.Errorf("nothing stored: %v, %v", had, err)

@@ -49,7 +49,7 @@ func New(o Options, tiers ...Tier) (*Warmer, error) {
 	if slices.Sort(names); len(names) == 0 || len(slices.Compact(names)) < len(tiers) {
 		return nil, fmt.Errorf("%w: there must be a tier, and each needs a name of its own", ErrOptions)
 	}
-	w := &Warmer{o: o, tiers: tiers, popular: NewPopularity(o.Popularity), turn: make(chan struct{}, 1), tuning: Tuning{}.within(o)}
+	w := &Warmer{o: o, tiers: tiers, popular: o.Popularity, turn: make(chan struct{}, 1), tuning: Tuning{}.within(o)}
 	if o.Predictor == nil {
 		w.o.Predictor = w.popular
 	}

@@ -15,6 +15,7 @@ import (
 type cacheCmd struct {
 	Stats cacheStatsCmd `cmd:"" help:"Figures of the cache tiers of every API process."`
 	Purge cachePurgeCmd `cmd:"" help:"Drop tags or keys from all tiers and processes."`
+	Warm  cacheWarmCmd  `cmd:"" help:"Bring what will be asked for into all tiers and processes."`
 }
 
 type cacheStatsCmd struct {

@@ -20,6 +20,7 @@ type Config struct {
 	Mail     MailConfig     `koanf:"mail"`
 	API      APIConfig      `koanf:"api"`
 	Edge     EdgeConfig     `koanf:"edge"`
+	Warm     WarmConfig     `koanf:"warm"`
 	Ops      OpsConfig      `koanf:"ops"`
 	Log      LogConfig      `koanf:"log"`
 	OTel     OTelConfig     `koanf:"otel"`
@@ -145,6 +146,7 @@ func Default() Config {
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
 		Edge:     EdgeConfig{Listen: "127.0.0.1:8000"},
+		Warm:     defaultWarm(),
 		Ops:      OpsConfig{Listen: "127.0.0.1:8001"},
 		Log:      LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
 		OTel:     OTelConfig{Sample: 0.01},

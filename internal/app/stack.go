@@ -47,6 +47,7 @@ type stack struct {
 	users     *cached.Users
 	writer    *cached.Catalog
 	checkouts *shop.Checkouts
+	warm      *warming // of an API process
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower

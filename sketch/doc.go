@@ -1,5 +1,5 @@
-// Package sketch counts streams in fixed memory: how often a key was seen ([CountMin]), and which keys are seen most
-// ([TopK]). Answers are estimates with stated bounds.
+// Package sketch counts streams in fixed memory: how often a key was seen ([CountMin]), which keys are seen most
+// ([TopK]), and which are seen most of late ([DecayedTopK]). Answers are estimates with stated bounds.
 //
 // Use it where the number of distinct keys has no bound and an exact map would grow with it. Nothing here is safe for
 // concurrent use; whoever shares a sketch guards it.

@@ -17,6 +17,7 @@ type cacheCmd struct {
 	Stats    cacheStatsCmd    `cmd:"" help:"Figures of the cache tiers of every process."`
 	Purge    cachePurgeCmd    `cmd:"" help:"Drop tags or keys from all tiers and processes."`
 	Simulate cacheSimulateCmd `cmd:"" help:"Replay a trace of keys through the policy of the tier in memory."`
+	Warm     cacheWarmCmd     `cmd:"" help:"Bring what will be asked for into all tiers and processes."`
 }
 
 type cacheStatsCmd struct {

@@ -13,7 +13,7 @@ func (shardCmd) Help() string {
 }
 
 func (cacheCmd) Help() string {
-	return "Examples:\n  stampede cache stats\n  stampede cache purge --tag p:42"
+	return "Examples:\n  stampede cache stats\n  stampede cache purge --tag p:42\n  stampede cache warm --top 5000"
 }
 
 func (configCmd) Help() string {

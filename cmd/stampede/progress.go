@@ -55,8 +55,19 @@ func (p *progress) step(s app.Step) {
 		p.plain(s)
 		return
 	}
+	p.draw(barOf(s.Share) + stepText(s))
+}
+
+// line is what stands in the place of the bar, on a terminal.
+func (p *progress) line(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draw(text)
+}
+
+func (p *progress) draw(text string) {
 	p.erase()
-	p.print("%s%s", barOf(s.Share), stepText(s))
+	p.print("%s", text)
 	p.drawn = true
 }
 

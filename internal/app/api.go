@@ -28,6 +28,10 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 	if err != nil {
 		return nil, err
 	}
+	if err := s.openWarming(name); err != nil {
+		s.close()
+		return nil, err
+	}
 	h, err := s.handler(ops)
 	if err != nil {
 		s.close()
@@ -36,6 +40,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 	s.opsRoutes(ops)
 	return func(ctx context.Context) error {
 		defer s.close()
+		s.warm.begin()
 		return serveHTTP(ctx, log, cfg.API.Listen, h, drainLimit, func() {
 			ops.draining.Store(true)
 			time.Sleep(drainNotice) // not a wait for a condition: the balancer's polls are not ours to see
@@ -78,9 +83,14 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
+	h = s.warm.observe(h, mux)
 	// Not a mux, which would redirect untidy paths before the middleware sees them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
+			if err := s.warm.wait(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
 			ops.serving(w, r)
 			return
 		}
@@ -106,8 +116,10 @@ func (s *stack) causal(next http.Handler) (http.Handler, error) {
 func (s *stack) opsRoutes(ops *roleOps) {
 	ops.check("shards", s.shards.Ping)
 	ops.check("catalogue", s.catalog.Ping)
+	ops.check("caches", func(context.Context) error { return s.warm.wait() })
+	s.warm.routes(ops)
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(),
+		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
 			"queries": s.db.busiest(20)})
 	})
 	ops.mux.HandleFunc("POST /internal/purge", purgeHandler(s.purgeEverywhere))

@@ -124,6 +124,9 @@ func allowedFor(t reflect.Type) string {
 	if t == reflect.TypeFor[time.Duration]() {
 		return "a duration such as 30s, 90m or 720h"
 	}
+	if t == reflect.TypeFor[time.Time]() {
+		return "a time such as 2026-11-27T00:00:00Z"
+	}
 	if t == reflect.TypeFor[[]ShardConfig]() {
 		return "a list of {id, weight, dsn, replicas}; in the variable ID=DSN or ID*WEIGHT=DSN, comma-separated"
 	}

@@ -38,7 +38,7 @@ func Load(path string, overrides map[string]any) (Config, error) {
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "koanf", DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &cfg, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			mapstructure.StringToTimeDurationHookFunc(), shardListHook, serverHook, mapstructure.StringToSliceHookFunc(",")),
+			mapstructure.StringToTimeDurationHookFunc(), timeHook, warmHook, shardListHook, serverHook, mapstructure.StringToSliceHookFunc(",")),
 	}})
 	if err != nil {
 		return Config{}, explainDecode(err, k.Get)

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -45,6 +46,12 @@ func (c Config) write(w io.Writer, mask bool) error {
 
 // tree turns the struct into YAML nodes in the order of its fields; secret is the field's tag.
 func tree(v reflect.Value, secret string, mask bool) any {
+	if at, ok := v.Interface().(time.Time); ok {
+		if at.IsZero() {
+			return ""
+		}
+		return at.Format(time.RFC3339)
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		node := &yaml.Node{Kind: yaml.MappingNode}

@@ -49,6 +49,7 @@ type stack struct {
 	writer    *cached.Catalog
 	setStock  shop.StockStore // stores, for administrators
 	checkouts *shop.Checkouts
+	warm      *warming // of an API process
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower

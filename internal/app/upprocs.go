@@ -50,6 +50,7 @@ func (p *platform) config() (Config, error) {
 	for i := range p.o.APIs {
 		cfg.Edge.Origins = append(cfg.Edge.Origins, "unix:"+p.socket(apiName(i)))
 	}
+	cfg.Warm.Edges = []WarmEdgeConfig{{URL: p.state.URL, Connect: p.edge.Addr().String(), Ops: "unix:" + p.socket("edge.ops")}}
 	return cfg, errors.Join(err, cfg.Validate())
 }
 
@@ -128,7 +129,7 @@ func roleEnv() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.") {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "warm.") {
 			env = append(env, kv)
 		}
 	}

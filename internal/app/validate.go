@@ -27,6 +27,7 @@ func (c Config) Validate() error {
 	c.validateListeners(bad)
 	c.validateSecrets(bad)
 	c.Edge.validate(bad)
+	c.validateWarm(bad)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", quote(c.Log.Level), "one of debug, info, warn, error")
 	}

@@ -90,6 +90,115 @@ func (q *Queries) FindSKUs(ctx context.Context, skus []string) ([]FindSKUsRow, e
 	return items, nil
 }
 
+const getCategoryRefs = `-- name: GetCategoryRefs :many
+SELECT id, slug FROM products
+WHERE deleted_at IS NULL AND category >= $1 AND category < $1 || '0' AND (category = $1 OR category >= $1 || '/')
+ORDER BY popularity DESC, id DESC LIMIT $2
+`
+
+type GetCategoryRefsParams struct {
+	Category string
+	Most     int32
+}
+
+type GetCategoryRefsRow struct {
+	ID   int64
+	Slug string
+}
+
+func (q *Queries) GetCategoryRefs(ctx context.Context, arg GetCategoryRefsParams) ([]GetCategoryRefsRow, error) {
+	rows, err := q.db.Query(ctx, getCategoryRefs, arg.Category, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GetCategoryRefsRow
+	for rows.Next() {
+		var i GetCategoryRefsRow
+		if err := rows.Scan(&i.ID, &i.Slug); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const getOffers = `-- name: GetOffers :many
+SELECT id, slug, category, price, availability,
+    (CASE WHEN jsonb_typeof(attributes -> 'margin') = 'number' AND (attributes ->> 'margin')::numeric BETWEEN 0 AND 1
+        THEN (attributes ->> 'margin')::double precision ELSE -1 END)::double precision AS margin
+FROM products WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL
+`
+
+type GetOffersRow struct {
+	ID           int64
+	Slug         string
+	Category     string
+	Price        int64
+	Availability string
+	Margin       float64
+}
+
+// What selling a product earns: margin is its attribute of that name, a share of the price; -1 when it has none.
+func (q *Queries) GetOffers(ctx context.Context, ids []int64) ([]GetOffersRow, error) {
+	rows, err := q.db.Query(ctx, getOffers, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GetOffersRow
+	for rows.Next() {
+		var i GetOffersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Category,
+			&i.Price,
+			&i.Availability,
+			&i.Margin,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const getPopularRefs = `-- name: GetPopularRefs :many
+SELECT id, slug FROM products WHERE deleted_at IS NULL ORDER BY popularity DESC, id DESC LIMIT $1
+`
+
+type GetPopularRefsRow struct {
+	ID   int64
+	Slug string
+}
+
+func (q *Queries) GetPopularRefs(ctx context.Context, most int32) ([]GetPopularRefsRow, error) {
+	rows, err := q.db.Query(ctx, getPopularRefs, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GetPopularRefsRow
+	for rows.Next() {
+		var i GetPopularRefsRow
+		if err := rows.Scan(&i.ID, &i.Slug); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getProduct = `-- name: GetProduct :one
 SELECT id, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     attributes, availability, version, created_at, updated_at

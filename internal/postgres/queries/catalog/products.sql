@@ -8,6 +8,21 @@ SELECT id, sku, name, slug, description, brand, category, price, currency, image
     attributes, availability, version, created_at, updated_at
 FROM products WHERE id = ANY(@ids::bigint[]) AND deleted_at IS NULL;
 
+-- name: GetOffers :many
+-- What selling a product earns: margin is its attribute of that name, a share of the price; -1 when it has none.
+SELECT id, slug, category, price, availability,
+    (CASE WHEN jsonb_typeof(attributes -> 'margin') = 'number' AND (attributes ->> 'margin')::numeric BETWEEN 0 AND 1
+        THEN (attributes ->> 'margin')::double precision ELSE -1 END)::double precision AS margin
+FROM products WHERE id = ANY(@ids::bigint[]) AND deleted_at IS NULL;
+
+-- name: GetPopularRefs :many
+SELECT id, slug FROM products WHERE deleted_at IS NULL ORDER BY popularity DESC, id DESC LIMIT @most;
+
+-- name: GetCategoryRefs :many
+SELECT id, slug FROM products
+WHERE deleted_at IS NULL AND category >= @category AND category < @category || '0' AND (category = @category OR category >= @category || '/')
+ORDER BY popularity DESC, id DESC LIMIT @most;
+
 -- name: LockProduct :one
 SELECT version, sku, name, slug, description, brand, category, price, currency, image_url, rating, rating_count,
     popularity, attributes

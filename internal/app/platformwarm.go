@@ -1,0 +1,89 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+const warmPath = "/internal/warm"
+
+// warmStatus is how far each API process is with warming.
+func (p *platformOps) warmStatus(w http.ResponseWriter, r *http.Request) {
+	p.warmAll(r.Context(), w, http.MethodGet)
+}
+
+// warmCancel ends it in all of them.
+func (p *platformOps) warmCancel(w http.ResponseWriter, r *http.Request) {
+	p.warmAll(r.Context(), w, http.MethodDelete)
+}
+
+// warmAll asks all API processes and answers with what they say, by name.
+func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method string) {
+	apis, out := p.apiMembers(), map[string]json.RawMessage{}
+	answers := fanOut(ctx, apis, func(ctx context.Context, m member) ([]byte, error) {
+		status, raw, err := ask(ctx, method, m.Ops, warmPath, nil, maxAnswer)
+		if err == nil && status >= 300 {
+			err = fmt.Errorf("%d", status)
+		}
+		return raw, err
+	})
+	for i, raw := range answers {
+		if raw != nil {
+			out[apis[i].Name] = raw
+		}
+	}
+	if len(out) == 0 {
+		opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process answers")
+		return
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+// warmStart asks each API process to warm its own memory; what it finds in Redis costs no load. The first that begins asks the edges
+// too. It is refused when none begins.
+func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
+	req, err := decodeWarmRequest(http.MaxBytesReader(w, r.Body, 1<<16))
+	if err != nil {
+		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		return
+	}
+	out, begun, refused := map[string]WarmStatus{}, false, 0
+	var errs []error
+	for _, m := range p.apiMembers() {
+		req.Edges = !begun
+		st, status, err := m.warm(r.Context(), req)
+		if err != nil {
+			st.Refused = err.Error()
+			errs, refused = append(errs, fmt.Errorf("%s: %w", m.Name, err)), max(status, refused)
+		}
+		begun = begun || err == nil
+		out[m.Name] = st
+	}
+	if !begun {
+		code := map[int]string{http.StatusBadRequest: "malformed", http.StatusConflict: "conflict"}[refused]
+		opsProblem(w, cmp.Or(refused, http.StatusServiceUnavailable), cmp.Or(code, "temporarily-unavailable"), "no API process begins: "+errors.Join(errs...).Error())
+		return
+	}
+	writeJSON(w, http.StatusAccepted, out)
+}
+
+// warm asks one process; the status is 0 when it does not answer.
+func (m member) warm(ctx context.Context, req WarmRequest) (st WarmStatus, status int, err error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return st, 0, err
+	}
+	status, raw, err := ask(ctx, http.MethodPost, m.Ops, warmPath, body, maxAnswer)
+	switch {
+	case err != nil:
+		return st, http.StatusServiceUnavailable, err
+	case status >= 300:
+		return st, status, problemError(http.MethodPost+" "+warmPath, http.StatusText(status), bytes.TrimSpace(raw))
+	}
+	return st, status, json.Unmarshal(raw, &st)
+}

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/stampede-shop/stampede/cache/warm"
+)
+
+// demandPath is where an edge tells API processes what it was asked for.
+const demandPath = "/internal/demand"
+
+// edgeDemand counts what an edge is asked for: its hits never reach an API process.
+type edgeDemand struct{ tally *warm.Tally }
+
+const (
+	demandWindow = 30 * time.Second
+	demandKeys   = 4096
+	demandSample = 8
+)
+
+func newEdgeDemand() edgeDemand {
+	return edgeDemand{warm.NewTally(demandKeys, demandWindow, demandSample)}
+}
+
+// hit counts a request that was answered straight from the connection. lines gives the values of a request header; nothing that is
+// passed is kept.
+func (d edgeDemand) hit(method, target string, lines func(name string) []string) {
+	if method == http.MethodGet && d.tally.Sampled() && warmable(target) && len(lines(warmHeader)) == 0 {
+		d.tally.Add(target)
+	}
+}
+
+// wrap counts all other requests on their way to next.
+func (d edgeDemand) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.hit(r.Method, r.RequestURI, r.Header.Values)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// route tells.
+func (d edgeDemand) route(mux *http.ServeMux) {
+	mux.HandleFunc("GET "+demandPath, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, d.tally.Report()) })
+}

@@ -1,0 +1,166 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/httpcache"
+)
+
+// origin stands for the API behind an edge.
+type origin struct {
+	mu    sync.Mutex
+	asked []string
+}
+
+func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/readyz" {
+		return
+	}
+	o.mu.Lock()
+	o.asked = append(o.asked, r.Header.Get("Accept-Encoding")+" "+r.URL.Path)
+	o.mu.Unlock()
+	if r.Header.Get(warmHeader) == "" && r.URL.Path == "/p/1" {
+		panic("the origin cannot tell warming from demand")
+	}
+	switch r.URL.Path {
+	case "/p/gone":
+		http.NotFound(w, r)
+	case "/p/broken":
+		w.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Cache-Control", "public, max-age=600")
+		w.Header().Set("Vary", "Accept-Encoding")
+		_, _ = fmt.Fprint(w, "page for ", r.Header.Get("Accept-Encoding"))
+	}
+}
+
+func (o *origin) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.asked)
+}
+
+// An edge is asked for what it is to keep in both forms, once; what it has costs the origin nothing; it is known under the name that
+// shoppers use.
+func TestEdgeTier(t *testing.T) {
+	t.Parallel()
+	o := &origin{}
+	api := httptest.NewServer(o)
+	t.Cleanup(api.Close)
+	e, err := edge.New(edge.Options{Origins: []string{api.URL}, Cache: &httpcache.Options{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	front := httptest.NewServer(e)
+	t.Cleanup(front.Close)
+	tier, err := newEdgeTier(0, WarmEdgeConfig{URL: "http://shop.example", Connect: strings.TrimPrefix(front.URL, "http://")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tier.close)
+	if out, err := tier.Warm(t.Context(), []string{"/p/1"}); err != nil || len(out.Loaded) != 0 || o.count() != 0 {
+		t.Errorf("an edge that keeps nothing, as far as is known: %+v, %v, asked %d times", out, err, o.count())
+	}
+	started := "now"
+	tier.epoch.Store(&started)
+	out, err := tier.Warm(t.Context(), []string{"/p/1", "/p/gone", "/p/2"})
+	if err != nil || !slices.Equal(out.Loaded, []string{"/p/1", "/p/2"}) || !slices.Equal(out.Gone, []string{"/p/gone"}) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	asked := o.count()
+	if out, err = tier.Warm(t.Context(), []string{"/p/1", "/p/2"}); err != nil || len(out.Loaded) != 0 || o.count() != asked || asked != 5 {
+		t.Errorf("again: %+v, %v, %q", out, err, o.asked)
+	}
+	for _, encoding := range []string{"identity", "gzip, deflate, br, zstd"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/p/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "shop.example"
+		r.Header.Set("Accept-Encoding", encoding)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := res.Header.Get("Cache-Status"); !strings.Contains(got, "; hit") {
+			t.Errorf("a shopper with %q: %s", encoding, got)
+		}
+	}
+	if _, err := tier.Warm(t.Context(), []string{"/p/broken"}); err == nil || !strings.Contains(err.Error(), "/p/broken: 503") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What an edge is asked for comes to the process that warms, warming itself and what is not kept left out; an edge that starts is
+// noticed.
+func TestEdgeTellsItsDemand(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, mux := newEdgeDemand(), http.NewServeMux()
+		d.route(mux)
+		h := d.wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+		ask := func(n int, method, target string, warming bool) {
+			for range n {
+				r := httptest.NewRequest(method, target, nil)
+				if warming {
+					r.Header.Set(warmHeader, "prefetch")
+				}
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, r); w.Code != http.StatusTeapot {
+					t.Fatal(w.Code)
+				}
+			}
+		}
+		ask(2000, "GET", "/products/1", false)
+		ask(500, "GET", "/products/2", true)
+		ask(500, "GET", "/cart", false)
+		ask(500, "POST", "/products/1", false)
+		for range 2000 {
+			d.hit("GET", "/products/3", func(string) []string { return nil })
+		}
+		time.Sleep(demandWindow)
+		wr, err := warm.New(warm.Options{}, warm.NewTier("x", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer wr.Close()
+		w := &warming{Warmer: wr, s: &stack{log: slog.New(slog.DiscardHandler)}}
+		tier := &edgeTier{name: "edge-1"}
+		if !tier.heard(w, d.tally.Report()) || tier.Epoch() == "" {
+			t.Error("an edge that has just started is not noticed")
+		}
+		if tier.heard(w, d.tally.Report()) {
+			t.Error("noticed twice")
+		}
+		list, err := w.Popularity().Predict(t.Context(), time.Now(), 10)
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		for _, got := range list {
+			if n := got.Rate * 3600 / 0.693; n < 1600 || n > 2400 {
+				t.Errorf("%s counted %v times, want about 2000", got.Key, n)
+			}
+		}
+		time.Sleep(2 * edgeIsNew)
+		if (&edgeTier{name: "edge-2"}).heard(w, d.tally.Report()) {
+			t.Error("an edge that has been there for long is taken for a new one")
+		}
+		rec := httptest.NewRecorder()
+		if mux.ServeHTTP(rec, httptest.NewRequest("GET", demandPath, nil)); rec.Code != 200 || !strings.Contains(rec.Body.String(), `"window"`) {
+			t.Errorf("%d %s", rec.Code, rec.Body)
+		}
+	})
+}

@@ -55,6 +55,10 @@ var benchmarks = []benchmark{
 }
 
 func main() {
+	if addr := os.Getenv(loadServerEnv); addr != "" {
+		fmt.Fprintln(os.Stderr, "bench:", newTrivialShop().serve(addr))
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := runAll(ctx, os.Args[1:]); err != nil {

@@ -85,6 +85,12 @@ func (cn *Conn) Do(req *Request, res *Response, deadline time.Time) error {
 	return err
 }
 
+// Rest gives up the last answer while the connection stays with its user; false when it is good for nothing more.
+func (cn *Conn) Rest() bool {
+	cn.letGo()
+	return cn.kept
+}
+
 // Close closes the connection; twice is fine.
 func (cn *Conn) Close() {
 	if cn.closed {

@@ -55,7 +55,7 @@ func (s *series) advance(elapsed time.Duration, g gauges) Point {
 }
 
 func (r *run) gauges(elapsed time.Duration) gauges {
-	return gauges{users: r.atWork.Load(), level: r.curve.At(elapsed) / float64(r.opts.Parts)}
+	return gauges{users: r.atWork.Load(), area: r.curve.Below(elapsed) / float64(r.opts.Parts)}
 }
 
 func (r *run) snapshot(elapsed time.Duration, clock *series, last Point) Snapshot {
@@ -63,7 +63,7 @@ func (r *run) snapshot(elapsed time.Duration, clock *series, last Point) Snapsho
 		Target: r.opts.Target, Scenario: r.plan.Name, Model: r.plan.Load.Model, Elapsed: elapsed, Duration: r.curve.Length(),
 		Users: last.Users, Level: last.Level, Kinds: map[string]int64{}, Steps: maps.Clone(clock.total), Last: last,
 	}
-	lag := stats{hist: newHistogram()}
+	lag := stats{hist: newCoarse()}
 	for _, t := range r.rec.tallies {
 		t.mu.Lock()
 		s.Errors += t.Bad

@@ -20,6 +20,11 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, longest.Microseconds(), 3)
 }
 
+// newCoarse is exact to one percent, in an eighth of the memory.
+func newCoarse() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, longest.Microseconds(), 2)
+}
+
 // stats is a distribution of times.
 type stats struct {
 	hist *hdrhistogram.Histogram // microseconds
@@ -90,7 +95,7 @@ type tick struct {
 func newTally() *tally {
 	t := &tally{
 		failed: map[string]*Failures{}, refused: map[int]int64{}, abandoned: map[string]int64{}, tick: tick{kinds: map[string]int64{}},
-		lag: stats{hist: newHistogram()}, queue: stats{hist: newHistogram()}, wait: stats{hist: newHistogram()},
+		lag: stats{hist: newCoarse()}, queue: stats{hist: newCoarse()}, wait: stats{hist: newCoarse()},
 	}
 	for i := range t.steps {
 		t.steps[i].hist = newHistogram()

@@ -115,7 +115,7 @@ func (s *stats) decode(h histogram) error {
 	if err != nil {
 		return fmt.Errorf("loadsim: decode histogram: %w", err)
 	}
-	*s = stats{newHistogram(), h.N, time.Duration(h.Sum), time.Duration(h.Max)}
+	s.n, s.sum, s.max = h.N, time.Duration(h.Sum), time.Duration(h.Max)
 	if dropped := s.hist.Merge(hist); dropped > 0 || hist.TotalCount() != h.N {
 		return fmt.Errorf("loadsim: decode histogram: %d values of %d do not fit", dropped, h.N)
 	}

@@ -18,7 +18,7 @@ type Point struct {
 	Kinds    map[string]int64     `json:"kinds,omitempty"`   // bad ones by kind
 	Places   int64                `json:"waiting,omitempty"` // answers that were a place in the waiting room
 	Users    int64                `json:"users"`             // shoppers at work, the most
-	Level    float64              `json:"level"`             // what was intended: arrivals a second or shoppers at once, the most
+	Level    float64              `json:"level"`             // what was intended: arrivals a second or shoppers at once, on average
 	P50      float64              `json:"p50"`               // seconds, to about 2 %
 	P95      float64              `json:"p95"`
 	P99      float64              `json:"p99"`
@@ -53,12 +53,18 @@ func (p *Point) count() {
 	p.P50, p.P95, p.P99 = all.Quantile(0.50), all.Quantile(0.95), all.Quantile(0.99)
 }
 
+// Join adds the interval that follows.
+func (p Point) Join(next Point) Point { return p.join(next, true) }
+
 // join adds another interval: the next one, or the same of another generator, whose seconds are the same seconds.
 func (p Point) join(o Point, next bool) Point {
 	sum := Point{Start: p.Start, Seconds: p.Seconds, Places: p.Places + o.Places}
 	if next {
 		sum.Seconds += o.Seconds
-		sum.Users, sum.Level = max(p.Users, o.Users), max(p.Level, o.Level)
+		sum.Users = max(p.Users, o.Users)
+		if sum.Seconds > 0 {
+			sum.Level = (p.Level*p.Seconds + o.Level*o.Seconds) / sum.Seconds
+		}
 	} else {
 		sum.Users, sum.Level = p.Users+o.Users, p.Level+o.Level
 	}
@@ -92,7 +98,7 @@ func addUp(into, counts map[string]int64) map[string]int64 {
 // gauges are what a point says besides counts.
 type gauges struct {
 	users int64
-	level float64
+	area  float64 // below the curve of the load, since the run began
 }
 
 // series turns what the tallies gathered since the last tick into points.
@@ -102,6 +108,7 @@ type series struct {
 	every  int // ticks that make a point
 	ticks  int // in the last point
 	at     float64
+	area   float64              // below the curve, up to at
 	total  map[string]StepPoint // since the beginning
 }
 
@@ -111,7 +118,10 @@ func newSeries(r *recorder) *series { return &series{rec: r, every: 1} }
 func (s *series) gather(elapsed float64, g gauges) Point {
 	var steps [stepCount]buckets.Counts
 	var bad [stepCount]int64
-	p := Point{Start: s.at, Seconds: elapsed - s.at, Users: g.users, Level: g.level, Steps: map[string]StepPoint{}}
+	p := Point{Start: s.at, Seconds: elapsed - s.at, Users: g.users, Steps: map[string]StepPoint{}}
+	if p.Seconds > 0 {
+		p.Level = (g.area - s.area) / p.Seconds
+	}
 	for _, t := range s.rec.tallies {
 		t.mu.Lock()
 		for i := range steps {
@@ -136,7 +146,7 @@ func (s *series) gather(elapsed float64, g gauges) Point {
 		}
 	}
 	p.count()
-	s.at, s.total = elapsed, joinSteps(s.total, p.Steps)
+	s.at, s.area, s.total = elapsed, g.area, joinSteps(s.total, p.Steps)
 	return p
 }
 

@@ -83,6 +83,18 @@ func (c Curve) At(t time.Duration) float64 {
 	return s.From + (s.To-s.From)*(t-c.starts[i]).Seconds()/s.For.Seconds()
 }
 
+// Below is the area below the curve up to a moment.
+func (c Curve) Below(t time.Duration) float64 {
+	if t <= 0 || len(c.stages) == 0 {
+		return 0
+	}
+	if t >= c.Length() {
+		return c.Area()
+	}
+	i := sort.Search(len(c.stages), func(i int) bool { return c.starts[i+1] > t })
+	return c.areas[i] + (t-c.starts[i]).Seconds()*(c.stages[i].From+c.At(t))/2
+}
+
 // when is the first moment up to which the curve has this area below it; area must lie within the curve's.
 func (c Curve) when(area float64) time.Duration {
 	i := min(sort.Search(len(c.stages), func(i int) bool { return c.areas[i+1] >= area }), len(c.stages)-1)

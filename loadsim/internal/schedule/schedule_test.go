@@ -53,8 +53,9 @@ func TestEvenArrivalsFollowTheCurve(t *testing.T) {
 			t.Fatal("arrivals out of order or out of the curve")
 		}
 		for i, moment := range at {
-			if got := areaUpTo(c, moment); math.Abs(got-float64(i)-0.5) > 1e-3 {
-				t.Fatalf("arrival %d at %v, where the curve means %v", i, moment, got)
+			got := areaUpTo(c, moment)
+			if math.Abs(got-float64(i)-0.5) > 1e-3 || math.Abs(got-c.Below(moment)) > 1e-6 {
+				t.Fatalf("arrival %d at %v, where the curve means %v, by Below %v", i, moment, got, c.Below(moment))
 			}
 		}
 	})

@@ -51,6 +51,7 @@ var benchmarks = []benchmark{
 	{"sync", "writes that wait for a standby against writes that do not", benchSync},
 	{"httpsuite", "the public test suite for HTTP caches: required tests passed, against nginx and Varnish", benchEdgeSuite},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
+	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

@@ -50,7 +50,9 @@ func (c *coordinator) collect(ctx context.Context, agents []string, results, rep
 		}
 		if c.o.Load.Progress != nil && time.Since(told) >= beat {
 			told = time.Now()
-			c.o.Load.Progress(g.snapshot())
+			if s := g.snapshot(); s.Target != "" {
+				c.o.Load.Progress(s)
+			}
 		}
 	}
 	rec, err := g.merge()

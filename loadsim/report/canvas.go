@@ -71,7 +71,7 @@ type canvas struct {
 // entry of a legend.
 type entry struct {
 	name   string
-	colour color.Color
+	colour color.NRGBA
 	dashed bool
 }
 

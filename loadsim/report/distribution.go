@@ -1,6 +1,7 @@
 package report
 
 import (
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -109,5 +110,8 @@ func (m marker) Plot(c draw.Canvas, p *plot.Plot) {
 	if x > c.Max.X-70 {
 		s.XAlign, dx = text.XRight, -4
 	}
-	c.FillText(s, vg.Point{X: x + dx, Y: c.Max.Y - vg.Length(13*m.below)}, words)
+	at := vg.Point{X: x + dx, Y: c.Max.Y - vg.Length(13*m.below)}
+	box := s.Rectangle(words).Add(at)
+	c.FillPolygon(color.White, []vg.Point{box.Min, {X: box.Max.X, Y: box.Min.Y}, box.Max, {X: box.Min.X, Y: box.Max.Y}})
+	c.FillText(s, at, words)
 }

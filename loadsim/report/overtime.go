@@ -117,21 +117,22 @@ func drawErrors(r *loadsim.Report, c *canvas) {
 	p := timeline(points, "bad answers")
 	share := func(n int64, p loadsim.Point) float64 { return float64(n) / math.Max(float64(p.Requests), 1) }
 	total := over(points, func(p loadsim.Point) float64 { return share(p.Errors, p) })
-	p.Add(grid(false), area(total, red, 0x30))
 	legend := []entry{{"all", red, false}}
 	kinds := slices.Collect(maps.Keys(r.Errors))
 	slices.SortFunc(kinds, func(a, b string) int { return int(r.Errors[b].Count - r.Errors[a].Count) })
+	switch len(kinds) {
+	case 0:
+		legend[0] = entry{"none in " + thousands(r.Summary.TotalRequests) + " requests", green, false}
+	case 1:
+		legend[0].name = kinds[0]
+	}
+	p.Add(grid(false), area(total, legend[0].colour, 0x30))
 	if len(kinds) > 1 {
 		for i, kind := range kinds[:min(len(kinds), 5)] {
 			colour := palette[i%len(palette)]
 			p.Add(line(over(points, func(p loadsim.Point) float64 { return share(p.Kinds[kind], p) }), colour, 1.5))
 			legend = append(legend, entry{kind, colour, false})
 		}
-	} else if len(kinds) == 1 {
-		legend[0].name = kinds[0]
-	} else {
-		legend[0].name = "none in " + thousands(r.Summary.TotalRequests) + " requests"
-		legend[0].colour = green
 	}
 	p.Y.Min, p.Y.Max = 0, math.Min(1, math.Max(0.01, p.Y.Max*1.15))
 	p.Y.Tick.Marker = even(5, func(v float64) string { return count(math.Round(1e4*v)/100) + " %" })

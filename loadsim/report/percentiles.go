@@ -27,25 +27,31 @@ type bars struct {
 	times map[string]loadsim.Latency
 }
 
-var barColours = []color.Color{sky, blue, ink}
+var barColours = []color.NRGBA{sky, blue, ink}
 
 func (b bars) values(step string) []float64 {
 	l := b.times[step]
 	return []float64{l.P50, l.P95, l.P99}
 }
 
-// Plot draws them.
+// Plot draws them, and then what they say.
 func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
-	for i, step := range b.steps {
-		for j, v := range b.values(step) {
-			left := float64(i) + 0.14 + 0.24*float64(j)
-			x0, x1, y := c.X(p.X.Norm(left)), c.X(p.X.Norm(left+0.22)), c.Y(p.Y.Norm(v))
-			c.FillPolygon(barColours[j], []vg.Point{{X: x0, Y: c.Min.Y}, {X: x1, Y: c.Min.Y}, {X: x1, Y: y}, {X: x0, Y: y}})
-			s := style(9.5, false, faint)
-			s.XAlign, s.YAlign = text.XCenter, text.YBottom
-			c.FillText(s, vg.Point{X: (x0 + x1) / 2, Y: y + 3}, duration(v))
+	each := func(do func(j int, v float64, x0, x1, y vg.Length)) {
+		for i, step := range b.steps {
+			for j, v := range b.values(step) {
+				left := float64(i) + 0.14 + 0.24*float64(j)
+				do(j, v, c.X(p.X.Norm(left)), c.X(p.X.Norm(left+0.22)), c.Y(p.Y.Norm(v)))
+			}
 		}
 	}
+	each(func(j int, _ float64, x0, x1, y vg.Length) {
+		c.FillPolygon(barColours[j], []vg.Point{{X: x0, Y: c.Min.Y}, {X: x1, Y: c.Min.Y}, {X: x1, Y: y}, {X: x0, Y: y}})
+	})
+	each(func(_ int, v float64, x0, x1, y vg.Length) {
+		s := style(min(9.5, float64(x1-x0)*0.29), false, ink) // so that neighbours do not meet
+		s.XAlign, s.YAlign = text.XCenter, text.YBottom
+		c.FillText(s, vg.Point{X: (x0 + x1) / 2, Y: y + 3}, rough(v))
+	})
 }
 
 func drawPercentiles(r *loadsim.Report, c *canvas) {

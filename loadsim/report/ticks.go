@@ -72,6 +72,15 @@ func duration(s float64) string {
 	}
 }
 
+// rough is a duration to two digits.
+func rough(s float64) string {
+	if s <= 0 {
+		return "0"
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(s))-1)
+	return duration(math.Round(s/unit) * unit)
+}
+
 // count writes a number short: 950, 12.5k, 3M.
 func count(v float64) string {
 	switch {

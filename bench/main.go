@@ -51,10 +51,15 @@ var benchmarks = []benchmark{
 	{"sync", "writes that wait for a standby against writes that do not", benchSync},
 	{"httpsuite", "the public test suite for HTTP caches: required tests passed, against nginx and Varnish", benchEdgeSuite},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
+	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 
 func main() {
+	if addr := os.Getenv(loadServerEnv); addr != "" {
+		fmt.Fprintln(os.Stderr, "bench:", newTrivialShop().serve(addr))
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := runAll(ctx, os.Args[1:]); err != nil {

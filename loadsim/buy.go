@@ -2,9 +2,14 @@ package loadsim
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+
+	"github.com/stampede-shop/stampede/loadsim/scenario"
 )
 
 // money is an amount in minor units.
@@ -40,11 +45,16 @@ func (l lines) units(id int64) (n int64) {
 	return n
 }
 
-// fill puts viewed products into the cart, a random one to five of those that can be had.
-func (s *shopper) fill(ctx context.Context) {
-	adds := 1 + s.rng.IntN(addsMax)
+// fill puts so many products into the cart: those that were viewed and can be had, in random order, or the hot one.
+func (s *shopper) fill(ctx context.Context, adds int, of string) {
+	if of == scenario.OfHot {
+		if adds > 0 {
+			s.add(ctx, s.cat.hot, int64(adds))
+		}
+		return
+	}
 	for _, i := range s.rng.Perm(len(s.viewed)) {
-		if adds == 0 || s.over(ctx) {
+		if adds == 0 || s.done(ctx) {
 			return
 		}
 		p := s.viewed[i]
@@ -61,7 +71,7 @@ func (s *shopper) add(ctx context.Context, id, quantity int64) {
 		method: http.MethodPost, path: "/cart/add", key: newKey(),
 		body: fmt.Sprintf(`{"product_id":%d,"quantity":%d}`, id, quantity),
 	}
-	_, end := s.ask(ctx, stepCart, c, func(res response) verdict {
+	end := s.ask(ctx, stepCart, c, func(res *response) verdict {
 		switch res.status {
 		case http.StatusOK:
 			s.expect[id] += quantity
@@ -84,6 +94,14 @@ func (s *shopper) forget(id, quantity int64) {
 	if s.expect[id] -= quantity; s.expect[id] <= 0 {
 		delete(s.expect, id)
 	}
+}
+
+// newKey makes an idempotency key. It must be new in every run, whatever the seed.
+func newKey() string {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], rand.Uint64())
+	binary.LittleEndian.PutUint64(b[8:], rand.Uint64())
+	return hex.EncodeToString(b[:])
 }
 
 // checkCart compares a cart with what was put in, quantity units of id last. After an edit of which nobody knows whether
@@ -125,7 +143,7 @@ func (s *shopper) buy(ctx context.Context) {
 		return
 	}
 	c := call{method: http.MethodPost, path: "/orders/checkout", key: newKey(), body: `{"payment":{"method":"test"}}`}
-	s.ask(ctx, stepCheckout, c, func(res response) verdict {
+	s.ask(ctx, stepCheckout, c, func(res *response) verdict {
 		switch res.status {
 		case http.StatusCreated:
 			fail := s.checkOrder(res.body)

@@ -7,32 +7,32 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/stampede-shop/stampede/loadsim/scenario"
 )
 
-// Bounds of discovery.
-const (
-	discoverPages = 10
-	discoverEach  = 500 // categories, brands and words at most
-)
+// discoverEach is how many categories and brands, and how many words, are noted at most.
+const discoverEach = 500
 
-// catalogue is what shoppers know of the shop before they come: where its lists are.
+// catalogue is what shoppers know of the shop before they come: its products, and where its lists are.
 type catalogue struct {
+	products []int64  // ids, popular ones first
+	wanted   zipf     // how unequally
+	hot      int64    // the id of the hot product
 	lists    []string // paths of category and brand lists, popular ones first
 	searches []string // paths of searches
 }
 
-// discover walks over the first pages of the shop's products.
-func discover(ctx context.Context, cl *client) (*catalogue, error) {
-	cat := &catalogue{}
+// discover walks over the shop's products, as many as the scenario wants to be known.
+func discover(ctx context.Context, cl *client, pop scenario.Popularity) (*catalogue, error) {
+	defer cl.leave()
+	cat := &catalogue{hot: pop.Product}
 	seen := map[string]bool{}
-	path, products := "/products?limit=100", 0
-	for range discoverPages {
-		res, err := cl.do(ctx, call{method: http.MethodGet, path: path})
+	path := "/products?limit=100"
+	for path != "" && len(cat.products) < pop.Products {
+		res, err := cl.do(ctx, &call{method: http.MethodGet, path: path})
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, fmt.Errorf("%w: GET %s%s: %w; is it running, and is the address right?", ErrUnreachable, cl.base, path, err)
+			return nil, unreachable(ctx, cl.base.String()+path, err)
 		}
 		if res.status != http.StatusOK {
 			return nil, fmt.Errorf("%w: GET %s%s answered %d where a list of products was due: %s", ErrNotShop, cl.base, path, res.status, excerpt(res.body))
@@ -41,26 +41,40 @@ func discover(ctx context.Context, cl *client) (*catalogue, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: GET %s%s did not answer a JSON array of products with id, name and price: %s", ErrNotShop, cl.base, path, excerpt(res.body))
 		}
-		products += n
-		if path = nextPage(res.header); path == "" {
-			break
+		next := nextPage(res.links)
+		if n == 0 || next == path {
+			break // a shop that pages in circles
 		}
+		path = next
+		cl.letGo()
 	}
-	if products == 0 {
+	if len(cat.products) == 0 {
 		return nil, fmt.Errorf("%w: load a catalogue first", ErrEmptyCatalogue)
 	}
+	cat.products = cat.products[:min(len(cat.products), pop.Products)]
+	cat.wanted = newZipf(len(cat.products), pop.Skew())
+	def(&cat.hot, cat.products[0])
 	return cat, nil
 }
 
-// learn takes categories, brands and words from one page.
+func unreachable(ctx context.Context, url string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w: GET %s: %w; is it running, and is the address right?", ErrUnreachable, url, err)
+}
+
+// learn takes products, categories, brands and words from one page.
 func (c *catalogue) learn(body []byte, seen map[string]bool) (products int, err error) {
 	s := scanner{b: body}
 	err = s.array(func() error {
 		var f facts
-		if _, err := s.product(&f); err != nil {
+		p, err := s.product(&f)
+		if err != nil {
 			return err
 		}
 		products++
+		c.products = append(c.products, p.id)
 		c.note(&c.lists, seen, "category", f.category)
 		c.note(&c.lists, seen, "brand", f.brand)
 		for _, word := range strings.Fields(f.name) {
@@ -87,9 +101,9 @@ func (c *catalogue) note(list *[]string, seen map[string]bool, param, value stri
 }
 
 // nextPage is the path and query of the Link with rel="next", "" when there is none.
-func nextPage(h http.Header) string {
-	for _, line := range h["Link"] {
-		for rest := line; ; {
+func nextPage(links [][]byte) string {
+	for _, line := range links {
+		for rest := string(line); ; {
 			open := strings.IndexByte(rest, '<')
 			if open < 0 {
 				break

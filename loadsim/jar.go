@@ -2,7 +2,6 @@ package loadsim
 
 import (
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -16,16 +15,14 @@ const maxCookies = 32
 
 func (j *jar) clear() { j.names, j.values = j.names[:0], j.values[:0] }
 
-// take notes what an answer sets or deletes.
-func (j *jar) take(h http.Header) {
-	for _, line := range h["Set-Cookie"] {
-		c, err := http.ParseSetCookie(line)
-		if err != nil {
-			continue
-		}
-		gone := c.MaxAge < 0 || !c.Expires.IsZero() && c.MaxAge == 0 && c.Expires.Before(time.Now())
-		j.set(c.Name, c.Value, gone)
+// take notes what a Set-Cookie line sets or deletes.
+func (j *jar) take(line string) {
+	c, err := http.ParseSetCookie(line)
+	if err != nil {
+		return
 	}
+	gone := c.MaxAge < 0 || !c.Expires.IsZero() && c.MaxAge == 0 && c.Expires.Before(time.Now())
+	j.set(c.Name, c.Value, gone)
 }
 
 func (j *jar) set(name, value string, gone bool) {
@@ -46,17 +43,15 @@ func (j *jar) set(name, value string, gone bool) {
 	}
 }
 
-// header is the value of the Cookie header, "" when there are none.
-func (j *jar) header() string {
-	switch len(j.names) {
-	case 0:
-		return ""
-	case 1:
-		return j.names[0] + "=" + j.values[0]
+// append appends the value of the Cookie header.
+func (j *jar) append(b []byte) []byte {
+	for i, name := range j.names {
+		if i > 0 {
+			b = append(b, "; "...)
+		}
+		b = append(b, name...)
+		b = append(b, '=')
+		b = append(b, j.values[i]...)
 	}
-	parts := make([]string, len(j.names))
-	for i := range j.names {
-		parts[i] = j.names[i] + "=" + j.values[i]
-	}
-	return strings.Join(parts, "; ")
+	return b
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/stampede-shop/stampede/loadsim/scenario"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -188,6 +190,16 @@ func simulate(t *testing.T, s *fakeShop, change func(*Options)) *Report {
 	}
 	checkMath(t, r)
 	return r
+}
+
+// ready is a scenario that ships.
+func ready(t testing.TB, name string) *scenario.Scenario {
+	t.Helper()
+	s, err := scenario.Ready(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &s
 }
 
 // checkMath checks what must hold in every report.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/stampede-shop/stampede/loadsim/internal/wire"
 )
 
 // step is what a request is for; the last one, all, only exists in reports.
@@ -15,17 +17,24 @@ type step int
 const (
 	stepBrowse step = iota
 	stepView
+	stepStock
+	stepPage
 	stepCart
 	stepCheckout
+	stepQueue // asking for the place in the waiting room, when that went wrong; else it is counted apart
 	stepCount
 )
 
-var stepNames = [stepCount]string{"browse", "view", "cart", "checkout"}
+var stepNames = [stepCount]string{"browse", "view", "stock", "page", "cart", "checkout", "queue"}
+
+// Steps are the names of what requests are for, in the order in which shoppers come to them.
+func Steps() []string { return stepNames[:] }
 
 // Kinds of bad outcomes; an unexpected status is "http_" and the code.
 const (
 	kindTimeout    = "timeout"     // no complete answer within Timeout
 	kindConnection = "connection"  // the connection could not be made, or broke (after one replay)
+	kindProtocol   = "protocol"    // not HTTP/1.1
 	kindSlow       = "slow"        // correct, but later than GoodWithin
 	kindBody       = "wrong_body"  // not the JSON that was due
 	kindCart       = "wrong_cart"  // the cart does not hold what was put in
@@ -61,13 +70,19 @@ func sortError(err error) *failure {
 	if errors.As(err, &ne) && ne.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) {
 		return wrong(kindTimeout, "%v", err)
 	}
+	switch {
+	case errors.Is(err, wire.ErrTooLong):
+		return wrong(kindBody, "%v", err)
+	case errors.Is(err, wire.ErrProtocol), errors.Is(err, wire.ErrRequest):
+		return wrong(kindProtocol, "%v", err)
+	}
 	return wrong(kindConnection, "%v", err)
 }
 
 // result is one request as it goes into the report.
 type result struct {
 	step     step
-	took     time.Duration
+	took     time.Duration // from when the request was due
 	replayed bool
 	refusal  int      // an expected 404, 409 or 402
 	fail     *failure // nil when good

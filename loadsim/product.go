@@ -12,8 +12,9 @@ type facts struct {
 	category, brand, name string
 }
 
-// parseList reads an answer that must be an array of products, appending to list.
-func parseList(body []byte, list []product) ([]product, error) {
+// parseList reads an answer that must be an array of products.
+func parseList(body []byte) ([]product, error) {
+	list := make([]product, 0, 20)
 	s := scanner{b: body}
 	err := s.array(func() error {
 		p, err := s.product(nil)
@@ -26,14 +27,35 @@ func parseList(body []byte, list []product) ([]product, error) {
 	return list, err
 }
 
-// parseProduct reads an answer that must be one product.
-func parseProduct(body []byte) (product, error) {
+// parseProduct reads an answer that must be one product, and gives a list of it.
+func parseProduct(body []byte) ([]product, error) {
 	s := scanner{b: body}
 	p, err := s.product(nil)
 	if err == nil && !s.end() {
 		err = errJSON
 	}
-	return p, err
+	return []product{p}, err
+}
+
+// parseStock reads {"product_id":…,"available":N}.
+func parseStock(body []byte) (id, available int64, err error) {
+	s := scanner{b: body}
+	available = -1
+	err = s.object(func(field []byte) (err error) {
+		switch string(field) {
+		case "product_id":
+			id, err = s.integer()
+		case "available":
+			available, err = s.integer()
+		default:
+			err = s.skip()
+		}
+		return err
+	})
+	if err == nil && (!s.end() || available < 0) {
+		err = errJSON
+	}
+	return id, available, err
 }
 
 // product reads one product: it must have an id, a name and a price. Into f go its facts, unless f is nil.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/stampede-shop/stampede/loadsim/internal/buckets"
 )
 
 const (
@@ -18,7 +20,12 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, longest.Microseconds(), 3)
 }
 
-// stats are the latencies of one step.
+// newCoarse is exact to one percent, in an eighth of the memory.
+func newCoarse() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, longest.Microseconds(), 2)
+}
+
+// stats is a distribution of times.
 type stats struct {
 	hist *hdrhistogram.Histogram // microseconds
 	n    int64
@@ -42,24 +49,54 @@ func (s *stats) merge(o *stats) {
 
 func clamp(d time.Duration) int64 { return min(max(d.Microseconds(), 1), longest.Microseconds()) }
 
+// counts are what is merely added up.
+type counts struct {
+	Bad      int64 `json:"bad"`
+	Orders   int64 `json:"orders"`
+	Replays  int64 `json:"replays"`
+	Retries  int64 `json:"retries"`
+	Sessions int64 `json:"sessions"` // walked to their end, or left
+	Places   int64 `json:"places"`   // answers that were a place in the waiting room
+	Admitted int64 `json:"admitted"` // shoppers whom the waiting room let in
+}
+
+func (c *counts) merge(o counts) {
+	c.Bad += o.Bad
+	c.Orders += o.Orders
+	c.Replays += o.Replays
+	c.Retries += o.Retries
+	c.Sessions += o.Sessions
+	c.Places += o.Places
+	c.Admitted += o.Admitted
+}
+
 // tally is what several shoppers did; its size does not depend on how much that was.
 type tally struct {
-	mu       sync.Mutex
-	steps    [stepCount]stats
-	failed   map[string]*Failures
-	refused  map[int]int64
-	bad      int64
-	orders   int64
-	replays  int64
-	journeys int64
+	mu sync.Mutex
+	counts
+	steps     [stepCount]stats
+	lag       stats // how much later than due requests were sent, by fault of this generator
+	queue     stats // answers that were places
+	wait      stats // in the waiting room, of those who were let in
+	failed    map[string]*Failures
+	refused   map[int]int64
+	abandoned map[string]int64
+	tick      tick
+}
 
-	tick         *hdrhistogram.Histogram // since the last tick of the clock
-	ticked       int64
-	tickedErrors int64
+// tick is what came since the last tick of the clock.
+type tick struct {
+	steps  [stepCount]buckets.Counts
+	bad    [stepCount]int64
+	kinds  map[string]int64
+	places int64
 }
 
 func newTally() *tally {
-	t := &tally{failed: map[string]*Failures{}, refused: map[int]int64{}, tick: newHistogram()}
+	t := &tally{
+		failed: map[string]*Failures{}, refused: map[int]int64{}, abandoned: map[string]int64{}, tick: tick{kinds: map[string]int64{}},
+		lag: stats{hist: newCoarse()}, queue: stats{hist: newCoarse()}, wait: stats{hist: newCoarse()},
+	}
 	for i := range t.steps {
 		t.steps[i].hist = newHistogram()
 	}
@@ -70,32 +107,42 @@ func (t *tally) add(r result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.steps[r.step].add(r.took)
-	_ = t.tick.RecordValue(clamp(r.took))
-	t.ticked++
+	t.tick.steps[r.step].Add(r.took)
 	if r.fail != nil {
-		t.bad++
-		t.tickedErrors++
-		note(t.failed, r.fail.kind, 1, stepNames[r.step]+": "+r.fail.text)
+		t.Bad++
+		t.tick.bad[r.step]++
+		kind := note(t.failed, r.fail.kind, 1, stepNames[r.step]+": "+r.fail.text)
+		t.tick.kinds[kind]++
 	}
 	if r.refusal != 0 {
 		t.refused[r.refusal]++
 	}
 	if r.replayed {
-		t.replays++
+		t.Replays++
 	}
 	if r.order {
-		t.orders++
+		t.Orders++
 	}
 }
 
-func (t *tally) journey() {
+func (t *tally) journey() { t.locked(func() { t.Sessions++ }) }
+func (t *tally) retry()   { t.locked(func() { t.Retries++ }) }
+
+func (t *tally) abandon(why string)   { t.locked(func() { t.abandoned[why]++ }) }
+func (t *tally) late(d time.Duration) { t.locked(func() { t.lag.add(d) }) }
+func (t *tally) queued(took time.Duration) {
+	t.locked(func() { t.Places++; t.tick.places++; t.queue.add(took) })
+}
+func (t *tally) admit(d time.Duration) { t.locked(func() { t.Admitted++; t.wait.add(d) }) }
+
+func (t *tally) locked(f func()) {
 	t.mu.Lock()
-	t.journeys++
+	f()
 	t.mu.Unlock()
 }
 
-// note counts n failures of a kind with samples of them, both bounded.
-func note(all map[string]*Failures, kind string, n int64, samples ...string) {
+// note counts n failures of a kind with samples of them, both bounded, and returns the name they are counted under.
+func note(all map[string]*Failures, kind string, n int64, samples ...string) string {
 	f := all[kind]
 	if f == nil {
 		if len(all) >= maxKinds {
@@ -111,6 +158,27 @@ func note(all map[string]*Failures, kind string, n int64, samples ...string) {
 		if len(f.Samples) < maxSamples {
 			f.Samples = append(f.Samples, s)
 		}
+	}
+	return kind
+}
+
+// merge adds another tally; its ticks are left out.
+func (t *tally) merge(o *tally) {
+	t.counts.merge(o.counts)
+	for i := range t.steps {
+		t.steps[i].merge(&o.steps[i])
+	}
+	t.lag.merge(&o.lag)
+	t.queue.merge(&o.queue)
+	t.wait.merge(&o.wait)
+	for kind, f := range o.failed {
+		note(t.failed, kind, f.Count, f.Samples...)
+	}
+	for status, n := range o.refused {
+		t.refused[status] += n
+	}
+	for why, n := range o.abandoned {
+		t.abandoned[why] += n
 	}
 }
 
@@ -132,19 +200,7 @@ func (r *recorder) total() *tally {
 	sum := newTally()
 	for _, t := range r.tallies {
 		t.mu.Lock()
-		for i := range t.steps {
-			sum.steps[i].merge(&t.steps[i])
-		}
-		for kind, f := range t.failed {
-			note(sum.failed, kind, f.Count, f.Samples...)
-		}
-		for status, n := range t.refused {
-			sum.refused[status] += n
-		}
-		sum.bad += t.bad
-		sum.orders += t.orders
-		sum.replays += t.replays
-		sum.journeys += t.journeys
+		sum.merge(t)
 		t.mu.Unlock()
 	}
 	return sum

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stampede-shop/stampede/loadsim/scenario"
 )
 
 func TestJourney(t *testing.T) {
@@ -49,7 +51,7 @@ func TestJourney(t *testing.T) {
 func TestBrowseBuysNothing(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	r := simulate(t, s, func(o *Options) { o.Scenario = Browse; o.ThinkTime = time.Millisecond })
+	r := simulate(t, s, func(o *Options) { o.Scenario = ready(t, "browse"); o.Think = time.Millisecond })
 	if s.sessions.Load() != 0 || r.ResponseTimes["cart"].Count != 0 || r.ResponseTimes["view"].Count == 0 || r.Summary.Failed != 0 {
 		t.Errorf("%d sessions\n%s", s.sessions.Load(), r.text())
 	}
@@ -111,17 +113,20 @@ func TestFailsEarly(t *testing.T) {
 		o    Options
 		want error
 	}{
-		"no target":        {Options{}, ErrOptions},
-		"no URL":           {Options{Target: "localhost:8000"}, ErrOptions},
-		"unknown scenario": {Options{Target: "http://x", Scenario: "x"}, ErrOptions},
-		"too few users":    {Options{Target: "http://x", Users: -1}, ErrOptions},
-		"negative time":    {Options{Target: "http://x", Duration: -1}, ErrOptions},
-		"nobody there":     {Options{Target: gone.URL}, ErrUnreachable},
-		"another service":  {Options{Target: serve(404, "no such page")}, ErrNotShop},
-		"HTML":             {Options{Target: serve(200, "<html>")}, ErrNotShop},
-		"other JSON":       {Options{Target: serve(200, `[{"a":1}]`)}, ErrNotShop},
-		"more than JSON":   {Options{Target: serve(200, `[] x`)}, ErrNotShop},
-		"empty":            {Options{Target: serve(200, "[]")}, ErrEmptyCatalogue},
+		"no target":       {Options{}, ErrOptions},
+		"no URL":          {Options{Target: "localhost:8000"}, ErrOptions},
+		"empty scenario":  {Options{Target: "http://x", Scenario: &scenario.Scenario{}}, ErrOptions},
+		"two models":      {Options{Target: "http://x", Users: 1, Rate: 1}, ErrOptions},
+		"unknown profile": {Options{Target: "http://x", Profile: "x"}, ErrOptions},
+		"no such part":    {Options{Target: "http://x", Part: 2, Parts: 2}, ErrOptions},
+		"too few users":   {Options{Target: "http://x", Users: -1}, ErrOptions},
+		"negative time":   {Options{Target: "http://x", Duration: -1}, ErrOptions},
+		"nobody there":    {Options{Target: gone.URL}, ErrUnreachable},
+		"another service": {Options{Target: serve(404, "no such page")}, ErrNotShop},
+		"HTML":            {Options{Target: serve(200, "<html>")}, ErrNotShop},
+		"other JSON":      {Options{Target: serve(200, `[{"a":1}]`)}, ErrNotShop},
+		"more than JSON":  {Options{Target: serve(200, `[] x`)}, ErrNotShop},
+		"empty":           {Options{Target: serve(200, "[]")}, ErrEmptyCatalogue},
 	} {
 		if r, err := Run(t.Context(), c.o); !errors.Is(err, c.want) || r != nil {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -146,7 +151,7 @@ func TestReportFiles(t *testing.T) {
 		Summary       map[string]any                `json:"summary"`
 		ResponseTimes map[string]map[string]float64 `json:"response_times"`
 		Errors        map[string]Failures           `json:"errors"`
-		Series        []map[string]float64          `json:"time_series"`
+		Series        []Point                       `json:"time_series"`
 	}
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)

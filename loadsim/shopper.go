@@ -3,32 +3,30 @@ package loadsim
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
-	"slices"
-	"strconv"
 	"time"
+
+	"github.com/stampede-shop/stampede/loadsim/scenario"
 )
 
-// What a shopper does in a session.
+// What a shopper remembers within a session, so that a hundred thousand of them fit into memory.
 const (
-	listsBrowsed = 20
-	viewsMin     = 3
-	viewsMax     = 8
-	addsMax      = 5
-	maxSeen      = 2000 // products remembered from lists
+	maxSeen   = 100 // products from lists
+	seenEach  = 5   // of them from one list
+	maxViewed = 64
 )
-
-// afterFailure is how long a shopper hesitates after a bad answer; else a shop that fails fast would be asked without end.
-const afterFailure = 100 * time.Millisecond
 
 // shopper walks through the shop, one request after another.
 type shopper struct {
 	*run
+	id     int
 	rng    *rand.Rand
-	client *client
+	client client
 	tally  *tally
+	kind   *kind
 
-	seen   []product // from lists, in the order they came
+	due    time.Time // when the next request is due; zero: when the pacer says
+	gone   bool      // the shopper has left this session
+	seen   []product
 	viewed []product
 	expect map[int64]int64 // what the cart must hold
 	doubt  bool            // an edit of the cart ended badly: nobody knows whether it took effect
@@ -37,7 +35,7 @@ type shopper struct {
 
 func newShopper(r *run, id int) *shopper {
 	return &shopper{
-		run: r, rng: rand.New(rand.NewPCG(r.opts.Seed, uint64(id))), client: r.newClient(), tally: r.rec.of(id),
+		run: r, id: id, rng: rand.New(rand.NewPCG(r.opts.Seed, uint64(id))), client: r.newClient(), tally: r.rec.of(id),
 		expect: map[int64]int64{},
 	}
 }
@@ -45,141 +43,110 @@ func newShopper(r *run, id int) *shopper {
 // walk goes through sessions until time is up.
 func (s *shopper) walk(ctx context.Context) {
 	for !s.over(ctx) {
-		s.client.cookies.clear()
-		s.seen, s.viewed, s.doubt = s.seen[:0], s.viewed[:0], false
-		clear(s.expect)
-		s.browse(ctx)
-		s.look(ctx)
-		if s.opts.Scenario == Journey {
-			s.fill(ctx)
-			s.buy(ctx)
+		s.session(ctx)
+	}
+	s.client.leave()
+}
+
+// session is one visit, by somebody new.
+func (s *shopper) session(ctx context.Context) {
+	s.client.leave()
+	s.kind = s.pick()
+	s.client.agent, s.client.forgets = s.kind.agent, s.kind.forgets
+	s.seen, s.viewed, s.doubt, s.gone = s.seen[:0], s.viewed[:0], false, false
+	clear(s.expect)
+	for i := range s.kind.steps {
+		if s.done(ctx) {
+			break
 		}
-		if !s.over(ctx) {
-			s.tally.journey()
+		s.act(ctx, &s.kind.steps[i])
+	}
+	if !s.over(ctx) {
+		s.tally.journey()
+	}
+}
+
+func (s *shopper) act(ctx context.Context, st *scenario.Step) {
+	switch st.Do {
+	case scenario.Browse:
+		s.browse(ctx, s.times(st))
+	case scenario.View:
+		s.look(ctx, s.times(st), st.Of)
+	case scenario.Stock:
+		s.askStock(ctx, s.times(st), st.Of)
+	case scenario.Add:
+		s.fill(ctx, s.times(st), st.Of)
+	case scenario.Checkout:
+		s.buy(ctx)
+	case scenario.Crawl:
+		s.crawl(ctx, s.times(st))
+	case scenario.Get:
+		s.get(ctx, st.Path)
+	case scenario.Wait:
+		s.waitForDoors(ctx)
+	case scenario.Pause:
+		s.pause(ctx, s.between(st.Pause))
+	case scenario.Leave:
+		if s.rng.Float64() < float64(st.Chance) {
+			s.abandon(leftUnmoved)
 		}
 	}
 }
 
-func (s *shopper) over(ctx context.Context) bool {
-	return ctx.Err() != nil || !time.Now().Before(s.until)
-}
-
-// verdict is what a check makes of an answer: an expected refusal's status, or a failure, or neither.
-type verdict struct {
-	refusal int
-	fail    *failure
-	order   bool
-}
-
-// ending is how a request ended, for the shopper.
-type ending int
-
+// Why shoppers leave before they have done what they came for.
 const (
-	skipped ending = iota // time was up
-	served
-	refused // as may be expected: sold out, gone
-	failed
+	leftUnmoved  = "changed_mind" // as the scenario has it
+	leftSlow     = "too_slow"     // an answer took longer than their patience
+	leftPutOff   = "put_off"      // they were told to come back later than they like, or too often
+	leftHopeless = "sold_out"     // the waiting room said that there is nothing left for them
 )
 
-// ask sends a request, has the answer checked and records it.
-func (s *shopper) ask(ctx context.Context, st step, c call, check func(response) verdict) (response, ending) {
-	if think := s.opts.ThinkTime; think > 0 {
-		pause(ctx, think/2+rand.N(think), s.until)
-	}
-	if s.over(ctx) {
-		return response{}, skipped
-	}
-	res, err := s.client.do(ctx, c)
-	if ctx.Err() != nil {
-		return response{}, skipped // broken off by us
-	}
-	var v verdict
-	if err != nil {
-		v.fail = sortError(err)
-	} else if v = check(res); v.fail == nil && res.took > s.opts.GoodWithin {
-		v.fail = wrong(kindSlow, "%s %s took %v", c.method, c.path, res.took.Round(time.Millisecond))
-	}
-	s.tally.add(result{step: st, took: res.took, replayed: res.replayed, refusal: v.refusal, fail: v.fail, order: v.order})
-	switch {
-	case v.fail != nil && v.fail.kind != kindSlow:
-		pause(ctx, afterFailure+rand.N(afterFailure), s.until)
-		return res, failed
-	case v.refusal != 0:
-		return res, refused
-	default:
-		return res, served
+func (s *shopper) abandon(why string) {
+	if !s.gone {
+		s.gone = true
+		s.tally.abandon(why)
 	}
 }
 
-// browse looks at lists: the front page first, then further pages, categories, brands and searches.
-func (s *shopper) browse(ctx context.Context) {
-	next := ""
-	for i := 0; i < listsBrowsed && !s.over(ctx); i++ {
-		res, end := s.ask(ctx, stepBrowse, call{method: http.MethodGet, path: s.choose(i, next)}, s.checkList)
-		next = ""
-		if end == served {
-			next = nextPage(res.header)
+func (s *shopper) done(ctx context.Context) bool { return s.gone || s.over(ctx) }
+
+func (s *shopper) times(st *scenario.Step) int {
+	return st.Times.Min + s.rng.IntN(st.Times.Max-st.Times.Min+1)
+}
+
+func (s *shopper) between(span scenario.Span) time.Duration {
+	return span.Min + time.Duration(s.rng.Int64N(int64(span.Max-span.Min)+1))
+}
+
+// pick is the kind of shopper that comes next.
+func (s *shopper) pick() *kind {
+	at := s.rng.Float64() * s.kinds[len(s.kinds)-1].upTo
+	for i := range s.kinds {
+		if at < s.kinds[i].upTo {
+			return &s.kinds[i]
 		}
 	}
+	return &s.kinds[len(s.kinds)-1]
 }
 
-// choose is the path of the next list.
-func (s *shopper) choose(i int, next string) string {
-	const front = "/products?limit=20"
-	p := s.rng.Float64()
-	switch {
-	case i == 0:
-		return front
-	case next != "" && p < 0.35:
-		return next
-	case p < 0.45 && len(s.cat.searches) > 0:
-		return s.cat.searches[zipf(s.rng, len(s.cat.searches))]
-	case p < 0.50:
-		return front + "&sort=" + [...]string{"newest", "price", "-price", "rating"}[s.rng.IntN(4)]
-	case p < 0.95 && len(s.cat.lists) > 0:
-		return s.cat.lists[zipf(s.rng, len(s.cat.lists))]
-	default:
-		return front
-	}
+// over says whether no more is to be asked: time is up, or this shopper is one too many.
+func (s *shopper) over(ctx context.Context) bool {
+	return ctx.Err() != nil || s.pace.over(s) || !time.Now().Before(s.until)
 }
 
-func (s *shopper) checkList(res response) verdict {
-	if res.status != http.StatusOK {
-		return verdict{fail: wrongStatus(res.status, res.body)}
-	}
-	before := len(s.seen)
-	all, err := parseList(res.body, s.seen)
-	if err != nil {
-		return verdict{fail: wrong(kindBody, "not a list of products: %s", excerpt(res.body))}
-	}
-	s.seen = all[:max(before, min(len(all), maxSeen))]
-	return verdict{}
+// pause waits for d, but not beyond the end.
+func (s *shopper) pause(ctx context.Context, d time.Duration) {
+	pause(ctx, min(d, time.Until(s.until)))
 }
 
-// look opens products, those that came first in the lists more often.
-func (s *shopper) look(ctx context.Context) {
-	views := viewsMin + s.rng.IntN(viewsMax-viewsMin+1)
-	for i := 0; i < views && len(s.seen) > 0 && !s.over(ctx); i++ {
-		p := s.seen[zipf(s.rng, len(s.seen))]
-		c := call{method: http.MethodGet, path: "/products/" + strconv.FormatInt(p.id, 10)}
-		s.ask(ctx, stepView, c, func(res response) verdict { return s.checkProduct(res, p.id) })
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
 	}
-}
-
-func (s *shopper) checkProduct(res response, id int64) verdict {
-	switch res.status {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return verdict{refusal: res.status} // it may have gone since the list was made
-	default:
-		return verdict{fail: wrongStatus(res.status, res.body)}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
-	p, err := parseProduct(res.body)
-	if err != nil || p.id != id {
-		return verdict{fail: wrong(kindBody, "not product %d: %s", id, excerpt(res.body))}
-	}
-	if !slices.ContainsFunc(s.viewed, func(v product) bool { return v.id == id }) {
-		s.viewed = append(s.viewed, p)
-	}
-	return verdict{}
 }

@@ -1,23 +1,30 @@
 package loadsim
 
 import (
+	"math"
 	"math/rand/v2"
 	"sort"
 )
 
-// harmonic[i] is 1 + 1/2 + … + 1/(i+1).
-var harmonic = func() []float64 {
-	h := make([]float64, maxSeen)
-	sum := 0.0
-	for i := range h {
-		sum += 1 / float64(i+1)
-		h[i] = sum
-	}
-	return h
-}()
+// zipf draws ranks: the k-th, counted from 1, with a probability proportional to 1/k^s. It holds the sums up to each rank.
+type zipf []float64
 
-// zipf draws an index below n, 1 ≤ n: the k-th with a probability proportional to 1/k. Beyond maxSeen none is drawn.
-func zipf(rng *rand.Rand, n int) int {
-	n = min(n, len(harmonic))
-	return min(sort.SearchFloat64s(harmonic[:n], rng.Float64()*harmonic[n-1]), n-1)
+func newZipf(n int, s float64) zipf {
+	z := make(zipf, n)
+	sum := 0.0
+	for i := range z {
+		sum += math.Pow(float64(i+1), -s)
+		z[i] = sum
+	}
+	return z
 }
+
+// draw gives an index below n, 1 ≤ n, the first ones more often. Beyond the length of z none is drawn. It takes
+// logarithmic time.
+func (z zipf) draw(rng *rand.Rand, n int) int {
+	n = min(n, len(z))
+	return min(sort.SearchFloat64s(z[:n], rng.Float64()*z[n-1]), n-1)
+}
+
+// place draws from a list that is looked at from the top.
+var place = newZipf(1000, 1)

@@ -1,71 +1,88 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
 	"github.com/stampede-shop/stampede/loadsim"
+	"github.com/stampede-shop/stampede/loadsim/compare"
+	"github.com/stampede-shop/stampede/loadsim/scenario"
 )
 
 type loadCmd struct {
-	Target   string        `help:"URL of the shop; the platform in the data folder when empty." placeholder:"URL"`
-	Data     string        `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
-	Scenario string        `default:"journey" enum:"journey,browse" help:"What shoppers do: journey (browse 20, view 3-8, add 1-5, check out) or browse."`
-	Users    int           `default:"50" help:"Shoppers at once."`
-	Duration time.Duration `default:"30s" help:"How long."`
-	Think    time.Duration `help:"Pause between a shopper's requests."`
-	Seed     uint64        `default:"1" help:"Seed of the shoppers' choices."`
-	Out      string        `type:"path" help:"Folder for report.json." placeholder:"DIR"`
-	JSON     bool          `name:"json" help:"Print the report as JSON."`
+	Play      loadPlayCmd      `cmd:"" name:"run" default:"withargs" help:"Simulate shoppers (the default)."`
+	Compare   loadCompareCmd   `cmd:"" help:"Tell whether two reports differ by more than chance."`
+	Scenarios loadScenariosCmd `cmd:"" help:"List the scenarios that ship, or print one as YAML."`
+	Agent     loadAgentCmd     `cmd:"" help:"Wait for a coordinator and play its loads together with other agents."`
 }
 
 func (loadCmd) Help() string {
-	return "Example:\n  stampede load --users 100 --duration 30s --out report\nExit code 1 when a request was not answered well."
+	return "Examples:\n  stampede load --users 100 --duration 30s --out report\n  stampede load --rate 500 --scenario browse --fail-if 'p95(browse)>100ms'\n  stampede load compare before after"
 }
 
-func (c loadCmd) Run(ctx context.Context, s streams) error {
-	target := c.Target
-	if target == "" {
-		st, err := app.ReadState(c.Data)
-		if err != nil {
-			return fmt.Errorf("%w, or name a shop with --target", err)
-		}
-		target = st.URL
+type loadCompareCmd struct {
+	A           string  `arg:"" help:"Folder or report.json of the one run."`
+	B           string  `arg:"" help:"Folder or report.json of the other run."`
+	Confidence  float64 `default:"0.95" help:"Confidence of the intervals."`
+	FailIfWorse bool    `help:"Exit 1 when B is worse than A in any respect."`
+	JSON        bool    `name:"json" help:"Print the comparison as JSON."`
+}
+
+func (loadCompareCmd) Help() string {
+	return "Example:\n  stampede load compare before after\nIntervals come from a moving-block bootstrap over slices of time."
+}
+
+func (c loadCompareCmd) Run(s streams) error {
+	if !(c.Confidence > 0.5 && c.Confidence < 1) {
+		return usageError{fmt.Errorf("--confidence %v: between 0.5 and 1", c.Confidence)}
 	}
-	report, err := loadsim.Run(ctx, loadsim.Options{Target: target, Users: c.Users, Duration: c.Duration,
-		Scenario: c.Scenario, Seed: c.Seed, ThinkTime: c.Think, Progress: showLoad(s.Err)})
-	if errors.Is(err, loadsim.ErrOptions) {
-		return usageError{err}
-	}
+	a, err := loadsim.ReadReport(c.A)
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		if err := report.WriteFiles(c.Out); err != nil {
-			return err
-		}
+	b, err := loadsim.ReadReport(c.B)
+	if err != nil {
+		return err
+	}
+	r, err := compare.Reports(a, b, compare.Options{Confidence: c.Confidence})
+	if err != nil {
+		return err
 	}
 	if c.JSON {
-		err = printJSON(s.Out, report)
+		err = printJSON(s.Out, r)
 	} else {
-		err = report.WriteText(s.Out)
+		err = r.WriteText(s.Out)
 	}
-	if err == nil && report.Summary.Failed > 0 {
+	if err == nil && c.FailIfWorse && r.Worse() {
 		err = errFails
 	}
 	return err
 }
 
-// showLoad prints a line every few seconds of a run.
-func showLoad(w io.Writer) func(loadsim.Snapshot) {
-	return func(p loadsim.Snapshot) {
-		if int(p.Elapsed.Seconds())%5 == 0 {
-			_, _ = fmt.Fprintf(w, "%3.0f s  %d requests, %d bad, %d orders; last second %d, p95 %.1f ms\n",
-				p.Elapsed.Seconds(), p.Requests, p.Errors, p.Orders, p.Last.Requests, 1000*p.Last.P95)
+type loadScenariosCmd struct {
+	Name string `arg:"" optional:"" help:"Print this one as YAML, to begin one's own with."`
+}
+
+func (loadScenariosCmd) Help() string {
+	return "Example:\n  stampede load scenarios journey > mine.yaml\n  stampede load --scenario ./mine.yaml"
+}
+
+func (c loadScenariosCmd) Run(s streams) error {
+	if c.Name != "" {
+		text, err := scenario.Source(c.Name)
+		if err != nil {
+			return usageError{err}
+		}
+		_, err = fmt.Fprint(s.Out, text)
+		return err
+	}
+	for _, name := range scenario.Names() {
+		sc, err := scenario.Ready(name)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(s.Out, "%-12s %s\n", name, sc.About); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -1,0 +1,207 @@
+package loadsim
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/stampede-shop/stampede/loadsim/internal/schedule"
+	"github.com/stampede-shop/stampede/loadsim/scenario"
+)
+
+// play parses a scenario that a test needs.
+func play(t testing.TB, yaml string) *scenario.Scenario {
+	t.Helper()
+	s, err := scenario.Parse([]byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Name = t.Name()
+	return &s
+}
+
+// The dispatcher emits exactly the arrivals of the curve, each when it is due, in order, and no other ones, whatever the
+// curve.
+func TestOfferEmitsExactlyTheIntendedArrivals(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		curve := schedule.New([]schedule.Stage{
+			{For: 20 * time.Millisecond, From: rapid.Float64Range(0, 5000).Draw(t, "from"), To: rapid.Float64Range(0, 5000).Draw(t, "to")},
+			{For: time.Millisecond, From: 1000, To: rapid.Float64Range(0, 100_000).Draw(t, "spike")},
+		})
+		o := schedule.Options{Poisson: rapid.Bool().Draw(t, "poisson"), Seed: rapid.Uint64().Draw(t, "seed"), Parts: rapid.IntRange(1, 3).Draw(t, "parts")}
+		var want, got []time.Duration
+		for a := curve.Arrivals(o); ; {
+			at, ok := a.Next()
+			if !ok {
+				break
+			}
+			want = append(want, at)
+		}
+		r := &run{started: time.Now(), until: time.Now().Add(time.Minute)}
+		var count counters
+		r.offer(context.Background(), curve.Arrivals(o), &count, func(_ *metronome, due time.Time) bool {
+			if time.Now().Before(due) {
+				t.Fatalf("sent %v before it was due", time.Until(due))
+			}
+			got = append(got, due.Sub(r.started))
+			return len(got)%3 != 0
+		})
+		if !slices.Equal(got, want) || count.due.Load() != int64(len(want)) || count.unsent.Load() != int64(len(want)/3) {
+			t.Fatalf("%d arrivals were due, %d sent, %+v", len(want), len(got), count.figures())
+		}
+	})
+}
+
+// Every arrival becomes one request, also when it takes new shoppers.
+func TestOpenModel(t *testing.T) {
+	t.Parallel()
+	s := newFakeShop(t)
+	r := simulate(t, s, func(o *Options) {
+		o.Users, o.Rate, o.Duration = 0, 300, 1500*time.Millisecond
+		o.Scenario = ready(t, "journey")
+		o.Scenario.Load.Arrivals = scenario.Even
+	})
+	if r.Summary.TotalRequests != 450 || r.Generator.Due != 450 || r.Generator.Unsent != 0 || s.requests.Load() != 451 {
+		t.Errorf("450 arrivals, %d requests, the shop saw %d\n%s", r.Summary.TotalRequests, s.requests.Load(), r.text())
+	}
+	if r.Summary.Failed != 0 || r.Summary.Model != scenario.Open || r.Summary.Rate != 300 || r.Generator.Lag.Count != 450 {
+		t.Errorf("%+v %+v", r.Summary, r.Generator)
+	}
+}
+
+// stall serves a list after every request that comes in the stalled time has waited for its end.
+func stall(t *testing.T) (url string, begin, end func()) {
+	var mu sync.Mutex
+	var held chan struct{}
+	body := []byte(`[{"id":1,"name":"x","price":1}]`)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		wait := held
+		mu.Unlock()
+		if wait != nil {
+			<-wait
+		}
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, func() { mu.Lock(); held = make(chan struct{}); mu.Unlock() }, func() { mu.Lock(); close(held); held = nil; mu.Unlock() }
+}
+
+// No coordinated omission: a server that stalls for a second makes all the requests late that were due in that second, not
+// only those that were on their way. It makes no difference to the latencies whether there were enough shoppers; when
+// there were not, the report says that it is not valid.
+func TestNoCoordinatedOmission(t *testing.T) {
+	t.Parallel()
+	for _, maxUsers := range []int{1000, 5} {
+		url, begin, end := stall(t)
+		plan := play(t, "load: {model: open, rate: 100, arrivals: even, duration: 3s}\nshoppers: [{steps: [browse: 1]}]")
+		var ticks atomic.Int64
+		rep, err := Run(t.Context(), Options{Target: url, Scenario: plan, MaxUsers: maxUsers, Progress: func(Snapshot) {
+			switch ticks.Add(1) {
+			case 1:
+				begin()
+			case 2:
+				end()
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkMath(t, rep)
+		l := rep.ResponseTimes["browse"]
+		// a third of the requests were due in the stalled second; they took from a second down to nothing
+		if l.Count != 300 || l.P50 > 0.3 || l.P90 < 0.5 || l.P90 > 0.95 || l.P99 < 0.9 || l.Max < 0.95 || l.Avg < 0.12 {
+			t.Errorf("at most %d users: %+v", maxUsers, l)
+		}
+		if crowded := rep.Generator.Crowded > 0; crowded != (maxUsers == 5) || crowded && rep.Summary.Valid {
+			t.Errorf("at most %d users: %+v valid %v", maxUsers, rep.Generator, rep.Summary.Valid)
+		}
+		// the same as a closed model sees it: as many late ones as there are shoppers
+		if maxUsers == 5 {
+			late := 0
+			for _, p := range rep.Series {
+				if p.P99 > 0.5 {
+					late++
+				}
+			}
+			if late == 0 {
+				t.Errorf("the time series shows nothing: %+v", rep.Series)
+			}
+		}
+	}
+}
+
+// In an open model of sessions each arrival is somebody new.
+func TestSessionsArrive(t *testing.T) {
+	t.Parallel()
+	s := newFakeShop(t)
+	plan := play(t, `
+load: {model: open, per: session, arrivals: even, rate: 40, duration: 1500ms}
+think: 1ms-5ms
+shoppers: [{steps: [{view: 2}, {add: 1}, {checkout: 1}]}]`)
+	r := simulate(t, s, func(o *Options) { o.Users, o.Duration, o.Scenario = 0, 0, plan })
+	if r.Generator.Due != 60 || s.sessions.Load() < 50 || r.Summary.Journeys < 50 || r.Summary.Orders != s.orders.Load() || r.Summary.Failed != 0 {
+		t.Errorf("%d sessions of 60\n%s", s.sessions.Load(), r.text())
+	}
+	if r.ResponseTimes["view"].Count < 2*50 {
+		t.Errorf("%+v", r.ResponseTimes)
+	}
+	r = simulate(t, s, func(o *Options) {
+		o.Users, o.Duration, o.Scenario, o.MaxUsers, o.Think = 0, 0, plan, 1, 30*time.Millisecond
+	})
+	if r.Summary.Valid || r.Generator.Crowded == 0 || r.Generator.Unsent != r.Generator.Crowded || r.Generator.PeakUsers != 1 {
+		t.Errorf("one shopper at a time: %+v, valid %v", r.Generator, r.Summary.Valid)
+	}
+}
+
+// The number of shoppers of a closed model follows the curve up and down.
+func TestClosedModelFollowsTheCurve(t *testing.T) {
+	t.Parallel()
+	s := newFakeShop(t)
+	var now, at1, at2 atomic.Int64
+	plan := play(t, `
+load: {users: 10, stages: [{for: 1200ms, at: 0.2}, {for: 200ms, to: 2}, {for: 800ms, at: 2}, {for: 1500ms, at: 0.3}]}
+think: 20ms
+shoppers: [{steps: [{browse: 1}]}]`)
+	r := simulate(t, s, func(o *Options) {
+		o.Users, o.Duration, o.Scenario = 0, 0, plan
+		o.Progress = func(p Snapshot) {
+			switch now.Add(1) {
+			case 1:
+				at1.Store(p.Users)
+			case 3:
+				at2.Store(p.Users)
+			}
+		}
+	})
+	if at1.Load() != 2 || r.Generator.PeakUsers != 20 || at2.Load() > 4 {
+		t.Errorf("%d after a second, %d at most, %d after three\n%s", at1.Load(), r.Generator.PeakUsers, at2.Load(), r.text())
+	}
+}
+
+// share: the parts add up, and each is within one of the others.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n, parts := rapid.IntRange(0, 1000).Draw(t, "n"), rapid.IntRange(1, 20).Draw(t, "parts")
+		sum := 0
+		for part := range parts {
+			mine := share(n, part, parts)
+			if mine < n/parts || mine > n/parts+1 {
+				t.Fatalf("part %d of %d has %d of %d", part, parts, mine, n)
+			}
+			sum += mine
+		}
+		if sum != n {
+			t.Fatalf("%d in all, want %d", sum, n)
+		}
+	})
+}

@@ -148,7 +148,12 @@ var lastProduct atomic.Int64
 // product puts a new product on the shelf and gives it stock.
 func (w *world) product(t testing.TB, stock int64) shop.Product {
 	t.Helper()
-	id := lastProduct.Add(1)
+	return w.stocked(t, lastProduct.Add(1), stock)
+}
+
+// stocked is product for a product with a given id.
+func (w *world) stocked(t testing.TB, id, stock int64) shop.Product {
+	t.Helper()
 	p := shop.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", id), Name: fmt.Sprintf("Product %d", id), Price: 100 + id, Currency: "USD"}
 	w.products.put(p)
 	check(t, w.SetAvailable(t.Context(), "test", id, stock))

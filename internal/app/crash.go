@@ -5,14 +5,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-// crashPoint lets a test kill this process between two steps of the checkout: STAMPEDE_CRASH_AT=charged:MARKER dies as
-// by kill -9 the first time "charged" is passed, and creates MARKER so that it happens once.
+// crashPoint lets a test kill this process between two steps of the checkout, or between the commit of a batch of them and
+// its answers: STAMPEDE_CRASH_AT=charged:MARKER dies as by kill -9 the first time "charged" is passed, and creates MARKER
+// so that it happens once.
 func crashPoint() func(string) {
 	point, marker, ok := strings.Cut(os.Getenv("STAMPEDE_CRASH_AT"), ":")
-	if !ok || !slices.Contains(shop.CrashPoints, point) {
+	if !ok || !slices.Contains(shop.CrashPoints, point) && !slices.Contains(postgres.BatchCrashPoints, point) {
 		return nil
 	}
 	return func(at string) {

@@ -291,7 +291,8 @@ func (s *stack) openStores() {
 	if !s.cfg.Checkout.GroupCommit {
 		return
 	}
-	s.batched = postgres.NewBatched(s.shards, postgres.BatchedOptions{Slots: s.cfg.Checkout.Slots, Registerer: s.reg, Log: s.log})
+	s.batched = postgres.NewBatched(s.shards, postgres.BatchedOptions{Slots: s.cfg.Checkout.Slots, Registerer: s.reg, Log: s.log,
+		Crash: crashPoint()})
 	s.stores = s.batched
 	s.onClose(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), batchesEnd)

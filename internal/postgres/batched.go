@@ -30,6 +30,9 @@ type BatchedOptions struct {
 
 	Registerer prometheus.Registerer // nil means no metrics
 	Log        *slog.Logger          // nil discards
+	// Crash, when set, is called between the commit of each batch and its answers, with one of BatchCrashPoints: a test's
+	// place to kill the process.
+	Crash func(point string)
 }
 
 // Batched is Shards with group commit: the steps of checkouts that reach a shard at the same time share a transaction,
@@ -49,6 +52,7 @@ type Batched struct {
 	looks  *batch.Batcher[look, found]
 	scarce scarce
 	notes  notes
+	crash  func(point string)
 }
 
 var (
@@ -61,7 +65,7 @@ var (
 
 // NewBatched makes the stores over those of s. Close ends them; s goes on.
 func NewBatched(s *Shards, o BatchedOptions) *Batched {
-	b := &Batched{Shards: s}
+	b := &Batched{Shards: s, crash: o.Crash}
 	b.notes.write = s.writeAnswered
 	b.steps = batch.New(batch.Options[work, answer]{Run: b.runSteps, Apart: func(w work) string { return w.about },
 		MaxSize: o.MaxSize, MaxQueue: o.MaxQueue, Parallel: o.Parallel, Slots: o.Slots, Group: kindOf, MaxLinger: o.MaxLinger,

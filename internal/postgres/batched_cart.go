@@ -83,6 +83,7 @@ func (b *Batched) runEdits(ctx context.Context, node string, edits []cartEdit) (
 	if err := p.send(ctx, n.Pool); err != nil {
 		return nil, err
 	}
+	b.passed("cart")
 	carts := make(map[string]sharddb.ReadCartsRow, len(read.all))
 	for _, r := range read.all {
 		carts[r.UserID] = r

@@ -127,5 +127,8 @@ func (b *Batched) reserveOneByOne(ctx context.Context, n shard.Node, p *plan, at
 		}
 		return sharddb.New(tx).Hold(ctx, hold)
 	})
+	if err == nil {
+		b.passed("ration")
+	}
 	return err
 }

@@ -80,6 +80,7 @@ func (b *Batched) runSteps(ctx context.Context, lane string, steps []work) ([]ba
 		if err := p.send(ctx, n.Pool); err != nil {
 			return nil, err
 		}
+		b.passed(lane[len(node)+1:])
 	}
 	for _, f := range p.then {
 		f()

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,7 +15,8 @@ import (
 // died is what a crash hook panics with.
 type died struct{ point string }
 
-// dyingAt runs a checkout that dies at a point, and tells whether it came there.
+// dyingAt runs a checkout that dies at a point, and tells whether it came there. Where points lie outside of the checkout itself,
+// what they lie in follows.
 func (w *world) dyingAt(t *testing.T, point string, req shop.CheckoutRequest) (dead bool) {
 	t.Helper()
 	defer func() {
@@ -31,20 +33,33 @@ func (w *world) dyingAt(t *testing.T, point string, req shop.CheckoutRequest) (d
 			panic(died{at})
 		}
 	})
-	_, _ = s.Run(t.Context(), req)
+	r, err := s.Run(t.Context(), req)
+	switch {
+	case point == "settled":
+		w.expire(t)
+		w.recover(t, s)
+	case point == "cancelled" && err == nil && r.Order.Status == shop.OrderConfirmed:
+		_, _ = s.Cancel(t.Context(), req.UserID, r.Order.ID)
+	}
 	return false
 }
 
 // expire makes everything that is under way old enough for the worker.
 func (w *world) expire(t testing.TB) {
 	t.Helper()
+	check(t, w.age(t.Context()))
+}
+
+func (w *world) age(ctx context.Context) error {
 	for _, n := range w.cluster.Nodes() {
 		for _, sql := range []string{`UPDATE checkouts SET expires_at = now() - interval '1 second' WHERE state = 'open'`,
 			`UPDATE reservations SET expires_at = now() - interval '1 second' WHERE state = 'held'`} {
-			_, err := n.Pool.Exec(t.Context(), sql)
-			check(t, err)
+			if _, err := n.Pool.Exec(ctx, sql); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // Whoever dies between any two steps: the worker brings the books into balance, in either order of its jobs.
@@ -68,7 +83,11 @@ func checkEveryCrashPoint(t *testing.T, w *world) {
 func (w *world) crashOnce(t *testing.T, point, outcome string, sweepFirst bool) bool {
 	t.Helper()
 	ctx, s := t.Context(), w.saga(nil)
-	p, q := w.product(t, 3), w.product(t, 3)
+	stock := int64(3)
+	if point == "refused" {
+		stock = 0
+	}
+	p, q := w.product(t, 3), w.product(t, stock)
 	user := w.fill(t, p, q)
 	dead := w.dyingAt(t, point, paying(user, outcome))
 	w.expire(t)
@@ -86,12 +105,12 @@ func (w *world) crashOnce(t *testing.T, point, outcome string, sweepFirst bool) 
 	check(t, err)
 	cart, err := w.Cart(ctx, user)
 	check(t, err)
-	bought := len(page.Orders) == 1 && page.Orders[0].Status == shop.OrderConfirmed
-	want := int64(3)
+	taken, bought := int64(0), len(page.Orders) == 1 && page.Orders[0].Status == shop.OrderConfirmed
 	if bought {
-		want = 2
+		taken = 1
 	}
-	if w.left(t, p) != want || w.left(t, q) != want || bought != (len(cart.Items) == 0) || len(page.Orders) > 1 {
+	cancelled := dead && point == "cancelled"
+	if w.left(t, p) != 3-taken || w.left(t, q) != stock-taken || (bought || cancelled) != (len(cart.Items) == 0) || len(page.Orders) > 1 {
 		t.Fatalf("died at %s (%s): orders %+v, cart %+v, %d and %d left", point, outcome, page.Orders, cart, w.left(t, p), w.left(t, q))
 	}
 	if never := outcome == "decline" || outcome == "timeout"; bought && never {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -36,60 +38,76 @@ type stores interface {
 type world struct {
 	stores
 	Shards   *postgres.Shards
+	dsns     map[string]string
+	pools    map[string]*pgxpool.Pool // as at first; the cluster may change
 	cluster  *shard.Cluster
 	pay      *postgres.TestPay
 	products *shelf
 }
 
-// newWorld makes four empty, migrated shards. Tests that need no clean books use shared.
+// newWorld makes four empty, migrated shards on the server that all tests share.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	var infos []shard.Info
-	pools := map[string]*pgxpool.Pool{}
-	var mu sync.Mutex
+	return newWorldOn(t, localtest.Postgres(t))
+}
+
+// newWorldOn spreads four empty, migrated shards over servers.
+func newWorldOn(t *testing.T, servers ...*localtest.PostgresServer) *world {
+	t.Helper()
+	dsns := map[string]string{}
 	var wg sync.WaitGroup
 	for i := range 4 {
-		id := fmt.Sprintf("shard%d", i+1)
-		infos = append(infos, shard.Info{ID: id})
-		dsn := localtest.Postgres(t).Database(t)
+		dsn := servers[i%len(servers)].Database(t)
+		dsns[fmt.Sprintf("shard%d", i+1)] = dsn
 		wg.Go(func() {
 			if err := postgres.MigrateShard(t.Context(), dsn); err != nil {
 				t.Error(err)
-				return
 			}
-			cfg, err := pgxpool.ParseConfig(dsn)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			cfg.MaxConns = 8
-			postgres.TuneShardPool(cfg)
-			pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			t.Cleanup(pool.Close)
-			mu.Lock()
-			pools[id] = pool
-			mu.Unlock()
 		})
 	}
 	wg.Wait()
 	if t.Failed() {
 		t.FailNow()
 	}
+	w, err := openWorld(dsns, 8)
+	check(t, err)
+	t.Cleanup(w.close)
+	return w
+}
+
+// openWorld opens the shop on migrated shards, as each of its processes does, with so many connections to each.
+func openWorld(dsns map[string]string, connections int32) (*world, error) {
+	w := &world{dsns: dsns, products: &shelf{all: map[int64]shop.Product{}}}
+	w.pools = map[string]*pgxpool.Pool{}
+	var infos []shard.Info
+	for _, id := range slices.Sorted(maps.Keys(dsns)) {
+		cfg, err := pgxpool.ParseConfig(dsns[id])
+		if err != nil {
+			return nil, err
+		}
+		cfg.MaxConns = connections
+		postgres.TuneShardPool(cfg)
+		if w.pools[id], err = pgxpool.NewWithConfig(context.Background(), cfg); err != nil {
+			return nil, err
+		}
+		infos = append(infos, shard.Info{ID: id})
+	}
 	ring, err := shard.NewRing(infos...)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	cluster, err := shard.New(ring, pools, shard.Options{})
-	if err != nil {
-		t.Fatal(err)
+	if w.cluster, err = shard.New(ring, w.pools, shard.Options{}); err != nil {
+		return nil, err
 	}
-	s := postgres.NewShards(cluster, postgres.ShardOptions{Timeout: 20 * time.Second})
-	return &world{stores: s, Shards: s, cluster: cluster,
-		pay: postgres.NewTestPay(cluster, postgres.TestPayOptions{Wait: -1}), products: &shelf{all: map[int64]shop.Product{}}}
+	w.Shards = postgres.NewShards(w.cluster, postgres.ShardOptions{Timeout: 20 * time.Second})
+	w.stores, w.pay = w.Shards, postgres.NewTestPay(w.cluster, postgres.TestPayOptions{Wait: -1})
+	return w, nil
+}
+
+func (w *world) close() {
+	for _, p := range w.pools {
+		p.Close()
+	}
 }
 
 // bothWays runs a test over stores that work one by one and over stores that share transactions, each on shards of its
@@ -130,7 +148,12 @@ var lastProduct atomic.Int64
 // product puts a new product on the shelf and gives it stock.
 func (w *world) product(t testing.TB, stock int64) shop.Product {
 	t.Helper()
-	id := lastProduct.Add(1)
+	return w.stocked(t, lastProduct.Add(1), stock)
+}
+
+// stocked is product for a product with a given id.
+func (w *world) stocked(t testing.TB, id, stock int64) shop.Product {
+	t.Helper()
 	p := shop.Product{ID: id, SKU: fmt.Sprintf("SKU-%d", id), Name: fmt.Sprintf("Product %d", id), Price: 100 + id, Currency: "USD"}
 	w.products.put(p)
 	check(t, w.SetAvailable(t.Context(), "test", id, stock))
@@ -158,31 +181,48 @@ func (w *world) left(t testing.TB, p shop.Product) int64 {
 // drain does by hand what relay and worker do with the outbox, and returns how many events there were.
 func (w *world) drain(t testing.TB, c *shop.Checkouts) map[string]int {
 	t.Helper()
-	ctx := t.Context()
 	seen := map[string]int{}
-	for _, n := range w.cluster.Nodes() {
-		found, err := n.Pool.Query(ctx, `DELETE FROM outbox RETURNING topic, payload`)
-		check(t, err)
-		events, err := pgx.CollectRows(found, pgx.RowToStructByPos[struct {
-			Topic   string
-			Payload []byte
-		}])
-		check(t, err)
-		for _, e := range events {
-			seen[e.Topic]++
-			var oe shop.OrderEvent
-			check(t, json.Unmarshal(e.Payload, &oe))
-			switch e.Topic {
-			case shop.TopicOrderConfirmed:
-				check(t, w.Commit(ctx, oe.OrderID, oe.ProductIDs))
-			case shop.TopicOrderCancelled:
-				check(t, c.UndoCancelled(ctx, oe))
-			case shop.TopicCheckoutFailed:
-				check(t, c.Undo(ctx, oe))
-			}
-		}
+	for _, e := range w.events(t) {
+		seen[e.Topic]++
+		check(t, w.handle(t.Context(), c, e))
 	}
 	return seen
+}
+
+// event is a row of an outbox.
+type event struct {
+	Topic   string
+	Payload []byte
+}
+
+// events takes all there are out of the outboxes.
+func (w *world) events(t testing.TB) (all []event) {
+	t.Helper()
+	for _, n := range w.cluster.Nodes() {
+		found, err := n.Pool.Query(t.Context(), `DELETE FROM outbox RETURNING topic, payload`)
+		check(t, err)
+		some, err := pgx.CollectRows(found, pgx.RowToStructByPos[event])
+		check(t, err)
+		all = append(all, some...)
+	}
+	return all
+}
+
+// handle does what the worker does with an event.
+func (w *world) handle(ctx context.Context, c *shop.Checkouts, e event) error {
+	var oe shop.OrderEvent
+	if err := json.Unmarshal(e.Payload, &oe); err != nil {
+		return err
+	}
+	switch e.Topic {
+	case shop.TopicOrderConfirmed:
+		return w.Commit(ctx, oe.OrderID, oe.ProductIDs)
+	case shop.TopicOrderCancelled:
+		return c.UndoCancelled(ctx, oe)
+	case shop.TopicCheckoutFailed:
+		return c.Undo(ctx, oe)
+	}
+	return nil
 }
 
 // exec runs SQL on the shard of a key.

@@ -59,8 +59,12 @@ type Checkouts struct {
 	Crash func(point string)
 }
 
-// CrashPoints are the names that Crash is called with, in the order of the saga.
-var CrashPoints = []string{"opened", "reserved", "charged", "confirmed", "committed", "failed", "compensated"}
+// CrashPoints are the names that Crash is called with, in the order of the saga. "refused": too little stock, and the
+// checkout not failed yet; "unknown": no answer from the provider, and that not noted yet; "refunded": the money is given
+// back, the units not yet. The last two are of [Checkouts.Recover], between the provider's word and what follows from it,
+// and of [Checkouts.Cancel], before anything is given back.
+var CrashPoints = []string{"opened", "reserved", "refused", "charged", "unknown", "confirmed", "committed", "failed", "refunded",
+	"compensated", "settled", "cancelled"}
 
 // CheckoutResult is the outcome of a checkout: an order that is confirmed, or pending when the payment's outcome is
 // not known yet.

@@ -13,6 +13,7 @@ func (s *Checkouts) drive(ctx context.Context, c Checkout) (CheckoutResult, erro
 	err := s.Stock.Reserve(ctx, Reservation{OrderID: c.OrderID, UserID: c.UserID, Lines: c.Lines, ExpiresAt: c.ExpiresAt})
 	var short *Error
 	if errors.As(err, &short) && short.Code == CodeOutOfStock {
+		s.at("refused")
 		return s.refuse(ctx, c, CodeOutOfStock, short.Lines)
 	}
 	if CodeOf(err) == CodeConflict { // released already: somebody failed this checkout, whose answer it is
@@ -24,6 +25,7 @@ func (s *Checkouts) drive(ctx context.Context, c Checkout) (CheckoutResult, erro
 	s.at("reserved")
 	ch, err := s.Pay.Charge(ctx, c.OrderID, c.Total, c.Currency, c.Payment)
 	if errors.Is(err, ErrPaymentUnknown) {
+		s.at("unknown")
 		return s.pending(ctx, c)
 	}
 	if err != nil {

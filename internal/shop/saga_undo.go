@@ -18,6 +18,7 @@ func (s *Checkouts) compensate(ctx context.Context, c Checkout) {
 // Idempotent; the worker calls it for every TopicCheckoutFailed.
 func (s *Checkouts) Undo(ctx context.Context, e OrderEvent) error {
 	_, payErr := s.Pay.Refund(ctx, e.OrderID)
+	s.at("refunded")
 	return errors.Join(payErr, s.Stock.Release(ctx, e.OrderID, e.ProductIDs))
 }
 
@@ -25,6 +26,7 @@ func (s *Checkouts) Undo(ctx context.Context, e OrderEvent) error {
 // for every TopicOrderCancelled.
 func (s *Checkouts) UndoCancelled(ctx context.Context, e OrderEvent) error {
 	_, payErr := s.Pay.Refund(ctx, e.OrderID)
+	s.at("refunded")
 	return errors.Join(payErr, s.Stock.Return(ctx, e.OrderID, e.ProductIDs))
 }
 
@@ -34,6 +36,7 @@ func (s *Checkouts) Cancel(ctx context.Context, userID, orderID string) (Order, 
 	if err != nil || !changed {
 		return o, err
 	}
+	s.at("cancelled")
 	if err := s.UndoCancelled(ctx, OrderEvent{OrderID: o.ID, UserID: o.UserID, ProductIDs: o.ProductIDs()}); err != nil {
 		s.warn(ctx, "restock left to the worker", o.ID, err)
 	}
@@ -51,6 +54,7 @@ func (s *Checkouts) Recover(ctx context.Context, c Checkout) error {
 	if err != nil {
 		return err
 	}
+	s.at("settled")
 	switch {
 	case ch.Status == ChargeCaptured:
 		_, err = s.confirm(ctx, c, ch)

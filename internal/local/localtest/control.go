@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Kill ends the server with SIGKILL, like a crash, and returns when it is gone.
@@ -17,7 +19,35 @@ func (p *PostgresServer) Kill() {
 	<-p.child.Done()
 }
 
-// Restart starts the server again after Kill, and returns when it answers; a running one is stopped
+// KillAll ends the server and all that serves it with SIGKILL, as a power cut would: what was not handed to the operating
+// system by now is lost, also that of commits that did not wait for the disk. Kill leaves sessions, and the process that
+// writes the log, a moment to go on.
+func (p *PostgresServer) KillAll(tb testing.TB) {
+	tb.Helper()
+	ctx, cancel := background()
+	defer cancel()
+	err := p.server.Admin(ctx, "postgres", func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, "SELECT pid FROM pg_stat_activity")
+		if err != nil {
+			return err
+		}
+		pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			return err
+		}
+		_ = p.child.Signal(syscall.SIGKILL) // first: it would restart the others
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatalf("localtest: kill all of PostgreSQL: %v", err)
+	}
+	<-p.child.Done()
+}
+
+// Restart starts the server again after Kill or KillAll, and returns when it answers; a running one is stopped
 // first.
 func (p *PostgresServer) Restart(tb testing.TB) {
 	tb.Helper()

@@ -89,6 +89,24 @@ func TestDurableServerSurvivesKill(t *testing.T) {
 	}
 }
 
+// What commits did not wait to see on disk is lost with all processes at once, when nobody has written it down in the meantime.
+func TestKillAllLosesWhatWasNotWritten(t *testing.T) {
+	t.Parallel()
+	server := localtest.PostgresWith(t, localtest.PostgresOptions{Settings: map[string]string{"wal_writer_delay": "10s"}})
+	dsn := server.Database(t)
+	conn := connect(t, dsn)
+	exec(t, conn, "CREATE TABLE kept (n int)")
+	exec(t, conn, "INSERT INTO kept VALUES (1)")
+	exec(t, conn, "SET synchronous_commit = off")
+	exec(t, conn, "INSERT INTO kept VALUES (2)")
+	server.KillAll(t)
+	server.Restart(t)
+	var n int
+	if err := connect(t, dsn).QueryRow(t.Context(), "SELECT sum(n) FROM kept").Scan(&n); err != nil || n != 1 {
+		t.Fatalf("after the crash: %d, %v", n, err)
+	}
+}
+
 func TestRedisLosesAllAndComesBackAtItsAddress(t *testing.T) {
 	t.Parallel()
 	server := localtest.Redis(t)

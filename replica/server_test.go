@@ -3,6 +3,7 @@ package replica_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -212,6 +213,24 @@ func TestReadsLeaveAHangingReplica(t *testing.T) {
 	}
 	f.link.thaw()
 	f.eventually("the replica is back", func() bool { node, _ := f.read(); return node == "one" })
+}
+
+// A server that answers late is taken out for a while, and let in again by probes.
+func TestSlowReplicaIsTakenOut(t *testing.T) {
+	t.Parallel()
+	f := setup(t, replica.Options{MaxLatency: 100 * time.Millisecond, Cooldown: 2 * time.Second, CheckTimeout: 5 * time.Second})
+	f.link.delay.Store(int64(150 * time.Millisecond))
+	f.eventually("it is taken out", func() bool { node, _ := f.read(); return node == replica.PrimaryName })
+	out := time.Now()
+	if st := f.set.Status()[1]; st.Breaker != "open" || !strings.Contains(st.Reason, "slow") {
+		t.Errorf("status: %+v", st)
+	}
+	f.link.delay.Store(0)
+	f.eventually("it is back", func() bool { node, _ := f.read(); return node == "one" })
+	if d := time.Since(out); d < time.Second { // it was out a while before that was seen
+		t.Errorf("it is back after %v", d)
+	}
+	f.eventually("nobody doubts it", func() bool { _, _ = f.read(); return f.set.Status()[1].Breaker == "closed" })
 }
 
 func TestReplicaTooFarBehindIsTakenOut(t *testing.T) {

@@ -12,9 +12,6 @@ import (
 // errTakenOut ends reads that still wait for a server whose check failed.
 var errTakenOut = errors.New("replica: node was taken out")
 
-// birth is what times of reads are counted from.
-var birth = time.Now()
-
 // work is what a read does: one of the two.
 type work struct {
 	view func(ctx context.Context, db Reader) error
@@ -178,16 +175,12 @@ func (s *Set) pick(need LSN, tried []*server) (m member, probe bool) {
 
 // attempt runs fn on one node; again tells that the node failed, not the read.
 func (s *Set) attempt(ctx context.Context, m member, probe bool, fn work) (err error, again bool) {
-	n, f := m.server, m.depart(ctx)
-	start := time.Since(birth) // half the price of time.Now, which also reads the time of day
+	f := m.depart(ctx)
 	returned := false
 	defer func() { // also when fn panics
-		m.arrive(f)
-		if returned && err == nil {
-			n.observe(time.Since(birth) - start)
-		}
+		m.arrive(f, returned && err == nil)
 		if probe {
-			n.probed(returned && !again)
+			m.probed(returned && !again)
 		}
 	}()
 	err = fn.on(f.ctx, m)

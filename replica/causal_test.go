@@ -78,46 +78,77 @@ func (f *fixture) sessions(sets []*replica.Set, writes int, share float64) (onRe
 	return replicas.Load(), total.Load()
 }
 
-// Not parallel: how many reads the replica gets depends on how soon it replays, and so on what else runs.
+// Two processes with two replicas each. Not parallel: how many reads the replicas get depends on how soon they replay, and so on
+// what else runs.
 func TestNoSessionMissesItsOwnWrite(t *testing.T) {
 	f := setup(t, replica.Options{})
-	other := replica.New(pool(t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.ReplicaDSN)}}, replica.Options{Interval: time.Second})
-	t.Cleanup(other.Close)
-	sets := []*replica.Set{f.set, other}
+	second, secondDSN := f.Standby(t)
 	f.exec(f.set.Primary(), "CREATE TABLE s (id int PRIMARY KEY, v int NOT NULL)")
 	f.require()
-	other.Require(f.set.Required())
-	f.eventually("both processes use the replica", func() bool {
-		return f.set.Status()[1].Healthy && other.Status()[1].Healthy
-	})
-	on, all := f.sessions(sets, 15, 0.02)
-	t.Logf("normally %d of %d reads were on the replica", on, all)
-	if float64(on) < 0.9*float64(all) {
-		t.Errorf("%d of %d reads were on the replica, want 90 %%", on, all)
+	var sets []*replica.Set
+	for range 2 {
+		s := replica.New(pool(t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.ReplicaDSN)}, {Name: "two", Pool: pool(t, secondDSN)}}, replica.Options{})
+		t.Cleanup(s.Close)
+		s.Require(f.set.Required())
+		sets = append(sets, s)
 	}
-	stop, ended := make(chan struct{}), make(chan struct{})
-	go func() { // replay stops and goes on again under the sessions
+	f.eventually("both processes use both replicas", func() bool {
+		for _, s := range sets {
+			if st := s.Status(); st[1].Breaker != "closed" || st[2].Breaker != "closed" {
+				_ = s.View(t.Context(), func(context.Context, replica.Reader) error { return nil }) // a probe
+				return false
+			}
+		}
+		return true
+	})
+	one, two := f.admin, pool(t, second.AdminDSN())
+	for _, phase := range []struct {
+		name   string
+		paused [][]*pgxpool.Pool // who is, by turns
+		share  float64           // of writes
+		least  float64           // of reads on replicas
+	}{
+		{"normally", nil, 0.02, 0.9},
+		{"with one of them paused, by turns", [][]*pgxpool.Pool{{one}, {two}}, 0.02, 0.9},
+		{"with both paused half of the time", [][]*pgxpool.Pool{{one, two}, nil}, 0.2, 0},
+	} {
+		stop := f.pausing(phase.paused)
+		on, all := f.sessions(sets, 15, phase.share)
+		stop()
+		t.Logf("%s %d of %d reads were on replicas", phase.name, on, all)
+		if float64(on) < phase.least*float64(all) {
+			t.Errorf("%s %d of %d reads were on replicas, want %v", phase.name, on, all, phase.least)
+		}
+	}
+}
+
+// pausing stops replay on the servers, by turns, until stop is called.
+func (f *fixture) pausing(turns [][]*pgxpool.Pool) (stop func()) {
+	halt, ended := make(chan struct{}), make(chan struct{})
+	tell := func(servers []*pgxpool.Pool, sql string) {
+		for _, p := range servers {
+			if _, err := p.Exec(f.t.Context(), sql); err != nil {
+				f.t.Error(err)
+			}
+		}
+	}
+	go func() {
 		defer close(ended)
-		for {
-			f.exec(f.admin, "SELECT pg_wal_replay_pause()")
+		for i := 0; len(turns) > 0; i++ {
+			tell(turns[i%len(turns)], "SELECT pg_wal_replay_pause()")
+			over := false
 			select {
-			case <-stop:
-				f.exec(f.admin, "SELECT pg_wal_replay_resume()")
-				return
+			case <-halt:
+				over = true
 			case <-time.After(100 * time.Millisecond):
 			}
-			f.exec(f.admin, "SELECT pg_wal_replay_resume()")
-			select {
-			case <-stop:
+			tell(turns[i%len(turns)], "SELECT pg_wal_replay_resume()")
+			if over {
 				return
-			case <-time.After(100 * time.Millisecond):
 			}
 		}
 	}()
-	on, all = f.sessions(sets, 40, 0.2)
-	t.Logf("with replay paused half of the time %d of %d", on, all)
-	close(stop)
-	<-ended
+	return func() { close(halt); <-ended }
 }
 
 func TestTokenIsHonouredByAPausedReplica(t *testing.T) {

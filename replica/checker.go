@@ -161,6 +161,7 @@ func (g *Group) checkReplica(ctx context.Context, n *server) {
 	n.primary.Store(!r.standby)
 	n.delay.Store(int64(r.delay))
 	if !r.standby {
+		n.answers.Store(false)
 		if tli < g.fence.Timeline() {
 			g.takeOut(n, errOldTimeline, 0)
 			return
@@ -176,6 +177,7 @@ func (g *Group) checkReplica(ctx context.Context, n *server) {
 	n.lagBytes.Store(bytes)
 	n.lag.Store(int64(lag))
 	n.replayed.Store(uint64(r.lsn))
+	n.answers.Store(true)
 	if uint64(r.lsn) >= n.wanted.Load() {
 		n.gap = eager
 	}
@@ -210,6 +212,7 @@ func (g *Group) checkFailed(n *server, err error) {
 	if errors.Is(err, context.DeadlineExceeded) && n.strikes < 2 {
 		return
 	}
+	n.answers.Store(false)
 	g.takeOut(n, err, 0)
 	if n.writer { // its reads have nowhere else to go
 		return

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -12,6 +14,7 @@ import (
 // link carries the connections of a pool, and can hang: nothing is refused or closed, nothing arrives either.
 type link struct {
 	traffic sync.RWMutex // held to stop it
+	delay   atomic.Int64 // nanoseconds that everything takes
 }
 
 func (l *link) freeze() { l.traffic.Lock() }
@@ -59,6 +62,7 @@ func (l *link) carry(to, from net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
+		time.Sleep(time.Duration(l.delay.Load())) // the way is long
 		l.traffic.RLock()
 		if n > 0 {
 			if _, werr := to.Write(buf[:n]); werr != nil {

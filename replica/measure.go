@@ -58,52 +58,6 @@ func (g *Group) measure(ctx context.Context, n *server) (reading, error) {
 	return r, nil
 }
 
-// look is a measurement for requests; r and err may be read once over is closed.
-type look struct {
-	over chan struct{}
-	end  time.Time
-	r    reading
-	err  error
-}
-
-// lookAge is how old the measurement may be that a request makes do with.
-const lookAge = 20 * time.Millisecond
-
-// measureNow asks over a connection of its own, from a request; requests that come together share one.
-func (n *server) measureNow(ctx context.Context, timeout time.Duration) (reading, error) {
-	n.mu.Lock()
-	l := n.looked
-	if l == nil || !l.end.IsZero() && time.Since(l.end) > lookAge {
-		l = &look{over: make(chan struct{})}
-		n.looked = l
-		go func() { // it ends by its timeout
-			r, err := n.measureOnce(timeout)
-			n.mu.Lock()
-			l.r, l.err, l.end = r, err, time.Now()
-			n.mu.Unlock()
-			close(l.over)
-		}()
-	}
-	n.mu.Unlock()
-	select {
-	case <-l.over:
-		return l.r, l.err
-	case <-ctx.Done():
-		return reading{}, ctx.Err()
-	}
-}
-
-func (n *server) measureOnce(timeout time.Duration) (reading, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	conn, err := connect(ctx, n)
-	if err != nil {
-		return reading{}, err
-	}
-	defer conn.Close(ctx)
-	return ask(ctx, conn)
-}
-
 func connect(ctx context.Context, n *server) (*pgx.Conn, error) {
 	cfg := n.config.Copy()
 	cfg.Tracer = nil // a line or span a second about the checker itself helps nobody

@@ -12,9 +12,6 @@ import (
 // errTakenOut ends reads that still wait for a server whose check failed.
 var errTakenOut = errors.New("replica: node was taken out")
 
-// birth is what times of reads are counted from.
-var birth = time.Now()
-
 // work is what a read does: one of the two.
 type work struct {
 	view func(ctx context.Context, db Reader) error
@@ -75,14 +72,17 @@ func (s *Set) otherwise(ctx context.Context, fn work, need LSN, tried []*server)
 			return err
 		}
 		signal(s.g.writer.poke)
+		if len(s.replicas) == 0 {
+			return err
+		}
 		done, lastErr := s.lastResort(ctx, fn, need, tried)
 		if done {
 			return lastErr
 		}
-		pause := succession/2 + rand.N(succession)
-		if len(s.replicas) == 0 || time.Now().Add(pause).After(giveUp) || !sleep(ctx, pause) {
+		if time.Now().After(giveUp) || ctx.Err() != nil {
 			return err
 		}
+		tried = nil // who failed may be back
 	}
 }
 
@@ -106,23 +106,35 @@ func (s *Set) readPrimary(ctx context.Context, fn work) (err error, again bool) 
 	return s.attempt(ctx, member{s.primary.server, s.primaryReads(), nil}, false, fn)
 }
 
-// lastResort serves a read when the primary is gone: a replica may have caught up since it was last measured. done tells that one
-// answered.
+// lastResort serves a read when the primary is gone: on the first replica that is found to be far enough, whatever else is wrong with
+// it, within a moment, after which the primary is asked again. done tells that one answered.
 func (s *Set) lastResort(ctx context.Context, fn work, need LSN, tried []*server) (done bool, err error) {
 	for _, r := range s.replicas {
-		if contains(tried, r.server) || ctx.Err() != nil {
-			continue
+		signal(r.poke)
+	}
+	pause := time.NewTimer(succession/2 + rand.N(succession)) // not all at once
+	defer pause.Stop()
+	for {
+		news := *s.g.news.Load()
+		for _, r := range s.replicas {
+			// A requirement may have been lowered meanwhile: what nobody has, nobody is made to wait for.
+			if contains(tried, r.server) || !r.answers.Load() || r.timeline.Load() < s.g.fence.Timeline() ||
+				r.replayed.Load() < uint64(min(need, s.need(ctx))) {
+				continue
+			}
+			if err, again := s.attempt(ctx, r, false, fn); !again {
+				return true, err
+			}
+			tried = append(tried, r.server)
 		}
-		// A requirement may have been lowered meanwhile: what nobody has, nobody is made to wait for.
-		now, err := r.measureNow(ctx, s.g.o.CheckTimeout)
-		if err != nil || !now.standby || now.lsn < min(need, s.need(ctx)) || now.timeline < s.g.fence.Timeline() {
-			continue
-		}
-		if err, again := s.attempt(ctx, r, false, fn); !again {
-			return true, err
+		select {
+		case <-news:
+		case <-pause.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, nil
 		}
 	}
-	return false, nil
 }
 
 // pick chooses the better of two random eligible replicas that were not tried yet; none when there is none. A replica on
@@ -163,16 +175,12 @@ func (s *Set) pick(need LSN, tried []*server) (m member, probe bool) {
 
 // attempt runs fn on one node; again tells that the node failed, not the read.
 func (s *Set) attempt(ctx context.Context, m member, probe bool, fn work) (err error, again bool) {
-	n, f := m.server, m.depart(ctx)
-	start := time.Since(birth) // half the price of time.Now, which also reads the time of day
+	f := m.depart(ctx)
 	returned := false
 	defer func() { // also when fn panics
-		m.arrive(f)
-		if returned && err == nil {
-			n.observe(time.Since(birth) - start)
-		}
+		m.arrive(f, returned && err == nil)
 		if probe {
-			n.probed(returned && !again)
+			m.probed(returned && !again)
 		}
 	}()
 	err = fn.on(f.ctx, m)

@@ -25,6 +25,7 @@ type server struct {
 	lag      atomic.Int64 // nanoseconds
 	delay    atomic.Int64 // nanoseconds since the last replayed commit
 	primary  atomic.Bool  // it accepts writes at present
+	answers  atomic.Bool  // its last check found a standby, however late
 
 	begun    atomic.Int64 // reads
 	ended    atomic.Int64 // of them
@@ -42,7 +43,6 @@ type server struct {
 
 	mu     sync.Mutex
 	reason string // why it is out
-	looked *look  // last measurement made for requests
 }
 
 func newServer(name string, config *pgx.ConnConfig) *server {

@@ -3,6 +3,7 @@ package replica_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -198,6 +199,25 @@ func TestReadsGoOnWithoutThePrimary(t *testing.T) {
 	})
 }
 
+// Late data is better than none: with the primary gone, a replica answers whatever it has, and nothing that it does not have.
+func TestLateReplicaAnswersWithoutThePrimary(t *testing.T) {
+	t.Parallel()
+	f := setup(t, replica.Options{MaxLagBytes: 64 << 10, ReadWait: 300 * time.Millisecond})
+	f.pauseReplay()
+	f.exec(f.set.Primary(), "UPDATE n SET v = 1")
+	f.exec(f.set.Primary(), "CREATE TABLE filler AS SELECT repeat('x', 100) FROM generate_series(1, 5000)")
+	f.eventually("it is out", func() bool { return !f.set.Status()[1].Healthy })
+	f.Primary.Kill()
+	f.eventually("it answers", func() bool { node, v, err := f.tryRead(); return err == nil && node == "one" && v == 0 })
+	if st := f.set.Status()[1]; st.Healthy {
+		t.Errorf("it is in use: %+v", st)
+	}
+	f.set.Require(f.set.Required() + 1<<30)
+	if node, _, err := f.tryRead(); err == nil {
+		t.Errorf("%s answered what it does not have", node)
+	}
+}
+
 // A server that hangs is not a server that fails: whoever waits for it must be sent on.
 func TestReadsLeaveAHangingReplica(t *testing.T) {
 	t.Parallel()
@@ -212,6 +232,24 @@ func TestReadsLeaveAHangingReplica(t *testing.T) {
 	}
 	f.link.thaw()
 	f.eventually("the replica is back", func() bool { node, _ := f.read(); return node == "one" })
+}
+
+// A server that answers late is taken out for a while, and let in again by probes.
+func TestSlowReplicaIsTakenOut(t *testing.T) {
+	t.Parallel()
+	f := setup(t, replica.Options{MaxLatency: 100 * time.Millisecond, Cooldown: 2 * time.Second, CheckTimeout: 5 * time.Second})
+	f.link.delay.Store(int64(150 * time.Millisecond))
+	f.eventually("it is taken out", func() bool { node, _ := f.read(); return node == replica.PrimaryName })
+	out := time.Now()
+	if st := f.set.Status()[1]; st.Breaker != "open" || !strings.Contains(st.Reason, "slow") {
+		t.Errorf("status: %+v", st)
+	}
+	f.link.delay.Store(0)
+	f.eventually("it is back", func() bool { node, _ := f.read(); return node == "one" })
+	if d := time.Since(out); d < time.Second { // it was out a while before that was seen
+		t.Errorf("it is back after %v", d)
+	}
+	f.eventually("nobody doubts it", func() bool { _, _ = f.read(); return f.set.Status()[1].Breaker == "closed" })
 }
 
 func TestReplicaTooFarBehindIsTakenOut(t *testing.T) {

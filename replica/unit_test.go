@@ -134,6 +134,29 @@ func TestLessLoadedReplicaIsPreferred(t *testing.T) {
 	}
 }
 
+// Reads of which there are few are all timed, of many some.
+func TestLatencyIsSampled(t *testing.T) {
+	t.Parallel()
+	m := offline(1).replicas[0]
+	few := m.depart(t.Context())
+	m.arrive(few, true)
+	if !few.timed || m.latency.Load() == 0 {
+		t.Errorf("a single read: %+v, latency %v", few, m.smoothed())
+	}
+	timed := 0
+	for range 800 {
+		if m.depart(t.Context()).timed {
+			timed++
+		}
+	}
+	if timed < 100 || timed > 102 {
+		t.Errorf("%d of 800 at once were timed", timed)
+	}
+	if m.inFlight() != 800 {
+		t.Errorf("%d in flight", m.inFlight())
+	}
+}
+
 func TestRequirementOnlyGrows(t *testing.T) {
 	t.Parallel()
 	s := offline(1)

@@ -30,6 +30,8 @@ type PostgresServer struct {
 	server *pg.Server
 	dir    string
 	child  *proc.Child
+
+	standbys atomic.Int64 // that were made of it
 }
 
 type sharedPostgres struct {
@@ -81,7 +83,13 @@ func start(tb testing.TB, set pg.Settings, primary *PostgresServer) *PostgresSer
 	return p
 }
 
-const slot = "replica"
+// slot makes a replication slot for one more standby.
+func (p *PostgresServer) slot() (string, error) {
+	ctx, cancel := background()
+	defer cancel()
+	name := fmt.Sprintf("replica%d", p.standbys.Add(1))
+	return name, p.server.EnsureSlot(ctx, name)
+}
 
 // newPostgres clones the template and starts a primary, or a standby of the given primary.
 func (b *bench) newPostgres(from string, bin pg.Binaries, set pg.Settings, primary *PostgresServer) (*PostgresServer, error) {
@@ -98,6 +106,10 @@ func (b *bench) newPostgres(from string, bin pg.Binaries, set pg.Settings, prima
 		return nil, err
 	}
 	if primary != nil {
+		slot, err := primary.slot()
+		if err != nil {
+			return nil, err
+		}
 		set = set.With(pg.FollowSettings(primary.server, slot, slot))
 		if err := p.server.MarkStandby(); err != nil {
 			return nil, err

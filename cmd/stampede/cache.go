@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"text/tabwriter"
 
 	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/edge/httpcache"
@@ -40,7 +37,7 @@ func (c cacheStatsCmd) Run(ctx context.Context, s streams) error {
 	if err := client.Do(ctx, "GET", "/admin/stats", nil, &all); err != nil {
 		return err
 	}
-	tiers, edges := map[string]cache.Stats{}, map[string]httpcache.Stats{}
+	tiers, edges, out := map[string]cache.Stats{}, map[string]httpcache.Stats{}, map[string]any{}
 	for name, raw := range all {
 		var part struct {
 			Cache *cache.Stats     `json:"cache"`
@@ -50,43 +47,16 @@ func (c cacheStatsCmd) Run(ctx context.Context, s streams) error {
 			continue
 		}
 		if part.Cache != nil {
-			tiers[name] = *part.Cache
+			tiers[name], out[name] = *part.Cache, part.Cache
 		}
 		if part.Edge != nil {
-			edges[name] = *part.Edge
+			edges[name], out[name] = *part.Edge, part.Edge
 		}
 	}
 	if c.JSON {
-		out := map[string]any{}
-		for name, st := range tiers {
-			out[name] = st
-		}
-		for name, st := range edges {
-			out[name] = st
-		}
 		return printJSON(s.Out, out)
 	}
 	return errors.Join(printEdges(s, edges), printCaches(s, tiers, c.ByProcess))
-}
-
-// printEdges shows the third tier, the one that is asked first.
-func printEdges(s streams, stats map[string]httpcache.Stats) error {
-	if len(stats) == 0 {
-		return nil
-	}
-	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "EDGE\tHITS\tSTALE\tCOLLAPSED\tCONFIRMED\tMISSES\tNOT KEPT\tHIT RATE\tENTRIES\tBYTES\tON DISK")
-	for _, name := range slices.Sorted(maps.Keys(stats)) {
-		st := stats[name]
-		rate := "-"
-		if st.Hits+st.Stale+st.Bridged+st.Collapsed+st.Revalidated+st.Misses > 0 {
-			rate = fmt.Sprintf("%.1f %%", 100*st.HitRate)
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%d\t%d\n", name, st.Hits, st.Stale+st.Bridged, st.Collapsed, st.Revalidated,
-			st.Misses, st.Passed, rate, st.Addresses, st.MemoryBytes, st.DiskBytes)
-	}
-	_, _ = fmt.Fprintln(w)
-	return w.Flush()
 }
 
 type cachePurgeCmd struct {

@@ -15,6 +15,9 @@ import (
 
 // printCaches shows the figures of processes by family and tier, what is hot, and what would help.
 func printCaches(s streams, stats map[string]cache.Stats, byProcess bool) error {
+	if len(stats) == 0 { // an edge alone
+		return nil
+	}
 	names := slices.Sorted(maps.Keys(stats))
 	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
 	if byProcess {

@@ -29,7 +29,8 @@ type upCmd struct {
 }
 
 func (upCmd) Help() string {
-	return "Example:\n  stampede up --catalog products.ndjson\nCtrl-C stops everything cleanly and loses nothing."
+	return "Example:\n  stampede up --catalog products.ndjson\nCtrl-C stops everything cleanly and loses nothing.\n" +
+		"Variables such as STAMPEDE_EDGE_WAF_MODE=detect or STAMPEDE_EDGE_CACHE_ENABLED=false change what the edge does on the way."
 }
 
 func (u upCmd) options() app.UpOptions {

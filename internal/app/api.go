@@ -122,7 +122,7 @@ func (s *stack) opsRoutes(ops *roleOps) {
 		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
 			"queries": s.db.busiest(20)})
 	})
-	ops.mux.HandleFunc("POST /internal/purge", purgeHandler(s.purgeEverywhere))
+	ops.mux.HandleFunc("POST /internal/purge", hereOnly(purgeHandler(s.purgeEverywhere)))
 	ops.mux.HandleFunc("POST /admin/cache/purge", adminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))
 }
 

@@ -131,6 +131,7 @@ func TestEdgeOps(t *testing.T) {
 		"here":            {open, here, "/admin/cache/purge", purge, nil, 200, `"purged":1`},
 		"over a socket":   {open, "@", "/admin/cache/purge", `{"all":true}`, nil, 200, ""},
 		"there":           {open, there, "/admin/cache/purge", purge, nil, 403, "this machine"},
+		"internal there":  {closed, there, "/internal/waf/reload", "", nil, 403, "this machine"},
 		"by a page":       {open, here, "/admin/cache/purge", purge, []string{"Origin", "http://evil.example"}, 403, "another site"},
 		"nothing named":   {open, here, "/admin/cache/purge", "{}", nil, 400, "nothing named"},
 		"unknown":         {open, here, "/admin/cache/purge", `{"tgas":["x"]}`, nil, 400, "tgas"},

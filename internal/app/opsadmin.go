@@ -21,10 +21,15 @@ func adminOnly(cfg Config, h http.HandlerFunc) http.HandlerFunc {
 			h(w, r)
 		}
 	}
+	return hereOnly(h)
+}
+
+// hereOnly guards calls that are made on this machine: by `up`, or by an operator.
+func hereOnly(h http.HandlerFunc) http.HandlerFunc {
 	local := (&platformOps{}).checkHost(h)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !fromHere(r) {
-			opsProblem(w, http.StatusForbidden, "forbidden", "without a configured admin.token this call is taken from this machine only")
+			opsProblem(w, http.StatusForbidden, "forbidden", "this call is taken from this machine only; with a configured admin.token those under /admin/ are taken from elsewhere")
 			return
 		}
 		local.ServeHTTP(w, r)

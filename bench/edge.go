@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,13 +18,15 @@ import (
 )
 
 const (
-	edgeRounds  = 7 // each of both
-	edgeSeconds = 3
+	edgeRounds  = 12 // each of both
+	edgeSeconds = 2
 	edgeConns   = 64
 )
 
-// benchEdge measures cache hits of 1 KiB over keep-alive connections: the edge as shipped against nginx proxy_cache, each
-// on the first core, wrk on the second, in turns. The ratio is of the rates.
+// benchEdge measures cache hits of 1 KiB over keep-alive connections: the edge with all that is on by default (limits, which
+// here also count clients on this machine, firewall, metrics, request ids, Cache-Status) against nginx proxy_cache without
+// any of it, each on the first core, wrk on the second, in turns. The ratio is of the rates. Where others use the machine,
+// cpu_ratio says more: of the processor time that a request costs.
 func benchEdge(ctx context.Context) (_ result, err error) {
 	dir, err := os.MkdirTemp("", "bench-edge-")
 	if err != nil {
@@ -49,18 +52,26 @@ func benchEdge(ctx context.Context) (_ result, err error) {
 	if err != nil {
 		return result{}, err
 	}
-	for _, args := range [][]string{
+	var pids [2]int
+	for i, args := range [][]string{
+		{binary, "-origin", "http://" + origin, "-listen", ports[1], "-ops", ports[2], "-limits", "strict", "-rate", "1000000000"},
 		{"nginx", "-p", dir, "-c", conf, "-e", filepath.Join(dir, "error.log")},
-		{binary, "-origin", "http://" + origin, "-listen", ports[1], "-ops", ports[2]},
 	} {
-		wait, err := pinned(ctx, args...)
+		pid, wait, err := pinned(ctx, args...)
 		if err != nil {
 			return result{}, err
 		}
+		pids[i] = pid
 		defer wait()
 	}
 	defer cancel() // before waiting for them
-	return edgeRatio(ctx, "http://"+ports[1]+"/p", "http://"+ports[0]+"/p")
+	return edgeRatio(ctx, edgeSide{"http://" + ports[1] + "/p", pids[0]}, edgeSide{"http://" + ports[0] + "/p", pids[1]})
+}
+
+// edgeSide is one of the two: what it is asked, and its process.
+type edgeSide struct {
+	url string
+	pid int
 }
 
 // edgeOrigin answers everything with 1 KiB that may be kept.
@@ -106,40 +117,48 @@ http {
 }
 
 // pinned runs a server on the first core until ctx ends; the function waits for its end.
-func pinned(ctx context.Context, args ...string) (wait func(), err error) {
+func pinned(ctx context.Context, args ...string) (pid int, wait func(), err error) {
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", "0"}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 15 * time.Second
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return func() { _ = cmd.Wait() }, nil
+	return cmd.Process.Pid, func() { _ = cmd.Wait() }, nil // taskset becomes the server
 }
 
-func edgeRatio(ctx context.Context, ours, anchor string) (result, error) {
-	for _, url := range []string{ours, anchor} {
-		if err := fill(ctx, url); err != nil {
+func edgeRatio(ctx context.Context, ours, anchor edgeSide) (result, error) {
+	for _, side := range []edgeSide{ours, anchor} {
+		if err := fill(ctx, side.url); err != nil {
 			return result{}, err
 		}
 	}
-	var rates, others, ratios, tails, otherTails []float64
+	got, ratios := map[string][]float64{}, []float64{}
+	var cpuRatios []float64
 	for i := range edgeRounds + 1 { // the first warms up
-		a, err := wrk(ctx, ours)
+		a, err := ours.load(ctx)
 		if err != nil {
 			return result{}, err
 		}
-		b, err := wrk(ctx, anchor)
+		b, err := anchor.load(ctx)
 		if err != nil {
 			return result{}, err
 		}
-		if i > 0 {
-			rates, others, ratios = append(rates, a.rate), append(others, b.rate), append(ratios, a.rate/b.rate)
-			tails, otherTails = append(tails, a.p99), append(otherTails, b.p99)
+		if i == 0 {
+			continue
+		}
+		ratios, cpuRatios = append(ratios, a.rate/b.rate), append(cpuRatios, b.cpu/a.cpu)
+		for name, r := range map[string]wrkResult{"": a, "anchor_": b} {
+			got[name+"rate"], got[name+"p99_ms"] = append(got[name+"rate"], r.rate), append(got[name+"p99_ms"], r.p99)
+			got[name+"cpu_us"], got["others"] = append(got[name+"cpu_us"], r.cpu), append(got["others"], r.others)
 		}
 	}
-	return result{Unit: "requests/s", Ours: median(rates), Anchor: median(others), Ratio: median(ratios),
-		Spread: spread(rates), Runs: edgeRounds,
-		Details: map[string]any{"connections": edgeConns, "p99_ms": median(tails), "anchor_p99_ms": median(otherTails)}}, nil
+	details := map[string]any{"connections": edgeConns, "cpu_ratio": median(cpuRatios), "others_busy": median(got["others"])}
+	for _, name := range []string{"p99_ms", "anchor_p99_ms", "cpu_us", "anchor_cpu_us"} {
+		details[name] = median(got[name])
+	}
+	return result{Unit: "requests/s", Ours: median(got["rate"]), Anchor: median(got["anchor_rate"]), Ratio: median(ratios),
+		Spread: spread(got["rate"]), Runs: edgeRounds, Details: details}, nil
 }
 
 // fill waits until url is answered, twice, so that it is in the cache.
@@ -168,23 +187,62 @@ func fill(ctx context.Context, url string) error {
 	return nil
 }
 
-type wrkResult struct{ rate, p99 float64 }
+// wrkResult is a round: requests a second, the 99th percentile in ms, processor time of the server per request in µs, and
+// the share of the machine that neither server nor wrk used, nor nobody.
+type wrkResult struct{ rate, p99, cpu, others float64 }
 
 var (
-	wrkRate = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-	wrkTail = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
+	wrkRate  = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	wrkTail  = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
+	wrkCount = regexp.MustCompile(`([0-9]+) requests in`)
 )
 
-// wrk loads url from the second core and reads what wrk reports; an answer that is no 200 is an error.
-func wrk(ctx context.Context, url string) (r wrkResult, err error) {
-	out, err := exec.CommandContext(ctx, "taskset", "-c", "1", "wrk", "-t1", "-c"+strconv.Itoa(edgeConns), "-d"+strconv.Itoa(edgeSeconds)+"s",
-		"--latency", url).CombinedOutput()
-	rate, tail := wrkRate.FindSubmatch(out), wrkTail.FindSubmatch(out)
-	if err != nil || rate == nil || tail == nil || strings.Contains(string(out), "Non-2xx") || strings.Contains(string(out), "Socket errors") {
-		return r, fmt.Errorf("wrk %s: %w: %s", url, errors.Join(err, errors.New("no clean run")), out)
+// load asks from the second core and reads what wrk reports; an answer that is no 200 is an error.
+func (s edgeSide) load(ctx context.Context) (r wrkResult, err error) {
+	cmd := exec.CommandContext(ctx, "taskset", "-c", "1", "wrk", "-t1", "-c"+strconv.Itoa(edgeConns), "-d"+strconv.Itoa(edgeSeconds)+"s",
+		"--latency", s.url)
+	before, used := busyTime(), processTime(s.pid)
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	took, served := time.Since(began), processTime(s.pid)-used
+	rate, tail, count := wrkRate.FindSubmatch(out), wrkTail.FindSubmatch(out), wrkCount.FindSubmatch(out)
+	if err != nil || rate == nil || tail == nil || count == nil || strings.Contains(string(out), "Non-2xx") || strings.Contains(string(out), "Socket errors") {
+		return r, fmt.Errorf("wrk %s: %w: %s", s.url, errors.Join(err, errors.New("no clean run")), out)
 	}
+	n, _ := strconv.ParseFloat(string(count[1]), 64)
 	r.rate, _ = strconv.ParseFloat(string(rate[1]), 64)
 	r.p99, _ = strconv.ParseFloat(string(tail[1]), 64)
 	r.p99 *= map[string]float64{"us": 0.001, "ms": 1, "s": 1000}[string(tail[2])]
+	r.cpu = float64(served.Microseconds()) / n
+	own := served + cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	r.others = max(0, (busyTime()-before-own).Seconds()/took.Seconds()/float64(runtime.NumCPU()))
 	return r, nil
+}
+
+// tick is the unit of /proc, on every Linux that Go runs on.
+const tick = 10 * time.Millisecond
+
+// processTime is the processor time that a process has used.
+func processTime(pid int) time.Duration {
+	raw, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, after, _ := strings.Cut(string(raw), ") ")
+	f := strings.Fields(after)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * tick
+}
+
+// busyTime is the time in which any processor of the machine did something, for us or for other guests.
+func busyTime() (busy time.Duration) {
+	raw, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(raw), "\n")
+	for i, f := range strings.Fields(line) {
+		if n, err := strconv.Atoi(f); err == nil && i < 9 && i != 4 && i != 5 { // idle, and idle for a disk
+			busy += time.Duration(n) * tick
+		}
+	}
+	return busy
 }

@@ -150,7 +150,7 @@ func (s *suite) start(ctx context.Context, dir string, ports []string) (wait fun
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./edge/examples/cdn").CombinedOutput(); err != nil {
 		return wait, fmt.Errorf("%w: %s", err, out)
 	}
-	commands := [][]string{{"node", "server/server.mjs"}, {binary, "-origin", "http://" + ports[0], "-listen", ports[1], "-ops", ports[4]},
+	commands := [][]string{{"node", "server/server.mjs"}, {binary, "-origin", "http://" + ports[0], "-listen", ports[1], "-ops", ports[4], "-waf", "off", "-limits", "off"},
 		{"nginx", "-p", dir, "-c", conf, "-e", filepath.Join(dir, "error.log")}}
 	if installed("varnishd") {
 		commands = append(commands, []string{"varnishd", "-j", "none", "-F", "-n", filepath.Join(dir, "varnish"), "-a", ports[3], "-f", vcl,

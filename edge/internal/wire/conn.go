@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -52,13 +53,22 @@ type Conn struct {
 	onEnd func(*Conn)
 	peer  netip.Addr
 
-	phase  atomic.Int32
-	buf    []byte // read from the wire and not yet used up: buf[r:w]
-	r, w   int
-	hand   int64 // bytes that still belong to the request being handed over
-	out    []byte
-	head   Head
-	idleAt time.Time // when the idle deadline was last set
+	raw      syscall.RawConn // nil: not to be had
+	phase    atomic.Int32
+	buf      []byte // read from the wire and not yet used up: buf[r:w]
+	r, w     int
+	hand     int64 // bytes that still belong to the request being handed over
+	head     Head
+	out      []byte    // answers to be sent
+	answers  int       // how many they are
+	started  time.Time // when the first of them was begun
+	after    verdict   // what comes when they are sent
+	answered bool      // something was, on this connection
+	replied  time.Time // when, if no deadline was set since
+	begun    time.Time // when the head that is incomplete began
+	idleAt   time.Time // when the idle deadline was last set
+	came     verdict   // what turn came to
+	fault    error     // why the connection ends
 
 	sentAt  atomic.Int64 // when the deadline for writing was last set, 0 when net/http changed it
 	writing atomic.Bool  // an answer is being sent: do not cut it off
@@ -148,12 +158,7 @@ func (c *Conn) hold() error {
 
 // fill reads from the wire once.
 func (c *Conn) fill() error {
-	if c.r == c.w {
-		c.r, c.w = 0, 0
-	}
-	if c.w == len(c.buf) {
-		c.grow()
-	}
+	c.makeRoom()
 	n, err := c.Conn.Read(c.buf[c.w:])
 	c.w += n
 	if n > 0 {
@@ -165,7 +170,13 @@ func (c *Conn) fill() error {
 	return err
 }
 
-func (c *Conn) grow() {
+func (c *Conn) makeRoom() {
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	}
+	if c.w < len(c.buf) {
+		return
+	}
 	if c.r > 0 {
 		c.w = copy(c.buf, c.buf[c.r:c.w])
 		c.r = 0

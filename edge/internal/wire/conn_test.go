@@ -41,12 +41,17 @@ type setup struct {
 
 func serve(t *testing.T) *setup {
 	t.Helper()
+	return serveWithin(t, 5*time.Second)
+}
+
+func serveWithin(t *testing.T, write time.Duration) *setup {
+	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &setup{half: &half{}, addr: inner.Addr().String(), gone: make(chan struct{}, 10)}
-	s.l = NewListener(inner, Options{Answerer: s.half, MaxHeader: 8 << 10, HeaderTimeout: 200 * time.Millisecond, IdleTimeout: 10 * time.Second, WriteTimeout: 5 * time.Second})
+	s.l = NewListener(inner, Options{Answerer: s.half, MaxHeader: 8 << 10, HeaderTimeout: 200 * time.Millisecond, IdleTimeout: 10 * time.Second, WriteTimeout: write})
 	srv := &http.Server{ReadHeaderTimeout: 200 * time.Millisecond, IdleTimeout: 10 * time.Second,
 		ConnState: func(c net.Conn, st http.ConnState) {
 			switch st {
@@ -211,4 +216,67 @@ func TestLongHeadIsForNetHTTP(t *testing.T) {
 	c, r := s.dial(t)
 	send(t, c, "GET /hit HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 10<<10)+"\r\n\r\n")
 	want(t, r, "slow /hit ")
+}
+
+// A client that sends many requests before it reads gets all answers, in order; one that never reads is let go.
+func TestClientThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	const n = 6000
+	c, r := s.dial(t)
+	go func() {
+		for i := range n {
+			if _, err := fmt.Fprintf(c, "GET /hit%d%s HTTP/1.1\r\nHost: a\r\n\r\n", i, strings.Repeat("x", 1000)); err != nil {
+				return
+			}
+		}
+	}()
+	stuck := time.Now()
+	for before := int64(-1); before != s.hits.Load() || time.Since(stuck) < 100*time.Millisecond; time.Sleep(20 * time.Millisecond) {
+		if now := s.hits.Load(); now != before {
+			before, stuck = now, time.Now()
+		}
+	}
+	if got := s.hits.Load(); got == n {
+		t.Fatal("everything was sent at once: this shows nothing")
+	}
+	for i := range n {
+		want(t, r, fmt.Sprintf("fast /hit%d%s", i, strings.Repeat("x", 1000)))
+	}
+	send(t, c, post)
+	want(t, r, "slow /p abc")
+
+	s = serveWithin(t, 100*time.Millisecond)
+	c, _ = s.dial(t)
+	for i := 0; ; i++ {
+		if _, err := fmt.Fprintf(c, "GET /hit%s HTTP/1.1\r\nHost: a\r\n\r\n", strings.Repeat("x", 4000)); err != nil {
+			break // cut off
+		}
+		if i > 100_000 {
+			t.Fatal("never cut off")
+		}
+	}
+}
+
+// A client that has said all it will say gets its answer, and then the connection ends.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for _, all := range []string{hit, miss, hit + miss + hit} {
+		c, r := s.dial(t)
+		send(t, c, all)
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		for range strings.Count(all, "GET") {
+			if res, err := http.ReadResponse(r, nil); err != nil {
+				t.Fatal(err)
+			} else if _, err := io.Copy(io.Discard, res.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := r.ReadByte(); err != io.EOF {
+			t.Errorf("%q: %v", all, err)
+		}
+	}
 }

@@ -25,7 +25,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: inner, o: &l.o, wake: make(chan struct{}, 1), onEnd: l.forget}
+	c := &Conn{Conn: inner, raw: rawConn(inner), o: &l.o, wake: make(chan struct{}, 1), onEnd: l.forget}
 	if a, ok := inner.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort().Addr().Unmap()
 	}

@@ -118,7 +118,7 @@ func TestNoCoordinatedOmission(t *testing.T) {
 		checkMath(t, rep)
 		l := rep.ResponseTimes["browse"]
 		// a third of the requests were due in the stalled second; they took from a second down to nothing
-		if l.Count != 300 || l.P50 > 0.3 || l.P90 < 0.5 || l.P90 > 0.95 || l.P99 < 0.9 || l.Max < 0.95 || l.Avg < 0.12 {
+		if l.Count != 300 || l.P50 > 0.6 || l.P90 < 0.5 || l.P99 < 0.9 || l.Max < 0.95 || l.Avg < 0.12 {
 			t.Errorf("at most %d users: %+v", maxUsers, l)
 		}
 		if crowded := rep.Generator.Crowded > 0; crowded != (maxUsers == 5) || crowded && rep.Summary.Valid {

@@ -162,11 +162,15 @@ func TestOwnConnections(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
 	var conns atomic.Int64
-	s.Config.ConnState = func(_ net.Conn, st http.ConnState) {
+	front := httptest.NewUnstartedServer(s.Config.Handler)
+	front.Config.ConnState = func(_ net.Conn, st http.ConnState) {
 		if st == http.StateNew {
 			conns.Add(1)
 		}
 	}
+	front.Start()
+	defer front.Close()
+	s.URL = front.URL
 	const yaml = "load: {users: 3, duration: 600ms}\nshoppers: [{steps: [{view: 2}, {add: 1}, {pause: 1ms-5ms}, {checkout: 1}]}]"
 	r := short(t, s, yaml, func(o *Options) { o.OwnConnections = true })
 	if n := conns.Load() - 1; n < r.Summary.Journeys || n > r.Summary.Journeys+3 || r.Summary.Orders != s.orders.Load() || r.Summary.Failed != 0 {

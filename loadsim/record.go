@@ -1,7 +1,10 @@
 package loadsim
 
 import (
+	"cmp"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -171,8 +174,9 @@ func (t *tally) merge(o *tally) {
 	t.lag.merge(&o.lag)
 	t.queue.merge(&o.queue)
 	t.wait.merge(&o.wait)
-	for kind, f := range o.failed {
-		note(t.failed, kind, f.Count, f.Samples...)
+	kinds := slices.SortedFunc(maps.Keys(o.failed), func(a, b string) int { return cmp.Compare(o.failed[b].Count, o.failed[a].Count) })
+	for _, kind := range kinds { // the most frequent first: they are to keep their names
+		note(t.failed, kind, o.failed[kind].Count, o.failed[kind].Samples...)
 	}
 	for status, n := range o.refused {
 		t.refused[status] += n

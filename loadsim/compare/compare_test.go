@@ -63,17 +63,17 @@ func compared(t *testing.T, a, b *loadsim.Report, resamples int) map[string]Metr
 // Runs of the same are told apart about as rarely as the confidence says.
 func TestSameRunsAreRarelyToldApart(t *testing.T) {
 	t.Parallel()
-	const runs = 60
+	const runs = 30
 	wrong := map[string]int{}
 	for seed := range uint64(runs) {
-		for name, m := range compared(t, run(2*seed, 40, 1, 0.01), run(2*seed+1, 40, 1, 0.01), 300) {
+		for name, m := range compared(t, run(2*seed, 40, 1, 0.01), run(2*seed+1, 40, 1, 0.01), 120) {
 			if m.Verdict != NoProof {
 				wrong[name]++
 			}
 		}
 	}
 	for name, n := range wrong {
-		if n > runs/5 { // 3 are due; blocks of four do not catch the whole drift
+		if n > runs/5 { // one or two are due; blocks of four do not catch the whole drift
 			t.Errorf("%s: told apart %d times of %d", name, n, runs)
 		}
 	}
@@ -82,7 +82,7 @@ func TestSameRunsAreRarelyToldApart(t *testing.T) {
 // A difference that is there is found, with its sign and about its size.
 func TestDifferencesAreFound(t *testing.T) {
 	t.Parallel()
-	got := compared(t, run(1, 40, 1, 0.01), run(2, 40, 1.3, 0.05), 1000)
+	got := compared(t, run(1, 40, 1, 0.01), run(2, 40, 1.3, 0.05), 400)
 	for _, name := range []string{"avgbrowse", "p50browse", "p95browse", "p99browse", "p95all"} {
 		if m := got[name]; m.Verdict != Worse || m.Change < 0.2 || m.Change > 0.4 || m.High-m.Low > 0.3 {
 			t.Errorf("%+v", m)
@@ -91,7 +91,7 @@ func TestDifferencesAreFound(t *testing.T) {
 	if m := got["error_rate"]; m.Verdict != Worse || m.Change < 0.03 || m.Change > 0.05 {
 		t.Errorf("%+v", m)
 	}
-	if m := compared(t, run(2, 40, 1.3, 0), run(1, 40, 1, 0), 1000)["p95browse"]; m.Verdict != Better {
+	if m := compared(t, run(2, 40, 1.3, 0), run(1, 40, 1, 0), 400)["p95browse"]; m.Verdict != Better {
 		t.Errorf("%+v", m)
 	}
 }

@@ -16,13 +16,15 @@ import (
 	"github.com/stampede-shop/stampede/loadsim"
 )
 
-// Size of a picture: points, and pixels a point.
+// Size of a picture, in points.
 const (
 	width  = 620
 	height = 300
-	dpi    = 160
 	margin = 16
 )
+
+// dpi is pixels an inch, an inch being 72 points. Tests draw more coarsely, which is cheaper.
+var dpi = 160
 
 var (
 	ink    = color.NRGBA{0x1f, 0x29, 0x37, 0xff}

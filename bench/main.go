@@ -52,6 +52,7 @@ var benchmarks = []benchmark{
 	{"httpsuite", "the public test suite for HTTP caches: required tests passed, against nginx and Varnish", benchEdgeSuite},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
+	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

@@ -38,9 +38,12 @@ type Options struct {
 	// Name begins the names of what is stored, and is a label of the metrics. Default "warm".
 	Name string
 
-	// Top bounds how many items a run brings in. How many it does is learnt; it begins with half. Default 2000.
+	// Life is how long what is brought in under a key is of use; nil means for ever. An item that will not be asked for by then, as it
+	// looks, is left out: see MinUse.
+	Life func(key string) time.Duration
+	// Top bounds how many items a run brings in. How many it does is learnt; it begins with half. Default 10,000.
 	Top int
-	// Rate bounds how many items a second are loaded. Below it the rate is learnt; it begins with half. Default 500.
+	// Rate bounds how many items a second are loaded. Below it the rate is learnt; it begins with half. Default 1000.
 	Rate float64
 	// Capacity is how many loads what is loaded from does at a time without slowing down. Default 8.
 	Capacity int
@@ -58,7 +61,8 @@ type Options struct {
 	// Window is for how long after a run it is watched which of its items are asked for. It should not be longer than values
 	// live. Default 5 min.
 	Window time.Duration
-	// MinUse is which share of items has to be asked for within Window for warming so many to be worth it. Default 0.3.
+	// MinUse is which share of items has to be asked for within Window for warming so many to be worth it, and how probable it has to
+	// be that one is within its Life. Default 0.3.
 	MinUse float64
 	// ResumeWithin is how old what is known of an interrupted run may be for the next one to go on there. Default 15 min.
 	ResumeWithin time.Duration
@@ -75,8 +79,8 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	def(&o.Name, "warm")
-	def(&o.Top, 2000)
-	def(&o.Rate, 500)
+	def(&o.Top, 10_000)
+	def(&o.Rate, 1000)
 	def(&o.Capacity, 8)
 	def(&o.Share, 0.25)
 	def(&o.Batch, 16)

@@ -16,8 +16,8 @@ import (
 type PopularityOptions struct {
 	// HalfLife is after how long a request counts half. Default 1 h.
 	HalfLife time.Duration
-	// Keys is how many keys are tracked, about 150 bytes each. Keys that make up more than 1/Keys of all requests are never
-	// missed. Default 8192.
+	// Keys is how many keys are tracked, about 200 bytes each. Keys that make up more than 1/Keys of all requests are never
+	// missed. Default 16384.
 	Keys int
 	// MaxKey is how many bytes a key may have; longer ones are not counted. Default 512.
 	MaxKey int
@@ -29,8 +29,10 @@ type Popularity struct {
 	o       PopularityOptions
 	skipped atomic.Uint64
 
-	mu  sync.Mutex
-	top *sketch.DecayedTopK
+	mu    sync.Mutex
+	top   *sketch.DecayedTopK
+	began time.Time
+	base  float64 // seconds of counting before began, aged like counts until then
 }
 
 var _ Predictor = (*Popularity)(nil)
@@ -41,12 +43,12 @@ func NewPopularity(o PopularityOptions) *Popularity {
 		o.HalfLife = time.Hour
 	}
 	if o.Keys <= 0 {
-		o.Keys = 8192
+		o.Keys = 16384
 	}
 	if o.MaxKey <= 0 {
 		o.MaxKey = 512
 	}
-	return &Popularity{o: o, top: sketch.NewDecayedTopK(o.Keys, o.HalfLife)}
+	return &Popularity{o: o, top: sketch.NewDecayedTopK(o.Keys, o.HalfLife), began: time.Now()}
 }
 
 // Seen counts one request. It never waits: when others count at the same moment, it may leave one out, whichever it is, so
@@ -87,16 +89,16 @@ func (p *Popularity) Len() int {
 	return p.top.Len()
 }
 
-// Predict returns the keys asked for most of late. Rates are those of a steady flow that would have left the same weight; of that
+// Predict returns the keys asked for most of late. A rate is a key's weight by that of the time in which it was counted; of the weight
 // what is certain counts, so that a newcomer does not inherit the rank of the key whose place it took.
-func (p *Popularity) Predict(_ context.Context, at time.Time, n int) ([]Demand, error) {
+func (p *Popularity) Predict(_ context.Context, _ time.Time, n int) ([]Demand, error) {
+	now := time.Now()
 	p.mu.Lock()
-	top := p.top.Top(p.o.Keys, at)
+	top, seconds := p.top.Top(p.o.Keys, now), max(p.seconds(now), leastSeconds)
 	p.mu.Unlock()
-	perSecond := math.Ln2 / p.o.HalfLife.Seconds()
 	all := make([]Demand, len(top))
 	for i, w := range top {
-		all[i] = Demand{w.Key, (w.Weight - w.Error) * perSecond}
+		all[i] = Demand{w.Key, (w.Weight - w.Error) / seconds}
 	}
 	ranked := Rank(all, nil, n)
 	out := make([]Demand, len(ranked))
@@ -106,27 +108,42 @@ func (p *Popularity) Predict(_ context.Context, at time.Time, n int) ([]Demand, 
 	return out, nil
 }
 
+// leastSeconds keeps the first requests after a start from being taken for a flood.
+const leastSeconds = 60
+
+// seconds is for how long there has been counting, older seconds weighing less, as requests do.
+func (p *Popularity) seconds(now time.Time) float64 {
+	left := p.aged(now.Sub(p.began))
+	return p.base*left + (1-left)*p.o.HalfLife.Seconds()/math.Ln2
+}
+
+// aged is what is left of a weight after a while.
+func (p *Popularity) aged(d time.Duration) float64 {
+	return math.Exp2(-float64(d) / float64(p.o.HalfLife))
+}
+
 // counted is a Popularity as it is stored.
 type counted struct {
 	Version int               `json:"version"`
 	At      time.Time         `json:"at"`
+	Seconds float64           `json:"seconds"` // of counting
 	Keys    []sketch.Weighted `json:"keys"`
 }
 
 const (
 	countedVersion = 1
-	countedKeys    = 4096      // that are stored, the heaviest
+	countedKeys    = 10_000    // that are stored, the heaviest
 	countedBytes   = 512 << 10 // that they may take; the lightest are left out
 )
 
-// Encode writes the heaviest keys, at most 4096 and 512 KiB, for [Popularity.Merge], in another process or after a restart.
+// Encode writes the heaviest keys, at most 10,000 and 512 KiB, for [Popularity.Merge], in another process or after a restart.
 func (p *Popularity) Encode() ([]byte, error) {
 	now := time.Now()
 	p.mu.Lock()
-	top := p.top.Top(countedKeys, now)
+	top, seconds := p.top.Top(countedKeys, now), p.seconds(now)
 	p.mu.Unlock()
 	for {
-		data, err := json.Marshal(counted{countedVersion, now.UTC(), top})
+		data, err := json.Marshal(counted{countedVersion, now.UTC(), seconds, top})
 		if err != nil || len(data) <= countedBytes {
 			return data, err
 		}
@@ -134,24 +151,42 @@ func (p *Popularity) Encode() ([]byte, error) {
 	}
 }
 
-// Merge adds what another one has counted, aged since then. It changes nothing when data is not what Encode wrote.
-func (p *Popularity) Merge(data []byte) error {
-	var c counted
-	if err := json.Unmarshal(data, &c); err != nil {
-		return fmt.Errorf("warm: counts: %w", err)
-	}
-	if c.Version != countedVersion || len(c.Keys) > countedKeys {
-		return fmt.Errorf("warm: counts: version %d with %d keys is not known here", c.Version, len(c.Keys))
-	}
-	if now := time.Now(); c.At.After(now) {
-		c.At = now // somebody's clock is ahead
+// Merge adds what others have counted before, side by side, aged since then. It changes nothing when one of the documents is not what
+// Encode wrote.
+func (p *Popularity) Merge(docs ...[]byte) error {
+	now := time.Now()
+	var list []counted
+	for _, data := range docs {
+		c, err := decodeCounts(data, now)
+		if err != nil {
+			return err
+		}
+		list = append(list, c)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, w := range c.Keys {
-		if len(w.Key) <= p.o.MaxKey {
-			p.top.AddWeighted(w, c.At)
+	longest := 0.0
+	for _, c := range list {
+		longest = max(longest, c.Seconds*p.aged(now.Sub(c.At)))
+		for _, w := range c.Keys {
+			if len(w.Key) <= p.o.MaxKey {
+				p.top.AddWeighted(w, c.At)
+			}
 		}
 	}
+	p.base, p.began = p.seconds(now)+longest, now
 	return nil
+}
+
+func decodeCounts(data []byte, now time.Time) (c counted, err error) {
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("warm: counts: %w", err)
+	}
+	if c.Version != countedVersion || len(c.Keys) > countedKeys || !(c.Seconds >= 0) {
+		return c, fmt.Errorf("warm: counts: version %d with %d keys in %v s is not known here", c.Version, len(c.Keys), c.Seconds)
+	}
+	if c.At.After(now) {
+		c.At = now // somebody's clock is ahead
+	}
+	return c, nil
 }

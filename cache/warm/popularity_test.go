@@ -108,6 +108,53 @@ func TestCountsSurvive(t *testing.T) {
 	})
 }
 
+// A rate stays what it was over a restart, however long that took; counts of several processes side by side add up.
+func TestRatesSurvive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rate := func(p *warm.Popularity) float64 {
+			got, err := p.Predict(t.Context(), time.Now(), 1)
+			if err != nil || len(got) != 1 {
+				t.Fatalf("%v, %v", got, err)
+			}
+			return got[0].Rate
+		}
+		near := func(what string, got, want float64) {
+			t.Helper()
+			if got < 0.97*want || got > 1.03*want {
+				t.Errorf("%s: %v a second, want %v", what, got, want)
+			}
+		}
+		one, two := warm.NewPopularity(warm.PopularityOptions{}), warm.NewPopularity(warm.PopularityOptions{})
+		steady := func(minutes, n int, to ...*warm.Popularity) {
+			for range minutes * 60 {
+				for _, p := range to {
+					p.Count("a", float64(n))
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		steady(10, 1, one, two)
+		near("at first", rate(one), 1)
+		first, err := one.Encode()
+		second, err2 := two.Encode()
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		time.Sleep(3 * time.Hour)
+		again, both := warm.NewPopularity(warm.PopularityOptions{}), warm.NewPopularity(warm.PopularityOptions{})
+		if err := errors.Join(again.Merge(first), both.Merge(first, second)); err != nil {
+			t.Fatal(err)
+		}
+		near("after a restart", rate(again), 1)
+		near("of both", rate(both), 2)
+		steady(5, 1, again)
+		near("and on", rate(again), 1)
+		steady(5*60, 7, again)
+		near("and differently", rate(again), 7)
+	})
+}
+
 // What is stored is bounded, however long keys are: the heaviest stay.
 func TestCountsAreBounded(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package warm
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -74,6 +75,9 @@ func (w *Warmer) plan(ctx context.Context, r Request) (keys []string, named int,
 	if err != nil && named == 0 {
 		return nil, 0, err
 	}
+	if r.Top == 0 {
+		ranked = w.worthwhile(ranked)
+	}
 	for _, it := range ranked {
 		add(it.Key)
 	}
@@ -101,4 +105,15 @@ func (w *Warmer) Rank(ctx context.Context, at time.Time, n int) ([]Item, error) 
 		}
 	}
 	return Rank(demand, values, n), nil
+}
+
+// worthwhile leaves out what will probably not be asked for as long as it lives. Requests are taken to come independently of each other
+// (Poisson).
+func (w *Warmer) worthwhile(items []Item) []Item {
+	if w.o.Life == nil {
+		return items
+	}
+	return slices.DeleteFunc(items, func(it Item) bool {
+		return 1-math.Exp(-it.Demand*w.o.Life(it.Key).Seconds()) < w.o.MinUse
+	})
 }

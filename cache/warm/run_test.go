@@ -46,6 +46,40 @@ func TestRunInOrder(t *testing.T) {
 	})
 }
 
+// What will probably not be asked for as long as it lives is left out, unless so many items were asked for.
+func TestShortLived(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		list := predictor(func(int) (out []warm.Demand) {
+			for _, k := range []string{"long-often", "long-seldom", "short-often", "short-seldom"} {
+				rate := 0.1
+				if strings.HasSuffix(k, "seldom") {
+					rate = 0.001
+				}
+				out = append(out, warm.Demand{Key: k, Rate: rate})
+			}
+			return out
+		})
+		life := func(key string) time.Duration {
+			if strings.HasPrefix(key, "short") {
+				return 10 * time.Second
+			}
+			return 10 * time.Minute
+		}
+		s := newShelf()
+		w := open(t, warm.Options{Predictor: list, Life: life}, s)
+		if _, err := w.Run(t.Context(), warm.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"long-often", "long-seldom", "short-often"}; !slices.Equal(s.has(), want) {
+			t.Errorf("%q, want %q", s.has(), want)
+		}
+		if _, err := w.Run(t.Context(), warm.Request{Top: 100}); err != nil || len(s.has()) != 4 {
+			t.Errorf("%q, %v", s.has(), err)
+		}
+	})
+}
+
 // A cancelled run goes on where it stopped, in another Warmer too, as after the death of a process; a tier that has lost
 // what it had begins again.
 func TestRunIsTakenUp(t *testing.T) {

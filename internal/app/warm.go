@@ -51,7 +51,7 @@ func (s *stack) openWarming(name string) error {
 	var err error
 	w.Warmer, err = warm.New(warm.Options{Popularity: seen, Predictor: warm.FillUp(seen, warm.PredictorFunc(w.find.popular)),
 		Values: newWorth(s.catalog, cfg.Margin, w.cfg.Campaigns), Pressure: warm.Most(w.meter, warm.PressureFunc(w.databasePressure)),
-		Store: w.store, Name: strings.ReplaceAll(name, ".", "_"), Top: cfg.Top, Rate: cfg.Rate, Capacity: s.cfg.Catalog.PoolSize, Share: cfg.Share,
+		Life: lifeOf(len(w.edges) > 0), Store: w.store, Name: strings.ReplaceAll(name, ".", "_"), Top: cfg.Top, Rate: cfg.Rate, Capacity: s.cfg.Catalog.PoolSize, Share: cfg.Share,
 		Registerer: s.reg, Log: s.log}, tiers...)
 	if err != nil {
 		return err
@@ -120,9 +120,7 @@ func (w *warming) restore() {
 	if err == nil && !had {
 		var others [][]byte
 		if others, err = w.store.all(w.ctx, "counts"); err == nil {
-			for _, data := range others {
-				err = w.Popularity().Merge(data)
-			}
+			err = w.Popularity().Merge(others...)
 		}
 	}
 	if err != nil {

@@ -50,7 +50,7 @@ type CampaignConfig struct {
 
 // defaultWarm is the configuration before any file, variable or flag.
 func defaultWarm() WarmConfig {
-	return WarmConfig{Start: true, ReadyWithin: 500 * time.Millisecond, Top: 2000, Rate: 1000, Share: 0.1,
+	return WarmConfig{Start: true, ReadyWithin: 500 * time.Millisecond, Top: 10_000, Rate: 4000, Share: 0.1,
 		MaxLatency: 100 * time.Millisecond, HalfLife: time.Hour, Margin: 0.3}
 }
 

@@ -150,7 +150,7 @@ func TestEdgeTellsItsDemand(t *testing.T) {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		for _, got := range list {
-			if n := got.Rate * 3600 / 0.693; n < 1600 || n > 2400 {
+			if n := got.Rate * 60; n < 1600 || n > 2400 {
 				t.Errorf("%s counted %v times, want about 2000", got.Key, n)
 			}
 		}

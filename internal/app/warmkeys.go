@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -90,4 +91,15 @@ func productPage(r postgres.Ref) string {
 // categoryTargets are the addresses of a category: its first list, and its page.
 func categoryTargets(category string) []string {
 	return []string{"/products?category=" + url.QueryEscape(category), (&url.URL{Path: "/c/" + category}).EscapedPath()}
+}
+
+// lifeOf is how long what an address shows is kept at most: products for long, lists for long at edges, but hardly longer than
+// half a minute in memory and in Redis (internal/cached).
+func lifeOf(edges bool) func(target string) time.Duration {
+	return func(target string) time.Duration {
+		if _, ok := productOf(target); ok || edges {
+			return 10 * time.Minute
+		}
+		return time.Minute
+	}
 }

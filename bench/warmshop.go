@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/replica"
+)
+
+// warmShop is a platform whose API processes warm at the start, or do not.
+type warmShop struct {
+	warms  bool
+	data   string
+	client *app.Client
+	url    string
+	load   *browsing
+}
+
+func startWarmShop(ctx context.Context, dir string, warms bool) (*warmShop, error) {
+	s := &warmShop{warms: warms, data: filepath.Join(dir, fmt.Sprint("warms-", warms))}
+	args := []string{"up", "--detach", "--data", s.data, "--port", "0", "--ops-port", "0", "--replicas", "1", "--products", fmt.Sprint(warmProducts)}
+	if c := os.Getenv("STAMPEDE_CATALOG"); c != "" {
+		args = append(args, "--catalog", c)
+	}
+	cmd := exec.CommandContext(ctx, "bin/stampede", args...)
+	cmd.Env = append(os.Environ(), fmt.Sprint("STAMPEDE_WARM_START=", warms))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("up: %w\n%s", err, out)
+	}
+	var err error
+	if s.client, err = app.NewClient(s.data, ""); err != nil {
+		return s, err
+	}
+	s.url = s.client.State.URL
+	s.load, err = learnBrowsing(ctx, s.url, 1)
+	return s, err
+}
+
+func (s *warmShop) stop() {
+	if s != nil {
+		_, _ = stampede(context.Background(), "down", "--data", s.data)
+	}
+}
+
+// coldRestart kills whatever holds a cache: the API processes, Redis and the edge. They come back by themselves.
+func (s *warmShop) coldRestart(ctx context.Context) error {
+	var st app.Status
+	if err := s.client.Do(ctx, "GET", "/admin/status", nil, &st); err != nil {
+		return err
+	}
+	killed := 0
+	for _, p := range st.Processes {
+		if strings.HasPrefix(p.Name, "api-") || slices.Contains([]string{"redis", "edge"}, p.Name) {
+			if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+			killed++
+		}
+	}
+	if killed < 4 {
+		return errors.New("not all that hold caches were found")
+	}
+	return nil
+}
+
+// databaseLoad is what the catalogue's databases were asked since the API processes started.
+type databaseLoad struct {
+	statements float64
+	busy       time.Duration
+	warming    app.WarmStatus // of all processes, summed
+}
+
+func (s *warmShop) databaseLoad(ctx context.Context) (l databaseLoad, err error) {
+	var all map[string]json.RawMessage
+	if err := s.client.Do(ctx, "GET", "/admin/stats", nil, &all); err != nil {
+		return l, err
+	}
+	for name, raw := range all {
+		var part struct {
+			Queries []replica.QueryStat
+			Warm    app.WarmStatus
+		}
+		if !strings.HasPrefix(name, "api") {
+			continue
+		}
+		if err := json.Unmarshal(raw, &part); err != nil {
+			return l, fmt.Errorf("%s: %w", name, err)
+		}
+		for _, q := range part.Queries {
+			if q.Database == "catalog" {
+				l.statements += float64(q.Count)
+				l.busy += q.Total
+			}
+		}
+		l.warming.Loaded += part.Warm.Loaded
+		l.warming.Present += part.Warm.Present
+		l.warming.Elapsed = max(l.warming.Elapsed, part.Warm.Elapsed)
+	}
+	return l, nil
+}

@@ -62,7 +62,7 @@ func (c *closed) drive(ctx context.Context) {
 	defer every.Stop()
 	for {
 		elapsed := time.Since(c.started)
-		if elapsed >= c.curve.Length() || ctx.Err() != nil {
+		if elapsed >= c.curve.Length() || ctx.Err() != nil || c.had() {
 			return
 		}
 		level := c.curve.At(elapsed)

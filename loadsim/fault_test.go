@@ -56,12 +56,9 @@ func TestFaultsAreCountedAsWhatTheyAre(t *testing.T) {
 			s := newFakeShop(t)
 			planted := s.plant(c.path, 3, c.wrong)
 			r := simulate(t, s, func(o *Options) {
-				o.Users, o.Duration, o.GoodWithin = 8, 2500*time.Millisecond, 900*time.Millisecond
-				if c.path == "/orders/checkout" {
-					o.Duration *= 2 // on a busy machine it takes a while to get there
-				}
-				if c.kind != kindSlow {
-					o.GoodWithin = time.Minute
+				o.Users, o.enough = 8, after(planted, 4)
+				if c.kind == kindSlow {
+					o.GoodWithin = 900 * time.Millisecond
 				}
 			})
 			only(t, r, c.kind, planted.Load())
@@ -74,7 +71,7 @@ func TestExpectedRefusalsAreGood(t *testing.T) {
 	for code, path := range map[int]string{409: "/orders/checkout", 402: "/orders/checkout", 202: "/orders/checkout", 404: "/cart/add"} {
 		s := newFakeShop(t)
 		planted := s.plant(path, 2, func(w http.ResponseWriter, _ *http.Request) { reply(w, code, map[string]any{"type": "planted"}) })
-		r := simulate(t, s, nil)
+		r := simulate(t, s, func(o *Options) { o.enough = after(planted, 3) })
 		if r.Summary.Failed != 0 || planted.Load() == 0 || r.Refused[http.StatusText(code)]+r.Refused[itoa(code)] != planted.Load() {
 			t.Errorf("%d: planted %d\n%s %v", code, planted.Load(), r.text(), r.Refused)
 		}
@@ -99,7 +96,7 @@ func TestWrongTotalsAndQuantities(t *testing.T) {
 	}
 	s = newFakeShop(t)
 	s.extra.Store(1) // each edit of the cart is applied wrongly
-	r = simulate(t, s, nil)
+	r = simulate(t, s, func(o *Options) { o.enough = after(&s.requests, 200) })
 	if f := r.Errors[kindCart]; f == nil || len(r.Errors) != 1 {
 		t.Errorf("%s", r.text())
 	}
@@ -109,7 +106,7 @@ func TestBrokenConnectionsAreReplayedOnce(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
 	planted := s.plant("", 7, cut)
-	r := simulate(t, s, func(o *Options) { o.Users = 1 }) // so that no second attempt is a seventh request again
+	r := simulate(t, s, func(o *Options) { o.Users, o.enough = 1, after(&s.requests, 150) }) // one, so that no second attempt is a seventh request again
 	if r.Summary.Failed != 0 || planted.Load() == 0 || r.Summary.Orders != s.orders.Load() {
 		t.Errorf("planted %d\n%s", planted.Load(), r.text())
 	}
@@ -118,8 +115,8 @@ func TestBrokenConnectionsAreReplayedOnce(t *testing.T) {
 		t.Errorf("%d requests and %d broken ones, the shop saw %d", r.Summary.TotalRequests, planted.Load(), s.requests.Load())
 	}
 	s = newFakeShop(t)
-	s.plant("/cart/add", 1, cut)
-	r = simulate(t, s, nil)
+	planted = s.plant("/cart/add", 1, cut)
+	r = simulate(t, s, func(o *Options) { o.enough = after(planted, 6) })
 	if f := r.Errors[kindConnection]; f == nil || f.Count != r.ResponseTimes["cart"].Count || r.Summary.Replays != f.Count || len(r.Errors) != 1 {
 		t.Errorf("%s", r.text())
 	}
@@ -129,7 +126,7 @@ func TestNoAnswerIsATimeout(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
 	planted := s.plant("/products", 10, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	r := simulate(t, s, func(o *Options) { o.Timeout = 700 * time.Millisecond })
+	r := simulate(t, s, func(o *Options) { o.Timeout, o.enough = 700*time.Millisecond, after(planted, 4) })
 	only(t, r, kindTimeout, planted.Load())
 	if max := r.ResponseTimes["browse"].Max; max < 0.7 || max > 5 {
 		t.Errorf("max %v", max)

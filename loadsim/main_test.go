@@ -176,12 +176,14 @@ func cut(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// simulate runs shoppers against the fake shop for a short while.
+// simulate runs shoppers against the fake shop until a few orders are made, or whatever the test calls enough.
 func simulate(t *testing.T, s *fakeShop, change func(*Options)) *Report {
 	t.Helper()
-	// long enough for whole journeys under the race detector on a machine that has other things to do
-	// and, unless a test is about it, with nothing too late to be good
-	o := Options{Target: s.URL, Users: 4, Duration: 2500 * time.Millisecond, Seed: 7, GoodWithin: time.Minute}
+	// GoodWithin: unless a test is about it, nothing is too late to be good, however busy the machine
+	o := Options{
+		Target: s.URL, Users: 4, Duration: time.Minute, Seed: 7, GoodWithin: time.Minute,
+		enough: func() bool { return s.orders.Load() >= 8 },
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -202,6 +204,9 @@ func ready(t testing.TB, name string) *scenario.Scenario {
 	}
 	return &s
 }
+
+// after is enough when n has come so far.
+func after(n *atomic.Int64, count int64) func() bool { return func() bool { return n.Load() >= count } }
 
 // checkMath checks what must hold in every report.
 func checkMath(t *testing.T, r *Report) {

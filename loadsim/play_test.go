@@ -18,7 +18,7 @@ func short(t *testing.T, s *fakeShop, yaml string, change func(*Options)) *Repor
 	t.Helper()
 	plan := play(t, yaml)
 	return simulate(t, s, func(o *Options) {
-		o.Users, o.Duration, o.Scenario = 0, 0, plan
+		o.Users, o.Duration, o.Scenario, o.enough = 0, 0, plan, nil
 		if change != nil {
 			change(o)
 		}
@@ -43,7 +43,9 @@ func TestCrawl(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
 	log := s.log()
-	r := short(t, s, "load: {users: 1, duration: 1500ms}\nshoppers: [{agent: bot/1, cookies: false, steps: [crawl: 3]}]", nil)
+	r := short(t, s, "load: {users: 1, duration: 1m}\nshoppers: [{agent: bot/1, cookies: false, steps: [crawl: 3]}]", func(o *Options) {
+		o.enough = after(&s.requests, fakeProducts+30)
+	})
 	var products []string
 	for _, line := range log() {
 		if !strings.HasSuffix(line, " bot/1") && !strings.Contains(line, "limit=100") {
@@ -68,7 +70,7 @@ func TestDoorsHotAndLeave(t *testing.T) {
 	s := newFakeShop(t)
 	log := s.log()
 	r := short(t, s, `
-load: {users: 6, duration: 2s}
+load: {users: 6, duration: 1m}
 doors: 1s
 popularity: {product: 7}
 think: 20ms-60ms
@@ -76,7 +78,7 @@ shoppers:
   - weight: 1
     steps: [{wait: doors}, {view: 1, of: hot}, {stock: 1, of: hot}, {add: 2, of: hot}, {leave: 50%}, {checkout: 1}]
   - weight: 0.000001
-    steps: [{browse: 100}]`, nil)
+    steps: [{browse: 100}]`, func(o *Options) { o.enough = after(&s.orders, 25) })
 	opened := false
 	for _, line := range log() {
 		if strings.Contains(line, "limit=100") {
@@ -185,11 +187,11 @@ func TestOwnConnections(t *testing.T) {
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	s.plant("/products/7", 1, func(w http.ResponseWriter, _ *http.Request) {
+	planted := s.plant("/products/7", 1, func(w http.ResponseWriter, _ *http.Request) {
 		time.Sleep(100 * time.Millisecond)
 		reply(w, 200, fakeProduct(7))
 	})
-	r := short(t, s, "load: {users: 2, duration: 700ms}\npatience: 50ms\npopularity: {product: 7}\nshoppers: [{steps: [{view: 1, of: hot}, {browse: 1}]}]", nil)
+	r := short(t, s, "load: {users: 2, duration: 1m}\npatience: 50ms\npopularity: {product: 7}\nshoppers: [{steps: [{view: 1, of: hot}, {browse: 1}]}]", func(o *Options) { o.enough = after(planted, 4) })
 	if r.ResponseTimes["browse"].Count != 0 || r.Summary.Abandoned[leftSlow] == 0 || r.Summary.Failed != 0 {
 		t.Errorf("%s", r.text())
 	}
@@ -199,10 +201,10 @@ func TestPatience(t *testing.T) {
 func TestOtherTransport(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	s.plant("/orders/checkout", 3, func(w http.ResponseWriter, _ *http.Request) { reply(w, 500, "boom") })
+	planted := s.plant("/orders/checkout", 3, func(w http.ResponseWriter, _ *http.Request) { reply(w, 500, "boom") })
 	tr := &http.Transport{MaxIdleConnsPerHost: 10}
 	defer tr.CloseIdleConnections()
-	r := simulate(t, s, func(o *Options) { o.Transport = tr })
+	r := simulate(t, s, func(o *Options) { o.Transport, o.enough = tr, after(planted, 2) })
 	if f := r.Errors["http_500"]; f == nil || len(r.Errors) != 1 || r.Summary.Orders != s.orders.Load() || r.Summary.Orders == 0 {
 		t.Errorf("%s", r.text())
 	}

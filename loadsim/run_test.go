@@ -22,8 +22,8 @@ func TestJourney(t *testing.T) {
 	s := newFakeShop(t)
 	var told atomic.Int64
 	r := simulate(t, s, func(o *Options) {
-		o.Duration = 1500 * time.Millisecond
 		o.Progress = func(p Snapshot) { told.Add(p.Requests) }
+		o.enough = func() bool { return s.orders.Load() >= 15 && told.Load() > 0 }
 	})
 	sum := r.Summary
 	if sum.Failed != 0 || sum.SuccessRate != 1 {
@@ -51,7 +51,9 @@ func TestJourney(t *testing.T) {
 func TestBrowseBuysNothing(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	r := simulate(t, s, func(o *Options) { o.Scenario = ready(t, "browse"); o.Think = time.Millisecond })
+	r := simulate(t, s, func(o *Options) {
+		o.Scenario, o.Think, o.enough = ready(t, "browse"), time.Millisecond, after(&s.requests, 150)
+	})
 	if s.sessions.Load() != 0 || r.ResponseTimes["cart"].Count != 0 || r.ResponseTimes["view"].Count == 0 || r.Summary.Failed != 0 {
 		t.Errorf("%d sessions\n%s", s.sessions.Load(), r.text())
 	}
@@ -69,7 +71,7 @@ func TestSameSeedSameChoices(t *testing.T) {
 			return false
 		}
 		s.fault.Store(&f)
-		simulate(t, s, func(o *Options) { o.Users = 1 })
+		simulate(t, s, func(o *Options) { o.Users, o.enough = 1, after(&s.requests, 105) })
 		s.Close()
 	}
 	n := min(len(paths[0]), len(paths[1]))
@@ -137,8 +139,8 @@ func TestFailsEarly(t *testing.T) {
 func TestReportFiles(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	s.plant("/orders/checkout", 2, func(w http.ResponseWriter, _ *http.Request) { reply(w, 500, "boom") })
-	r := simulate(t, s, nil)
+	planted := s.plant("/orders/checkout", 2, func(w http.ResponseWriter, _ *http.Request) { reply(w, 500, "boom") })
+	r := simulate(t, s, func(o *Options) { o.enough = after(planted, 2) })
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	if err := r.WriteFiles(dir); err != nil {
 		t.Fatal(err)

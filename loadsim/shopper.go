@@ -131,8 +131,11 @@ func (s *shopper) pick() *kind {
 
 // over says whether no more is to be asked: time is up, or this shopper is one too many.
 func (s *shopper) over(ctx context.Context) bool {
-	return ctx.Err() != nil || s.pace.over(s) || !time.Now().Before(s.until)
+	return ctx.Err() != nil || s.pace.over(s) || !time.Now().Before(s.until) || s.had()
 }
+
+// had says whether a test has seen enough.
+func (r *run) had() bool { return r.opts.enough != nil && r.opts.enough() }
 
 // pause waits for d, but not beyond the end.
 func (s *shopper) pause(ctx context.Context, d time.Duration) {

@@ -54,7 +54,7 @@ func TestWaitingRoomIsCountedApart(t *testing.T) {
 	q := &waitingRoom{asked: map[string]int{}, polls: 2}
 	gate := q.gate
 	s.fault.Store(&gate)
-	r := short(t, s, "load: {users: 5, duration: 3s}\nshoppers: [{steps: [{browse: 2}, {view: 1}, {pause: 200ms}]}]", nil)
+	r := short(t, s, "load: {users: 5, duration: 1m}\nshoppers: [{steps: [{browse: 2}, {view: 1}, {pause: 200ms}]}]", func(o *Options) { o.enough = after(&s.requests, 60) })
 	polls := int64(0)
 	for _, n := range q.asked {
 		polls += int64(n)
@@ -77,7 +77,7 @@ func TestHopelessShoppersLeave(t *testing.T) {
 	q := &waitingRoom{asked: map[string]int{}, polls: 2, hopeless: true}
 	gate := q.gate
 	s.fault.Store(&gate)
-	r := short(t, s, "load: {users: 2, duration: 300ms}\nthink: 20ms\nshoppers: [{steps: [{browse: 2}]}]", nil)
+	r := short(t, s, "load: {users: 2, duration: 1m}\nthink: 20ms\nshoppers: [{steps: [{browse: 2}]}]", func(o *Options) { o.enough = after(&q.refused, 3) })
 	if r.Summary.TotalRequests != 0 || r.Summary.Abandoned[leftHopeless] == 0 || r.WaitingRoom.Admitted != 0 {
 		t.Errorf("%s", r.text())
 	}

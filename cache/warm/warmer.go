@@ -64,7 +64,7 @@ func New(o Options, tiers ...Tier) (*Warmer, error) {
 	return w, nil
 }
 
-// Seen says that a key was asked for. It is for every read: it neither waits nor allocates, and takes about 150 ns.
+// Seen says that a key was asked for. It is for every read: it neither waits nor allocates, and takes about 0.2 µs.
 func (w *Warmer) Seen(key string) {
 	w.popular.Seen(key)
 	if v := w.watched.Load(); v != nil {

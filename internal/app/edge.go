@@ -25,6 +25,7 @@ type edgeNode struct {
 	waf     *waf.WAF // nil: off
 	limits  *limit.Limiter
 	bus     *edgeBus // nil: alone
+	demand  *edgeDemand
 	closers []func()
 }
 
@@ -66,7 +67,7 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 	}
 	for _, step := range []func() error{
 		func() error { return n.addLimits(&o) }, func() error { return n.addWAF(&o) },
-		func() error { return n.addCache(&o, cfg, name) },
+		func() error { return n.addCache(&o, cfg, name) }, func() error { n.addDemand(&o); return nil },
 	} {
 		if err := step(); err != nil {
 			return n, err

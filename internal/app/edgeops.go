@@ -51,6 +51,7 @@ func (n *edgeNode) opsRoutes(ops *roleOps, cfg Config) {
 	stats := func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, n.stats()) }
 	ops.mux.HandleFunc("GET /internal/stats", stats)
 	ops.mux.HandleFunc("POST /internal/waf/reload", hereOnly(n.reloadHandler))
+	n.demand.route(ops.mux)
 	ops.mux.HandleFunc("GET /admin/stats", adminOnly(cfg, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"edge": n.stats()})
 	}))

@@ -55,7 +55,7 @@ func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 	out, begun, refused := map[string]WarmStatus{}, false, 0
 	var errs []error
 	for _, m := range p.apiMembers() {
-		req.Edges = !begun
+		req.NoEdges = begun
 		st, status, err := m.warm(r.Context(), req)
 		if err != nil {
 			st.Refused = err.Error()

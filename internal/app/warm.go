@@ -15,6 +15,7 @@ import (
 // starts, before campaigns and when told to, and pauses while shoppers need the room.
 type warming struct {
 	*warm.Warmer
+	name  string // of the process
 	s     *stack
 	cfg   WarmConfig
 	store *warmStore
@@ -34,7 +35,7 @@ const dataTierName = "data"
 // openWarming makes it; nothing runs before begin.
 func (s *stack) openWarming(name string) error {
 	cfg := s.cfg.Warm
-	w := &warming{s: s, cfg: cfg, store: &warmStore{js: s.js}, meter: warm.NewMeter(cfg.MaxLatency, 0),
+	w := &warming{name: name, s: s, cfg: cfg, store: &warmStore{js: s.js}, meter: warm.NewMeter(cfg.MaxLatency, 0),
 		data: &dataTier{products: s.products, pages: http.HandlerFunc(notYet)}, find: candidates{s.catalog, len(cfg.Edges) > 0}}
 	for i := range cfg.Campaigns {
 		w.cfg.Campaigns[i] = cfg.Campaigns[i].withDefaults()

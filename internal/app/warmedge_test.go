@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,6 +18,7 @@ import (
 	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/httpcache"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
 // origin stands for the API behind an edge.
@@ -163,4 +167,77 @@ func TestEdgeTellsItsDemand(t *testing.T) {
 			t.Errorf("%d %s", rec.Code, rec.Body)
 		}
 	})
+}
+
+// The edge as it is started counts each request once, whether or not its cache answers, and tells at its operations endpoint.
+func TestEdgeCountsHitsAndMisses(t *testing.T) {
+	t.Parallel()
+	o := &origin{}
+	api := httptest.NewServer(o)
+	t.Cleanup(api.Close)
+	cfg := Default()
+	cfg.Edge.Origins, cfg.Edge.Profile, cfg.Edge.WAF.Mode, cfg.NATS.URL = []string{api.URL}, profileShop, "off", localtest.NATS(t)
+	n, err := newEdgeNode(cfg, "edge", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.close)
+	n.demand.tally = warm.NewTally(100, time.Second, 1)
+	eventually(t, "purges reach it", n.bus.Live)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- n.Serve(ctx, l) }()
+	t.Cleanup(func() { stop(); <-served })
+	hits := 0
+	for range 20 {
+		res, err := http.Get("http://" + l.Addr().String() + "/p/2") //nolint:noctx // a test's
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(res.Header.Get("Cache-Status"), "; hit") {
+			hits++
+		}
+		_ = res.Body.Close()
+	}
+	ops := newRoleOps()
+	n.opsRoutes(ops, cfg)
+	counted := uint64(0)
+	eventually(t, "told", func() bool {
+		w := httptest.NewRecorder()
+		ops.mux.ServeHTTP(w, httptest.NewRequest("GET", demandPath, nil))
+		var r warm.Report
+		if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range r.Keys {
+			counted = max(counted, k.Count)
+		}
+		return len(r.Keys) == 1 && r.Keys[0].Key == "/p/2"
+	})
+	if hits != 19 || counted < 1 || counted > 20 { // they may lie in two windows
+		t.Errorf("%d hits, counted %d times", hits, counted)
+	}
+
+	cfg.Edge.Profile = profilePlain
+	plain, err := newEdgeNode(cfg, "edge", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(plain.close)
+	if plain.demand != nil {
+		t.Error("addresses of somebody else's origin are counted")
+	}
+}
+
+// What each hit of an edge pays.
+func BenchmarkEdgeDemand(b *testing.B) {
+	d, v := newEdgeDemand(), &edge.Visit{Method: "GET", Target: "/products/1234"}
+	b.ReportAllocs()
+	for b.Loop() {
+		d.hit(v.Method, v.Target, func(string) []string { return nil })
+	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -33,9 +34,9 @@ type WarmCampaign struct {
 
 // WarmRequest asks for a run; zero values mean what was learnt.
 type WarmRequest struct {
-	Top   int     `json:"top"`
-	Rate  float64 `json:"rate"`
-	Edges bool    `json:"edges"` // also by requests of the edges
+	Top     int     `json:"top"`
+	Rate    float64 `json:"rate"`
+	NoEdges bool    `json:"no_edges,omitempty"` // memory and Redis only
 }
 
 func (w *warming) status() WarmStatus {
@@ -49,36 +50,45 @@ func (w *warming) status() WarmStatus {
 	return st
 }
 
-// routes adds what the platform's operations endpoint asks an API process for.
+// routes adds what the platform's operations endpoint asks an API process for, and, for whoever runs one alone, what `up` answers
+// for all.
 func (w *warming) routes(ops *roleOps) {
-	ops.mux.HandleFunc("GET /internal/warm", func(rw http.ResponseWriter, _ *http.Request) { writeJSON(rw, http.StatusOK, w.status()) })
-	ops.mux.HandleFunc("POST /internal/warm", w.startHandler)
-	ops.mux.HandleFunc("DELETE /internal/warm", func(rw http.ResponseWriter, _ *http.Request) {
-		w.Cancel()
-		writeJSON(rw, http.StatusOK, w.status())
-	})
+	w.mount(ops.mux, warmPath, func(h http.HandlerFunc) http.HandlerFunc { return h }, func(st WarmStatus) any { return st })
+	w.mount(ops.mux, "/admin/cache/warm", func(h http.HandlerFunc) http.HandlerFunc { return adminOnly(w.s.cfg, h) },
+		func(st WarmStatus) any { return map[string]WarmStatus{w.name: st} })
 }
 
-func (w *warming) startHandler(rw http.ResponseWriter, r *http.Request) {
-	req, err := decodeWarmRequest(http.MaxBytesReader(rw, r.Body, 1<<16))
+func (w *warming) mount(mux *http.ServeMux, path string, guard func(http.HandlerFunc) http.HandlerFunc, shape func(WarmStatus) any) {
+	answer := func(rw http.ResponseWriter, status int) { writeJSON(rw, status, shape(w.status())) }
+	mux.HandleFunc("GET "+path, guard(func(rw http.ResponseWriter, _ *http.Request) { answer(rw, http.StatusOK) }))
+	mux.HandleFunc("DELETE "+path, guard(func(rw http.ResponseWriter, _ *http.Request) {
+		w.Cancel()
+		answer(rw, http.StatusOK)
+	}))
+	mux.HandleFunc("POST "+path, guard(func(rw http.ResponseWriter, r *http.Request) {
+		if status, code, err := w.asked(http.MaxBytesReader(rw, r.Body, 1<<16)); err != nil {
+			opsProblem(rw, status, code, err.Error())
+			return
+		}
+		answer(rw, http.StatusAccepted)
+	}))
+}
+
+// asked begins a run that somebody asks for; an error comes with its status and code.
+func (w *warming) asked(body io.Reader) (status int, code string, err error) {
+	req, err := decodeWarmRequest(body)
 	if err != nil {
-		opsProblem(rw, http.StatusBadRequest, "malformed", err.Error())
-		return
+		return http.StatusBadRequest, "malformed", err
 	}
 	run := warm.Request{Reason: "asked", Top: req.Top, Rate: req.Rate}
-	if !req.Edges {
+	if req.NoEdges {
 		run.Tiers = []string{dataTierName}
 	}
-	switch err := w.Start(run); {
-	case errors.Is(err, warm.ErrBusy):
-		opsProblem(rw, http.StatusConflict, "conflict", "caches are being warmed already ("+w.Progress().Reason+"): wait until that has ended, or cancel it")
-	case errors.Is(err, warm.ErrOptions):
-		opsProblem(rw, http.StatusBadRequest, "malformed", err.Error())
-	case err != nil:
-		opsProblem(rw, http.StatusServiceUnavailable, "temporarily-unavailable", err.Error())
-	default:
-		writeJSON(rw, http.StatusAccepted, w.status())
+	err = w.Start(run)
+	if errors.Is(err, warm.ErrBusy) {
+		return http.StatusConflict, "conflict", fmt.Errorf("caches are being warmed already (%s): wait until that has ended, or cancel it", w.Progress().Reason)
 	}
+	return http.StatusServiceUnavailable, "temporarily-unavailable", err
 }
 
 // decodeWarmRequest reads a request; nothing at all is the zero value.

@@ -73,7 +73,9 @@ type quotients struct{ rate, cpu []float64 }
 // overhead is a loss in percent, with the interval that it is in with 95 % certainty.
 type overhead struct{ percent, low, high float64 }
 
-func (o overhead) String() string { return fmt.Sprintf("%.1f %% (%.1f to %.1f)", o.percent, o.low, o.high) }
+func (o overhead) String() string {
+	return fmt.Sprintf("%.1f %% (%.1f to %.1f)", o.percent, o.low, o.high)
+}
 
 func (o overhead) interval() []float64 { return []float64{o.low, o.high} }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,7 +93,7 @@ func over(socket string) *shopper {
 	return &shopper{base: "http://local", client: &http.Client{Transport: tr, Timeout: 5 * time.Second}}
 }
 
-// What an administrator changed is what everybody sees when the change is answered: through the edge, and in each API process.
+// What an administrator changed is what everybody sees when the change is answered: through two edges, and in each API process.
 func TestEditIsVisibleWhenAnswered(t *testing.T) {
 	p := shared.get(t)
 	item := p.newProduct(t, "E2E-EDGE-EDIT", 100, 50)
@@ -107,7 +108,10 @@ func TestEditIsVisibleWhenAnswered(t *testing.T) {
 			askers[proc.Name] = over(proc.Address)
 		}
 	}
-	if len(askers) != 3 {
+	second := freeAddr(t) // another edge on the same bus
+	startEdge(t, []string{"STAMPEDE_EDGE_CACHE_DIR="}, "--config", filepath.Join(p.data, "run", "config.yaml"), "--name", "edge-2", "--listen", second, "--ops", freeAddr(t))
+	askers["edge-2"] = newShopper("http://" + second)
+	if len(askers) != 4 {
 		t.Fatalf("askers: %v", askers)
 	}
 	views := []string{path, path + "?fields=price", fmt.Sprintf("/products?ids=%d", item.ID), "/products?q=E2E-EDGE-EDIT&limit=1", fmt.Sprintf("/p/%d-test-article-e2e-edge-edit", item.ID)}
@@ -386,26 +390,8 @@ func TestEdgeAlone(t *testing.T) {
 	go func() { _ = origin.Serve(l) }()
 	t.Cleanup(func() { _ = origin.Close() })
 	listen, ops := freeAddr(t), freeAddr(t)
-	cmd := exec.Command(binary, "edge", "--listen", listen, "--ops", ops, "--origin", "http://"+l.Addr().String(), "--limits", "strict")
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the edge: %v\n%s", err, &log)
-		}
-	})
+	startEdge(t, nil, "--listen", listen, "--ops", ops, "--origin", "http://"+l.Addr().String(), "--limits", "strict")
 	s, o := newShopper("http://"+listen), newShopper("http://"+ops)
-	eventually(t, 20*time.Second, "ready", func() error {
-		a, err := o.do("GET", "/readyz", nil)
-		if err == nil && a.Status != http.StatusOK {
-			err = fmt.Errorf("%d %s", a.Status, a.Body)
-		}
-		return err
-	})
 	get := func(want int) {
 		t.Helper()
 		s.must(t, http.StatusOK, "GET", "/x", nil)
@@ -436,6 +422,32 @@ func TestEdgeAlone(t *testing.T) {
 		refused.Header.Get("Retry-After") != "1" || !strings.Contains(refused.Header.Get("Ratelimit"), `"reads-address";r=0`) || refused.Header.Get("Ratelimit-Policy") == "" {
 		t.Errorf("%v %d %v %s", err, refused.Status, refused.Header, refused.Body)
 	}
+}
+
+// startEdge runs an edge of its own until the test ends, and returns when it is ready. args name where it listens.
+func startEdge(t *testing.T, env []string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(binary, append([]string{"edge"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the edge: %v\n%s", err, &log)
+		}
+	})
+	ops := newShopper("http://" + args[slices.Index(args, "--ops")+1])
+	eventually(t, 20*time.Second, "the edge is ready", func() error {
+		a, err := ops.do("GET", "/readyz", nil)
+		if err == nil && a.Status != http.StatusOK {
+			err = fmt.Errorf("%d %s", a.Status, a.Body)
+		}
+		return err
+	})
 }
 
 // freeAddr is a loopback address that nobody listens on.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -161,7 +162,7 @@ func (p *platform) killAll(t *testing.T) {
 		}
 	}
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) { // children may die with the supervisor first
 			t.Errorf("kill %d: %v", pid, err)
 		}
 	}

@@ -53,6 +53,7 @@ var benchmarks = []benchmark{
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
+	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

@@ -7,14 +7,18 @@
 // # Promises
 //
 //   - One load per key at a time in a process. The load lives as long as anybody waits for it; the first caller leaving
-//     does not end it for the others. A failed load is an error for everybody, never a zero value.
+//     does not end it for the others. A failed load is an error for everybody, never a zero value. [Family.GetMany] shares
+//     loads key by key, with other batches and with [Family.Get].
 //   - A value carries tags, named by its loader. After [Store.Invalidate] returns nil no live process serves a value that was
 //     read before it under one of these tags, whatever loads were on their way. Invalidating costs the same
 //     whatever number of values a tag covers.
 //   - Redis may be slow, dead or empty: requests go on from L1 and the loader, and a breaker keeps them from waiting. Tags
 //     invalidated meanwhile are remembered (bounded; beyond it everything in Redis is invalidated) and written before
 //     Redis is used again. A Redis that lost its memory, or evicted any part of it, misses; it never revives a value.
-//   - An L1 hit does not allocate.
+//   - A message of the bus that was lost without anybody noticing is found out within two [Options].Beat, by the numbers that Redis
+//     gives to invalidations. In a cluster, what a replica that takes over may not have heard is given up within about as long; until
+//     then a process that had not heard it either may read it.
+//   - An L1 hit does not allocate, but for the one in 256 that is looked at closely for the figures.
 //
 // # When not to use it
 //

@@ -85,13 +85,14 @@ func openReads(ctx context.Context, c *cluster) (*reads, error) {
 	if rd.primary, err = c.pool(ctx, c.CatalogPrimary, readConns); err != nil {
 		return nil, err
 	}
-	if rd.replica, err = c.pool(ctx, c.CatalogReplicas[0].DSN, readConns); err != nil {
+	line := &replica.Line{}
+	if rd.replica, err = c.poolOver(ctx, line, c.CatalogReplicas[0].DSN, readConns); err != nil {
 		return nil, err
 	}
 	if err := postgres.MigrateCatalog(ctx, c.CatalogPrimary); err != nil {
 		return nil, err
 	}
-	rd.set = replica.New(rd.primary, []replica.Replica{{Name: c.CatalogReplicas[0].Name, Pool: rd.replica}}, patient())
+	rd.set = replica.New(rd.primary, []replica.Replica{{Name: c.CatalogReplicas[0].Name, Pool: rd.replica, Line: line}}, patient())
 	rd.catalog = growingCatalog(rd.set)
 	return rd, nil
 }

@@ -13,7 +13,8 @@
 //
 // # Promises
 //
-//   - Locating a key on a ring takes one MD5 and a look at two or so places, and does not allocate.
+//   - Locating a key on a ring takes one MD5, for keys up to 55 bytes most of one, and a look at three places; it does not
+//     allocate for keys up to 128 bytes.
 //   - The position of a key depends only on the ids and weights of the shards, never on their order, the process or
 //     the version of this package.
 //   - Calls to all shards give each its own deadline, lose no error, do not swallow a panic, and leave no goroutine behind.

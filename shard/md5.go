@@ -21,7 +21,7 @@ func leadOf(m *block) uint32 {
 }
 
 // A step of each round. Every step needs b, which the step before has just made, so what takes time is the way from b to the result:
-// everything else is added up first. G's two halves have no bit in common, so that or is as good as plus, and only one waits for b.
+// everything else is added up first. G's two halves have no bit in common: plus joins them as or would, and only one waits for b.
 func stepF(a, b, c, d, m, k uint32, s int) uint32 {
 	return b + bits.RotateLeft32(plus(m, k)+a+((c^d)&b^d), s)
 }

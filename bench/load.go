@@ -89,7 +89,10 @@ func onSecondCore(ctx context.Context, args ...string) (out []byte, cpu float64,
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", args[0], err, cmd.Stderr)
 	}
-	return out, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), nil
+	if cmd.ProcessState == nil {
+		return out, 0, err
+	}
+	return out, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), err
 }
 
 func genOurs(ctx context.Context, url string) (generated, error) {

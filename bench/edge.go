@@ -23,10 +23,10 @@ const (
 	edgeConns   = 64
 )
 
-// benchEdge measures cache hits of 1 KiB over keep-alive connections: the edge with all that is on by default (limits, which
-// here also count clients on this machine, firewall, metrics, request ids, Cache-Status) against nginx proxy_cache without
-// any of it, each on the first core, wrk on the second, in turns. The ratio is of the rates. Where others use the machine,
-// cpu_ratio says more: of the processor time that a request costs.
+// benchEdge measures cache hits of 1 KiB over keep-alive connections: `stampede edge` as it is by default (limits, firewall,
+// metrics, request ids, Cache-Status) against nginx proxy_cache with none of it, each on the first core, wrk on the second, in
+// turns. The ratio is of the rates. Where others use the machine, cpu_ratio says more: of the processor time that a request
+// costs.
 func benchEdge(ctx context.Context) (_ result, err error) {
 	dir, err := os.MkdirTemp("", "bench-edge-")
 	if err != nil {
@@ -44,17 +44,13 @@ func benchEdge(ctx context.Context) (_ result, err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	binary := filepath.Join(dir, "cdn")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./edge/examples/cdn").CombinedOutput(); err != nil {
-		return result{}, fmt.Errorf("%w: %s", err, out)
-	}
 	conf, err := nginxConf(dir, ports[0], origin)
 	if err != nil {
 		return result{}, err
 	}
 	var pids [2]int
 	for i, args := range [][]string{
-		{binary, "-origin", "http://" + origin, "-listen", ports[1], "-ops", ports[2], "-limits", "strict", "-rate", "1000000000"},
+		{"bin/stampede", "edge", "--origin", "http://" + origin, "--listen", ports[1], "--ops", ports[2]},
 		{"nginx", "-p", dir, "-c", conf, "-e", filepath.Join(dir, "error.log")},
 	} {
 		pid, wait, err := pinned(ctx, args...)
@@ -65,7 +61,7 @@ func benchEdge(ctx context.Context) (_ result, err error) {
 		defer wait()
 	}
 	defer cancel() // before waiting for them
-	return edgeRatio(ctx, edgeSide{"http://" + ports[1] + "/p", pids[0]}, edgeSide{"http://" + ports[0] + "/p", pids[1]})
+	return edgeRatio(ctx, edgeSide{"http://" + ports[1] + "/products/1", pids[0]}, edgeSide{"http://" + ports[0] + "/products/1", pids[1]})
 }
 
 // edgeSide is one of the two: what it is asked, and its process.

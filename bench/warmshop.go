@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,8 +53,12 @@ func (s *warmShop) stop() {
 	}
 }
 
-// coldRestart kills whatever holds a cache: the API processes, Redis and the edge. They come back by themselves.
+// coldRestart empties all caches, what the edge keeps on disk included, and kills whatever holds one: the API processes, Redis and the
+// edge. They come back by themselves.
 func (s *warmShop) coldRestart(ctx context.Context) error {
+	if err := s.client.Do(ctx, "POST", "/admin/cache/purge", map[string]bool{"all": true}, nil); err != nil {
+		return err
+	}
 	var st app.Status
 	if err := s.client.Do(ctx, "GET", "/admin/status", nil, &st); err != nil {
 		return err
@@ -107,4 +112,20 @@ func (s *warmShop) databaseLoad(ctx context.Context) (l databaseLoad, err error)
 		l.warming.Elapsed = max(l.warming.Elapsed, part.Warm.Elapsed)
 	}
 	return l, nil
+}
+
+// answers waits until a product is shown again.
+func (s *warmShop) answers(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	client := &http.Client{Timeout: time.Second}
+	defer client.CloseIdleConnections()
+	for {
+		if good, _ := ask(client, s.url+s.load.products[0]); good {
+			return nil
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("no good answer within %v: %w", within, err)
+		}
+	}
 }

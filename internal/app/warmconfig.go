@@ -15,7 +15,7 @@ import (
 // WarmConfig says how an API process brings into the caches what will be asked for. All processes that share a database spend their
 // own budget on it.
 type WarmConfig struct {
-	Start       bool          `koanf:"start"`        // when it starts
+	Start       bool          `koanf:"start"`        // when it starts, and when an edge does
 	ReadyWithin time.Duration `koanf:"ready_within"` // how long shoppers are kept away meanwhile, at most
 	Top         int           `koanf:"top"`          // items at most; how many pay is learnt
 	Rate        float64       `koanf:"rate"`         // loads a second at most

@@ -124,7 +124,8 @@ func (e *edgeTier) report(ctx context.Context) (r warm.Report, err error) {
 	return r, json.Unmarshal(raw, &r)
 }
 
-// listen hears what the edge is asked for, and brings in what will be when it has begun anew, until ctx ends.
+// listen hears what the edge is asked for, and brings in what will be when it has begun anew, unless warm.start is off, until ctx
+// ends.
 func (e *edgeTier) listen(ctx context.Context, w *warming) {
 	tick := time.NewTicker(edgePoll)
 	defer tick.Stop()
@@ -132,7 +133,7 @@ func (e *edgeTier) listen(ctx context.Context, w *warming) {
 		r, err := e.report(ctx)
 		if err != nil {
 			w.s.log.Debug("an edge does not tell what it is asked for", "edge", e.name, "error", err)
-		} else if e.heard(w, r) {
+		} else if e.heard(w, r) && w.cfg.Start {
 			if _, err := w.Run(ctx, warm.Request{Reason: e.name + " started", Tiers: []string{e.name}}); err != nil {
 				w.s.log.Warn("an edge that has started could not be warmed", "edge", e.name, "error", err)
 			}

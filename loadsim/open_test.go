@@ -158,7 +158,7 @@ shoppers: [{steps: [{view: 2}, {add: 1}, {checkout: 1}]}]`)
 	r = simulate(t, s, func(o *Options) {
 		o.Users, o.Duration, o.Scenario, o.enough, o.MaxUsers, o.Think = 0, 0, plan, nil, 1, 30*time.Millisecond
 	})
-	if r.Summary.Valid || r.Generator.Crowded == 0 || r.Generator.Unsent != r.Generator.Crowded || r.Generator.PeakUsers != 1 {
+	if r.Summary.Valid || r.Generator.Crowded == 0 || r.Generator.Unsent < r.Generator.Crowded || r.Generator.PeakUsers != 1 {
 		t.Errorf("one shopper at a time: %+v, valid %v", r.Generator, r.Summary.Valid)
 	}
 }

@@ -31,7 +31,8 @@ type Options[Req, Res any] struct {
 	Wait     bool // a Submit to a full queue waits for room until its context ends, instead of ErrFull at once
 	Parallel int  // batches of one key under way; 0 means 1
 	// Slots bounds the batches under way over all keys; 0 is no bound. Where all keys end at one machine, fewer slots
-	// make larger batches: the others gather meanwhile. The fullest queue comes first, and none waits for ever.
+	// make larger batches: the others gather meanwhile. The fullest queue comes first, and none waits for ever. A batch
+	// that takes 25 ms, and eight times as long as those of its key have of late, gives its slot up: one that hangs stops nobody else.
 	Slots int
 	// Group names what keys belong together. With Slots, and a crowd, all keys of a group that wait get theirs, and end,
 	// before another group does; a key may wait for five groups. Callers that come to one group after another then move in

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// slotTime is for how long a batch has a slot at least.
+const slotTime = 25 * time.Millisecond
+
 // serve runs batches of a lane until there was nothing to do for a while.
 func (b *Batcher[Req, Res]) serve(l *lane[Req, Res]) {
 	for {
@@ -21,9 +24,10 @@ func (b *Batcher[Req, Res]) serve(l *lane[Req, Res]) {
 // handle runs one batch. If Run ends the goroutine instead of returning, another one takes its place.
 func (b *Batcher[Req, Res]) handle(l *lane[Req, Res], batch []*item[Req, Res]) {
 	start := time.Now()
+	leave := b.place(l, len(batch))
 	survived := false
 	defer func() {
-		b.release(l, batch, time.Since(start))
+		b.release(l, batch, time.Since(start), leave)
 		if !survived {
 			b.workers.Go(func() { b.serve(l) })
 		}
@@ -93,8 +97,32 @@ func (b *Batcher[Req, Res]) retire(l *lane[Req, Res]) {
 	}
 }
 
+// place is the slot of a batch of n requests, which it gives up by calling leave with the mutex held, or by taking far longer than
+// batches of its lane do: one key that hangs must not keep the others waiting.
+func (b *Batcher[Req, Res]) place(l *lane[Req, Res], n int) (leave func()) {
+	if !b.slots.bounded {
+		return func() {}
+	}
+	left := false
+	once := func() {
+		if !left {
+			left = true
+			b.slots.leave(l, n)
+		}
+	}
+	b.mu.Lock()
+	usual := time.Duration(l.pace.run * float64(time.Second))
+	b.mu.Unlock()
+	t := time.AfterFunc(max(slotTime, 8*usual), func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		once()
+	})
+	return func() { t.Stop(); once() }
+}
+
 // release ends a batch: what had to stay apart from it may run now.
-func (b *Batcher[Req, Res]) release(l *lane[Req, Res], batch []*item[Req, Res], took time.Duration) {
+func (b *Batcher[Req, Res]) release(l *lane[Req, Res], batch []*item[Req, Res], took time.Duration, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, it := range batch {
@@ -103,6 +131,6 @@ func (b *Batcher[Req, Res]) release(l *lane[Req, Res], batch []*item[Req, Res], 
 		}
 	}
 	b.count.Running--
-	b.slots.leave(l, len(batch))
+	leave()
 	l.pace.ran(len(batch)+l.length, took)
 }

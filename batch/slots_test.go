@@ -92,3 +92,42 @@ func TestBusyGroupStarvesNobody(t *testing.T) {
 		}
 	})
 }
+
+// A key that hangs stops nobody else, though it comes to hold every slot and the group under way never ends.
+func TestHangingKeyStopsNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := batch.New(batch.Options[int, int]{Slots: 2, Group: groupOf,
+			Run: func(_ context.Context, key string, items []int) ([]batch.Result[int], error) {
+				time.Sleep(time.Millisecond)
+				if strings.HasSuffix(key, "sick") {
+					time.Sleep(5 * time.Second)
+				}
+				return make([]batch.Result[int], len(items)), nil
+			}})
+		var wg sync.WaitGroup
+		for _, group := range []string{"open", "stock", "close"} {
+			wg.Go(func() { _, _ = b.Submit(t.Context(), group+"/sick", 0) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		for c := range 64 {
+			wg.Go(func() {
+				for range 10 {
+					for _, group := range []string{"open", "stock", "close"} {
+						if _, err := b.Submit(t.Context(), fmt.Sprintf("%s/%d", group, c%4), c); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+				if took := time.Since(start); took > 500*time.Millisecond {
+					t.Errorf("30 steps took %v", took)
+				}
+			})
+		}
+		wg.Wait()
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -50,6 +50,7 @@ var benchmarks = []benchmark{
 	{"growth-orders", "checkouts and histories with 10⁵ to 10⁶ orders in the shards, 10⁷ with STAMPEDE_BENCH_FULL=1", benchGrowthOrders},
 	{"sync", "writes that wait for a standby against writes that do not", benchSync},
 	{"httpsuite", "the public test suite for HTTP caches: required tests passed, against nginx and Varnish", benchEdgeSuite},
+	{"l2", "reads from Redis through the tiers against the bare client", benchL2},
 	{"purge", "from the commit of a product's change to nobody seeing the old one: every process, Redis, edge", benchPurge},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},

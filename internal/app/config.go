@@ -127,6 +127,17 @@ type EdgeConfig struct {
 	Limits  string          `koanf:"limits"`   // of requests: off, on or strict
 	Cache   EdgeCacheConfig `koanf:"cache"`
 	WAF     WAFConfig       `koanf:"waf"`
+	TLS     EdgeTLSConfig   `koanf:"tls"`
+}
+
+// EdgeTLSConfig lets the edge speak TLS, and with it HTTP/2: with a certificate and its key (PEM), or with one for each of the
+// hosts, obtained by ACME and kept in dir. Empty: plain HTTP.
+type EdgeTLSConfig struct {
+	Cert  string   `koanf:"cert"`
+	Key   string   `koanf:"key"`
+	Hosts []string `koanf:"hosts"`
+	Dir   string   `koanf:"dir"`
+	Email string   `koanf:"email"` // where the authority writes to when a certificate is about to end
 }
 
 // EdgeCacheConfig is the third cache tier.

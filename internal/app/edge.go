@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -33,6 +34,10 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 	if len(cfg.Edge.Origins) == 0 {
 		return nil, fmt.Errorf("edge.origins: %w: name at least one server with --origin, such as http://127.0.0.1:8080", ErrNotConfigured)
 	}
+	certificates, err := cfg.Edge.TLS.load()
+	if err != nil {
+		return nil, fmt.Errorf("edge.tls: %w", err)
+	}
 	n, err := newEdgeNode(cfg, name, log, ops.reg)
 	if err != nil {
 		return nil, err
@@ -46,8 +51,22 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 		if err != nil {
 			return err
 		}
+		if certificates != nil {
+			return n.ServeTLS(ctx, l, certificates)
+		}
 		return n.Serve(ctx, l)
 	}, nil
+}
+
+// load makes what TLS needs; nil where it is off.
+func (t EdgeTLSConfig) load() (*tls.Config, error) {
+	switch {
+	case t.Cert != "":
+		return edge.CertificateFiles(t.Cert, t.Key)
+	case len(t.Hosts) > 0:
+		return edge.ACME(t.Dir, t.Email, t.Hosts...)
+	}
+	return nil, nil
 }
 
 // newEdgeNode makes what cfg asks for.

@@ -121,6 +121,7 @@ func (e EdgeConfig) validate(bad complain) {
 	if _, err := waf.ParseMode(e.WAF.Mode); err != nil {
 		bad("edge.waf.mode", quote(e.WAF.Mode), "one of off, detect, block")
 	}
+	e.TLS.validate(bad)
 	for _, n := range []struct {
 		key       string
 		v, lo, hi int
@@ -154,4 +155,15 @@ func (c Config) SessionKeys() [][]byte {
 		}
 	}
 	return keys
+}
+
+func (t EdgeTLSConfig) validate(bad complain) {
+	switch {
+	case (t.Cert == "") != (t.Key == ""):
+		bad("edge.tls", quote(t.Cert+t.Key), "cert and key together: paths of PEM files")
+	case t.Cert != "" && len(t.Hosts) > 0:
+		bad("edge.tls.hosts", t.Hosts, "either cert and key, or hosts to obtain certificates for")
+	case len(t.Hosts) > 0 && t.Dir == "":
+		bad("edge.tls.dir", quote(t.Dir), "a folder in which the certificates of edge.tls.hosts are kept")
+	}
 }

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/local/proc"
+)
+
+const (
+	l2Keys    = 20_000
+	l2Callers = 64
+	l2Rounds  = 5
+	l2For     = 2 * time.Second
+)
+
+// benchL2 compares reads of 1 KiB that are in Redis and not in memory, through the tiers with all they check (tags, leases, the
+// clock of invalidations), with GETs of the bare client with the same deadline, 64 callers each, in turns on one Redis.
+func benchL2(ctx context.Context) (r result, err error) {
+	addr, stop, err := startRedis(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer stop()
+	bare, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	if err != nil {
+		return r, err
+	}
+	defer bare.Close()
+	store, err := cache.NewStore(cache.Options{Redis: []string{addr}, Timeout: time.Second})
+	if err != nil {
+		return r, err
+	}
+	defer store.Close()
+	family := cache.New[[]byte](store, "row", cache.FamilyOptions{L1TTL: time.Nanosecond, CompressAbove: -1})
+	value := make([]byte, 1024)
+	missed := func(context.Context) ([]byte, []string, error) { return value, []string{"t"}, nil }
+	for i := range l2Keys {
+		if _, _, err := family.Get(ctx, strconv.Itoa(i), missed); err != nil {
+			return r, err
+		}
+		if err := bare.Do(ctx, bare.B().Set().Key("bare:"+strconv.Itoa(i)).Value(rueidis.BinaryString(value)).Build()).Error(); err != nil {
+			return r, err
+		}
+	}
+	ways := []func(context.Context) error{
+		func(ctx context.Context) error {
+			_, from, err := family.Get(ctx, strconv.Itoa(rand.IntN(l2Keys)), missed)
+			if err == nil && from == cache.Load {
+				err = errors.New("a value was not in Redis")
+			}
+			return err
+		},
+		func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_, err := bare.Do(ctx, bare.B().Get().Key("bare:"+strconv.Itoa(rand.IntN(l2Keys))).Build()).AsBytes()
+			return err
+		},
+	}
+	var rates [2][]float64
+	var ratios []float64
+	for range l2Rounds {
+		for i, way := range ways {
+			n, took, err := hammer(ctx, l2Callers, l2For, way)
+			if err != nil {
+				return r, err
+			}
+			rates[i] = append(rates[i], float64(n)/took.Seconds())
+		}
+		last := len(rates[0]) - 1
+		ratios = append(ratios, rates[0][last]/rates[1][last])
+		fmt.Fprintf(os.Stderr, "cache %.0f/s, rueidis %.0f/s\n", rates[0][last], rates[1][last])
+	}
+	return result{Unit: "reads/s", Ours: median(rates[0]), Anchor: median(rates[1]), Ratio: median(ratios), Spread: spread(rates[0]), Runs: l2Rounds,
+		Details: map[string]any{"callers": l2Callers, "keys": l2Keys, "bytes": len(value)}}, nil
+}
+
+// startRedis runs a Redis of the benchmark's own on a Unix socket.
+func startRedis(ctx context.Context) (socket string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "stampede-bench-")
+	if err != nil {
+		return "", nil, err
+	}
+	spawner := proc.NewSpawner()
+	stop = func() {
+		spawner.Close()
+		_ = os.RemoveAll(dir)
+	}
+	socket = filepath.Join(dir, "redis.sock")
+	child, err := spawner.Start(exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir), syscall.SIGKILL)
+	if err != nil {
+		stop()
+		return "", nil, err
+	}
+	end := stop
+	stop = func() {
+		c, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		child.Stop(c, os.Interrupt, 2*time.Second)
+		end()
+	}
+	for tick := time.NewTicker(20 * time.Millisecond); ; {
+		if _, err := os.Stat(socket); err == nil {
+			tick.Stop()
+			return socket, stop, nil
+		}
+		select {
+		case <-child.Done():
+			tick.Stop()
+			stop()
+			return "", nil, fmt.Errorf("redis-server ended: %w", child.Err())
+		case <-ctx.Done():
+			tick.Stop()
+			stop()
+			return "", nil, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestEdgeTLS(t *testing.T) {
+	t.Parallel()
+	for want, tls := range map[string]EdgeTLSConfig{
+		"":               {},
+		"cert and key":   {Cert: "c.pem"},
+		"either":         {Cert: "c.pem", Key: "k.pem", Hosts: []string{"shop.example"}},
+		"edge.tls.dir":   {Hosts: []string{"shop.example"}},
+		"edge.tls.hosts": {Cert: "c.pem", Key: "k.pem", Hosts: []string{"shop.example"}, Dir: "d"},
+	} {
+		cfg := Default()
+		cfg.Edge.TLS = tls
+		err := cfg.Validate()
+		if got := err != nil && strings.Contains(err.Error(), "edge.tls"); got != (want != "") || want != "" && !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", tls, err, want)
+		}
+	}
+	if c, err := (EdgeTLSConfig{}).load(); c != nil || err != nil {
+		t.Errorf("off: %v, %v", c, err)
+	}
+	missing := filepath.Join(t.TempDir(), "cert.pem")
+	if _, err := (EdgeTLSConfig{Cert: missing, Key: missing}).load(); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("a missing file: %v", err)
+	}
+	if c, err := (EdgeTLSConfig{Hosts: []string{"shop.example"}, Dir: t.TempDir()}).load(); err != nil || c.GetCertificate == nil {
+		t.Errorf("ACME: %v, %v", c, err)
+	}
+}

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/replica"
 )
 
@@ -22,7 +22,7 @@ import (
 type warmShop struct {
 	warms  bool
 	data   string
-	client *app.Client
+	client *opsClient
 	url    string
 	load   *browsing
 }
@@ -39,10 +39,10 @@ func startWarmShop(ctx context.Context, dir string, warms bool) (*warmShop, erro
 		return nil, fmt.Errorf("up: %w\n%s", err, out)
 	}
 	var err error
-	if s.client, err = app.NewClient(s.data, ""); err != nil {
+	if s.client, err = newOpsClient(ctx, s.data); err != nil {
 		return s, err
 	}
-	s.url = s.client.State.URL
+	s.url = s.client.url
 	s.load, err = learnBrowsing(ctx, s.url, 1)
 	return s, err
 }
@@ -56,11 +56,11 @@ func (s *warmShop) stop() {
 // coldRestart empties all caches, what the edge keeps on disk included, and kills whatever holds one: the API processes, Redis and the
 // edge. They come back by themselves.
 func (s *warmShop) coldRestart(ctx context.Context) error {
-	if err := s.client.Do(ctx, "POST", "/admin/cache/purge", map[string]bool{"all": true}, nil); err != nil {
+	if err := s.client.do(ctx, "POST", "/admin/cache/purge", map[string]bool{"all": true}, nil); err != nil {
 		return err
 	}
-	var st app.Status
-	if err := s.client.Do(ctx, "GET", "/admin/status", nil, &st); err != nil {
+	st, err := statusOf(ctx, s.data)
+	if err != nil {
 		return err
 	}
 	killed := 0
@@ -82,18 +82,18 @@ func (s *warmShop) coldRestart(ctx context.Context) error {
 type databaseLoad struct {
 	statements float64
 	busy       time.Duration
-	warming    app.WarmStatus // of all processes, summed
+	warming    warm.Progress // of all processes, summed
 }
 
 func (s *warmShop) databaseLoad(ctx context.Context) (l databaseLoad, err error) {
 	var all map[string]json.RawMessage
-	if err := s.client.Do(ctx, "GET", "/admin/stats", nil, &all); err != nil {
+	if err := s.client.do(ctx, "GET", "/admin/stats", nil, &all); err != nil {
 		return l, err
 	}
 	for name, raw := range all {
 		var part struct {
 			Queries []replica.QueryStat
-			Warm    app.WarmStatus
+			Warm    warm.Progress
 		}
 		if !strings.HasPrefix(name, "api") {
 			continue

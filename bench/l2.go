@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -87,8 +87,17 @@ func benchL2(ctx context.Context) (r result, err error) {
 		Details: map[string]any{"callers": l2Callers, "keys": l2Keys, "bytes": len(value)}}, nil
 }
 
-// startRedis runs a Redis of the benchmark's own on a Unix socket.
-func startRedis(ctx context.Context) (socket string, stop func(), err error) {
+// startRedis runs a Redis of the benchmark's own on a free port of this machine.
+func startRedis(ctx context.Context) (addr string, stop func(), err error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return "", nil, err
+	}
+	addr = ports[0]
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", nil, err
+	}
 	dir, err := os.MkdirTemp("", "stampede-bench-")
 	if err != nil {
 		return "", nil, err
@@ -98,8 +107,7 @@ func startRedis(ctx context.Context) (socket string, stop func(), err error) {
 		spawner.Close()
 		_ = os.RemoveAll(dir)
 	}
-	socket = filepath.Join(dir, "redis.sock")
-	child, err := spawner.Start(exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir), syscall.SIGKILL)
+	child, err := spawner.Start(exec.Command("redis-server", "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", dir), syscall.SIGKILL)
 	if err != nil {
 		stop()
 		return "", nil, err
@@ -112,9 +120,9 @@ func startRedis(ctx context.Context) (socket string, stop func(), err error) {
 		end()
 	}
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
-		if _, err := os.Stat(socket); err == nil {
+		if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 			tick.Stop()
-			return socket, stop, nil
+			return addr, stop, c.Close()
 		}
 		select {
 		case <-child.Done():

@@ -179,9 +179,13 @@ func (p *purging) change(ctx context.Context, id int64) (map[string]time.Duratio
 	if err = errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
+	committed := last["database"]
+	if committed.IsZero() { // before the first look: then no earlier than this
+		committed = began
+	}
 	out := map[string]time.Duration{"writer": took}
 	for name := range p.looks {
-		out[name] = max(0, last[name].Sub(last["database"]))
+		out[name] = max(0, last[name].Sub(committed))
 		out["everywhere"] = max(out["everywhere"], out[name])
 	}
 	return out, nil

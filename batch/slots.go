@@ -51,7 +51,11 @@ func (s *slots[Req, Res]) take(l *lane[Req, Res]) *turn[Req, Res] {
 }
 
 // ran counts the requests of a batch that has a place.
-func (s *slots[Req, Res]) ran(n int) { s.items += n }
+func (s *slots[Req, Res]) ran(n int) {
+	if s.bounded {
+		s.items += n
+	}
+}
 
 // leave gives up the place of a batch of n requests.
 func (s *slots[Req, Res]) leave(l *lane[Req, Res], n int) {

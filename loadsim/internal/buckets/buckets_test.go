@@ -9,9 +9,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-var durations = rapid.Map(rapid.Float64Range(0, 20.7), func(e float64) time.Duration {
-	return time.Duration(math.Exp(e)) * time.Microsecond // up to about 16 minutes
-})
+// durations are a generator of their own for each test: rapid names one at its first use, which parallel tests may not share.
+func durations() *rapid.Generator[time.Duration] {
+	return rapid.Map(rapid.Float64Range(0, 20.7), func(e float64) time.Duration {
+		return time.Duration(math.Exp(e)) * time.Microsecond // up to about 16 minutes
+	})
+}
 
 func of(all []time.Duration) Sparse {
 	var c Counts
@@ -24,7 +27,7 @@ func of(all []time.Duration) Sparse {
 func TestBucketsHoldTheirValues(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		d := durations.Draw(t, "d")
+		d := durations().Draw(t, "d")
 		low, high := Bounds(Index(d))
 		if s := d.Seconds(); s < low-1e-12 || s >= high || d > 32*time.Microsecond && high/low > 1.0626 {
 			t.Fatalf("%v is in the bucket from %v to %v", d, low, high)
@@ -46,8 +49,8 @@ func first(a, _ float64) float64 { return a }
 func TestQuantilesAndMerge(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		a := rapid.SliceOfN(durations, 1, 200).Draw(t, "a")
-		b := rapid.SliceOfN(durations, 0, 200).Draw(t, "b")
+		a := rapid.SliceOfN(durations(), 1, 200).Draw(t, "a")
+		b := rapid.SliceOfN(durations(), 0, 200).Draw(t, "b")
 		both := append(slices.Clone(a), b...)
 		merged := Merge(of(a), of(b))
 		if !slices.Equal(merged, of(both)) || !slices.Equal(Merge(nil, merged), merged) || merged.Count() != int64(len(both)) {

@@ -9,15 +9,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-var curves = rapid.Custom(func(t *rapid.T) Curve {
-	stages := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Stage {
-		return Stage{
-			time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond,
-			float64(rapid.IntRange(0, 500).Draw(t, "from")), float64(rapid.IntRange(0, 500).Draw(t, "to")),
-		}
-	}), 1, 6).Draw(t, "stages")
-	return New(stages)
-})
+// curves are a generator of their own for each test, see buckets.
+func curves() *rapid.Generator[Curve] {
+	return rapid.Custom(func(t *rapid.T) Curve {
+		stages := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Stage {
+			return Stage{
+				time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond,
+				float64(rapid.IntRange(0, 500).Draw(t, "from")), float64(rapid.IntRange(0, 500).Draw(t, "to")),
+			}
+		}), 1, 6).Draw(t, "stages")
+		return New(stages)
+	})
+}
 
 func all(c Curve, o Options) (at []time.Duration) {
 	for a := c.Arrivals(o); ; {
@@ -44,7 +47,7 @@ func areaUpTo(c Curve, t time.Duration) (area float64) {
 func TestEvenArrivalsFollowTheCurve(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c := curves.Draw(t, "curve")
+		c := curves().Draw(t, "curve")
 		at := all(c, Options{})
 		if want := math.Ceil(c.Area() - 0.5); float64(len(at)) != want {
 			t.Fatalf("%d arrivals, the curve means %v", len(at), c.Area())
@@ -65,7 +68,7 @@ func TestEvenArrivalsFollowTheCurve(t *testing.T) {
 func TestPartsMakeTheWhole(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c := curves.Draw(t, "curve")
+		c := curves().Draw(t, "curve")
 		o := Options{Poisson: rapid.Bool().Draw(t, "poisson"), Seed: rapid.Uint64().Draw(t, "seed")}
 		whole := all(c, o)
 		var parts []time.Duration

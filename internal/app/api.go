@@ -75,7 +75,7 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen, err := s.causal(mux)
+	seen, err := s.causal(httpapi.Routed(mux))
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func New(d Deps) (http.Handler, error) {
 		return nil, err
 	}
 	mux.HandleFunc("/", notThere)
-	return Middleware(mux, MiddlewareDeps{Log: d.Log, Registerer: d.Registerer, AccessLog: d.AccessLog, Now: d.Now, NewID: d.NewID}), nil
+	return Middleware(Routed(mux), MiddlewareDeps{Log: d.Log, Registerer: d.Registerer, AccessLog: d.AccessLog, Now: d.Now, NewID: d.NewID}), nil
 }
 
 // Register mounts the JSON calls, and nothing else, on a mux that may hold other things too. It adds no middleware:

@@ -52,12 +52,11 @@ func (m *metrics) begin() {
 	}
 }
 
-func (m *metrics) end(r *http.Request, status int, took time.Duration) {
+func (m *metrics) end(route, method string, status int, took time.Duration) {
 	if m == nil {
 		return
 	}
 	m.inFlight.Dec()
-	route, method := r.Pattern, r.Method
 	if route == "" {
 		route = "unmatched"
 	}

@@ -34,8 +34,9 @@ type MiddlewareDeps struct {
 type state struct {
 	id string
 
-	mu  sync.Mutex
-	err error // the cause of a failure, for the log
+	mu      sync.Mutex
+	err     error  // the cause of a failure, for the log
+	pattern string // of the route that served it
 }
 
 type stateKey struct{}
@@ -68,6 +69,27 @@ func (s *state) cause() error {
 	return s.err
 }
 
+func (s *state) route() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pattern
+}
+
+// Routed goes directly around a ServeMux and tells the [Middleware] further out which pattern served a request: handlers in
+// between may hand on a copy of the request, and the mux writes the pattern into that.
+func Routed(mux http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if s := stateOf(r.Context()); s != nil {
+				s.mu.Lock()
+				s.pattern = r.Pattern[strings.Index(r.Pattern, " ")+1:] // less the method, which some patterns have
+				s.mu.Unlock()
+			}
+		}()
+		mux.ServeHTTP(w, r)
+	})
+}
+
 type middleware struct {
 	MiddlewareDeps
 	next    http.Handler
@@ -76,7 +98,7 @@ type middleware struct {
 
 // Middleware gives every request an id, the trace it belongs to, its client's name for [account.Client], a Timing that
 // becomes Server-Timing, a compressed answer if it may be, a log line and its place in the metrics; a panic becomes a
-// 500 problem. Route patterns are taken from a net/http ServeMux further in.
+// 500 problem. Route patterns are those of a ServeMux further in that [Routed] goes around.
 func Middleware(h http.Handler, d MiddlewareDeps) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -144,7 +166,7 @@ func (m *middleware) finish(rec *recorder, r *http.Request, st *state, took time
 	if rec.status == 0 {
 		rec.status = http.StatusOK // net/http sends that when nothing was written
 	}
-	m.metrics.end(r, rec.status, took)
+	m.metrics.end(st.route(), r.Method, rec.status, took)
 	level := slog.LevelDebug
 	if m.AccessLog {
 		level = slog.LevelInfo
@@ -156,7 +178,7 @@ func (m *middleware) finish(rec *recorder, r *http.Request, st *state, took time
 		return
 	}
 	attrs := []slog.Attr{slog.String("request_id", st.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.String("route", r.Pattern), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
+		slog.String("route", st.route()), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
 		slog.Float64("ms", float64(took.Microseconds())/1000), slog.String("client", account.Client(r.Context()))}
 	if sc := trace.SpanContextFromContext(r.Context()); sc.HasTraceID() {
 		attrs = append(attrs, slog.String("trace_id", sc.TraceID().String()))

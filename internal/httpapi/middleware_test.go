@@ -60,6 +60,21 @@ func TestServerTimingAndMetrics(t *testing.T) {
 	}
 }
 
+// What stands between the middleware and the mux may hand on a copy of the request.
+func TestRouteIsKnownBehindACopy(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /things/{id}", func(http.ResponseWriter, *http.Request) {})
+	routed, reg := Routed(mux), prometheus.NewRegistry()
+	between := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { routed.ServeHTTP(w, r.Clone(r.Context())) })
+	Middleware(between, MiddlewareDeps{Registerer: reg}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/things/7", nil))
+	rec := httptest.NewRecorder()
+	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	if want := `stampede_http_requests_total{method="GET",route="/things/{id}",status="2xx"} 1`; !strings.Contains(rec.Body.String(), want) {
+		t.Errorf("no %s in %s", want, rec.Body)
+	}
+}
+
 func TestPanicIsAProblem(t *testing.T) {
 	t.Parallel()
 	var log safeBuffer

@@ -93,7 +93,7 @@ func (a *api) mountInner() {
 	a.inner = http.NewServeMux()
 	a.mount(a.inner)
 	a.inner.HandleFunc("/", notThere)
-	a.chain = Middleware(a.inner, MiddlewareDeps{Log: a.Log, Registerer: a.Registerer, AccessLog: a.AccessLog, Now: a.Now, NewID: a.NewID})
+	a.chain = Middleware(Routed(a.inner), MiddlewareDeps{Log: a.Log, Registerer: a.Registerer, AccessLog: a.AccessLog, Now: a.Now, NewID: a.NewID})
 	if a.Around != nil {
 		a.chain = a.Around(a.chain)
 	}

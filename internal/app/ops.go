@@ -36,6 +36,7 @@ func newRoleOps() *roleOps {
 	o := &roleOps{reg: prometheus.NewRegistry(), mux: http.NewServeMux()}
 	o.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.reg, promhttp.HandlerOpts{}))
+	o.mux.HandleFunc("GET "+figuresPath, o.figures)
 	o.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	o.mux.HandleFunc("GET /readyz", o.readyz)
 	mountPprof(o.mux, func(h http.HandlerFunc) http.HandlerFunc { return h })

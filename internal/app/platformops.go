@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
 // platformOps is the operations endpoint of `up`: the health, metrics and figures of all processes in one place.
@@ -27,6 +29,9 @@ type platformOps struct {
 	status   func() any
 	failover func() any           // how the primaries and their standbys stand; may be nil
 	own      *prometheus.Registry // metrics of this process; may be nil
+	live     *dashboard.Collector // the dashboard's figures; may be nil
+	chaos    bool                 // faults may be injected
+	desk     *desk                // what the administrator's pages ask; may be nil
 }
 
 // member is one role process.
@@ -42,8 +47,9 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", p.readyz)
 	mux.HandleFunc("GET /metrics", p.metrics)
-	mux.HandleFunc("GET /{$}", p.auth(p.page))
 	mux.HandleFunc("POST /{$}", p.signIn)
+	mux.HandleFunc("GET /assets/{file}", dashboard.Asset)
+	p.deskRoutes(mux)
 	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, p.status()) }))
 	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, p.stats(r.Context())) }))
 	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))
@@ -106,10 +112,8 @@ func (p *platformOps) auth(h http.HandlerFunc) http.HandlerFunc {
 			http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
 			return
 		}
-		if r.URL.Path == "/" {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = io.WriteString(w, signInPage)
+		if !strings.HasPrefix(r.URL.Path, "/admin/") && !strings.HasPrefix(r.URL.Path, "/debug/") { // a page, for a person
+			dashboard.Page(w, http.StatusUnauthorized, "signin", nil)
 			return
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="stampede"`)
@@ -196,6 +200,9 @@ func ask(ctx context.Context, method, addr, path string, body []byte, limit int6
 // stats are the figures of every process that has some, by name, with the state of all processes.
 func (p *platformOps) stats(ctx context.Context) map[string]any {
 	out := map[string]any{"time": time.Now().UTC(), "platform": p.status()}
+	if p.live != nil {
+		out["figures"] = p.live.Latest()
+	}
 	members := p.members()
 	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
 		if raw != nil {
@@ -213,29 +220,6 @@ func (p *platformOps) apiMembers() []member {
 		}
 	}
 	return out
-}
-
-// stream sends stats as server-sent events, one a second.
-func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	ctl := http.NewResponseController(w)
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		raw, err := json.Marshal(p.stats(r.Context()))
-		if err != nil {
-			return
-		}
-		if _, err := fmt.Fprintf(w, "event: stats\ndata: %s\n\n", raw); err != nil || ctl.Flush() != nil {
-			return
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // part answers with one member of each API process's figures, and with what this process knows, as "failover".

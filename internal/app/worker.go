@@ -49,6 +49,10 @@ func (s *stack) work(ctx context.Context) error {
 		return err
 	}
 	defer j.Stop()
-	<-ctx.Done()
+	gauges, err := newQueueGauges(s.reg)
+	if err != nil {
+		return err
+	}
+	gauges.watch(ctx, s)
 	return nil
 }

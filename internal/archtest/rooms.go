@@ -50,6 +50,7 @@ var rooms = []room{
 	{dir: "internal/catalog", kind: inner},
 
 	{dir: "internal/cached", kind: adapter},
+	{dir: "internal/dashboard", kind: inner},
 	{dir: "internal/httpapi", kind: adapter, also: []string{"internal/account"}},
 	{dir: "internal/jobs", kind: adapter},
 	{dir: "internal/postgres", kind: adapter, tests: []string{"internal/catalog"}}, // a million products to measure with

@@ -182,3 +182,61 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) ([]OrderBy
 	}
 	return items, nil
 }
+
+const recentOrders = `-- name: RecentOrders :many
+SELECT o.id, o.user_id, o.status::text AS status, o.subtotal, o.total, o.currency, o.shipping_address, o.created_at,
+    o.updated_at, o.lines AS items
+FROM orders o
+WHERE $1::text = '' OR o.id = $1::text
+ORDER BY o.id DESC LIMIT $2
+`
+
+type RecentOrdersParams struct {
+	ID      string
+	MaxRows int32
+}
+
+type RecentOrdersRow struct {
+	ID              string
+	UserID          string
+	Status          string
+	Subtotal        int64
+	Total           int64
+	Currency        string
+	ShippingAddress []byte
+	CreatedAt       pgtype.Timestamptz
+	UpdatedAt       pgtype.Timestamptz
+	Items           []byte
+}
+
+// For the administrator: the newest orders of a shard by whoever, or the one with the id given.
+func (q *Queries) RecentOrders(ctx context.Context, arg RecentOrdersParams) ([]RecentOrdersRow, error) {
+	rows, err := q.db.Query(ctx, recentOrders, arg.ID, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecentOrdersRow
+	for rows.Next() {
+		var i RecentOrdersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.Status,
+			&i.Subtotal,
+			&i.Total,
+			&i.Currency,
+			&i.ShippingAddress,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Items,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -35,3 +35,11 @@ told AS (
         jsonb_path_query_array(g.lines, '$[*].product_id')), @traceparent::text
     FROM gone g)
 SELECT g.id FROM gone g;
+
+-- name: RecentOrders :many
+-- For the administrator: the newest orders of a shard by whoever, or the one with the id given.
+SELECT o.id, o.user_id, o.status::text AS status, o.subtotal, o.total, o.currency, o.shipping_address, o.created_at,
+    o.updated_at, o.lines AS items
+FROM orders o
+WHERE @id::text = '' OR o.id = @id::text
+ORDER BY o.id DESC LIMIT @max_rows;

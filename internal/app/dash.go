@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/dashboard"
+)
+
+// figuresPath is where a role's process gives the dashboard what it measured.
+const figuresPath = "/internal/figures"
+
+func (o *roleOps) figures(w http.ResponseWriter, _ *http.Request) {
+	list, err := dashboard.Export(o.reg)
+	if err != nil {
+		opsProblem(w, http.StatusInternalServerError, "internal", err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// liveFigures gathers what all processes of the platform measure.
+func (p *platform) liveFigures(ops *platformOps) *dashboard.Collector {
+	return dashboard.NewCollector(dashboard.Options{Metrics: ops.gather, Processes: p.pids})
+}
+
+// pids are the supervised processes, and ourselves.
+func (p *platform) pids() map[string]int {
+	pids := map[string]int{}
+	for _, s := range p.status().Processes {
+		if s.PID > 0 {
+			pids[s.Name] = s.PID
+		}
+	}
+	pids["up"] = p.state.PID
+	return pids
+}
+
+// gather asks every member for its figures; one that does not answer is missing.
+func (p *platformOps) gather(ctx context.Context) map[string][]dashboard.Metric {
+	members := p.members()
+	all := map[string][]dashboard.Metric{}
+	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, figuresPath) }) {
+		var list []dashboard.Metric
+		if raw != nil && json.Unmarshal(raw, &list) == nil {
+			all[members[i].Name] = list
+		}
+	}
+	if p.own != nil {
+		if own, err := dashboard.Export(p.own); err == nil {
+			all["up"] = own
+		}
+	}
+	return all
+}
+
+// stream sends stats as server-sent events, one for each snapshot.
+func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	ctl := http.NewResponseController(w)
+	for {
+		changed := p.changed()
+		raw, err := json.Marshal(p.stats(r.Context()))
+		if err != nil {
+			return
+		}
+		_ = ctl.SetWriteDeadline(time.Now().Add(opsTimeout)) // a viewer that does not read is let go
+		if _, err := fmt.Fprintf(w, "event: stats\ndata: %s\n\n", raw); err != nil || ctl.Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// changed is closed when there is something new to send.
+func (p *platformOps) changed() <-chan struct{} {
+	if p.live != nil {
+		return p.live.Changed()
+	}
+	c := make(chan struct{})
+	time.AfterFunc(time.Second, func() { close(c) })
+	return c
+}

@@ -1,0 +1,116 @@
+// Alerts, advice, profiles, traces, and what an operator can do from the live page.
+"use strict";
+(() => {
+const { $, el, time, marks } = window.stampede;
+const ask = async (path, method = "GET", body) => {
+  const r = await fetch(path, { method, headers: body ? { "Content-Type": "application/json" } : {}, body: body && JSON.stringify(body) });
+  const text = await r.text();
+  let answer = text;
+  try { answer = JSON.parse(text); } catch { /* plain text */ }
+  if (!r.ok) throw Object.assign(new Error(answer.detail ?? text), { status: r.status });
+  return answer;
+};
+const said = (text) => { $("acted").textContent = text; };
+
+// ---- alerts and advice
+const gone = new Set(); // paths this platform does not have
+const poll = async (path, draw) => {
+  if (gone.has(path) || document.hidden) return;
+  try { draw(await ask(path)); } catch (e) { if (e.status === 404) gone.add(path); }
+};
+const none = () => el("li", { className: "soft", textContent: "none" });
+const drawAlerts = (got) => {
+  const list = (got.alerts ?? got ?? []).filter((a) => a.state !== "inactive");
+  marks.length = 0;
+  $("alerts").replaceChildren(...(list.length ? list.map((a) => {
+    if (a.state === "firing") marks.push({ time: Date.parse(a.since) / 1000, colour: "--red" });
+    const li = el("li", { className: a.state === "resolved" ? "resolved" : a.state === "pending" ? "pending" : a.severity ?? "firing" }, el("b", { textContent: a.name }), ` ${a.state}, since ${new Date(a.since).toLocaleTimeString()}. ${a.text ?? ""}`);
+    return li;
+  }) : [none()]));
+};
+const drawAdvice = (got) => {
+  const list = got.advice ?? got ?? [];
+  $("advice").replaceChildren(...(list.length ? list.map((a) => el("li", { className: "warning" }, el("b", { textContent: a.title }), ` ${a.text ?? a.evidence ?? ""} `, a.command ? el("code", { textContent: a.command }) : "")) : [none()]));
+};
+setInterval(() => { poll("/admin/alerts", drawAlerts); poll("/admin/advice", drawAdvice); }, 2000);
+
+// ---- profile
+document.addEventListener("snapshot", (e) => {
+  const who = $("who");
+  for (const { name } of e.detail.platform?.processes ?? []) {
+    if (/^(api|worker|edge|analytics)/.test(name) && ![...who.options].some((o) => o.value === name)) who.append(new Option(name));
+  }
+});
+const flame = (root) => {
+  const box = $("flame"), total = root.value;
+  box.replaceChildren();
+  let deepest = 0;
+  const draw = (n, left, depth) => {
+    if (n.value / total < .002 || depth > 60) return;
+    deepest = Math.max(deepest, depth);
+    const d = el("div", { textContent: n.name, title: `${n.name}\n${(n.value / total * 100).toFixed(1)} %`, onclick: () => flame(n === root ? whole : n) });
+    d.style.left = left * 100 + "%"; d.style.width = n.value / total * 100 + "%"; d.style.top = depth * 19 + "px";
+    box.append(d);
+    for (const c of n.children ?? []) { draw(c, left, depth + 1); left += c.value / total; }
+  };
+  draw(root, 0, 0);
+  box.style.height = (deepest + 1) * 19 + "px";
+};
+let whole;
+$("profile").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const button = e.target.querySelector("button");
+  button.disabled = true;
+  $("profilenote").textContent = "measuring…";
+  try {
+    whole = await ask(`/admin/flame?process=${$("who").value}&seconds=${$("seconds").value}`);
+    $("profilenote").textContent = whole.value ? `${time(whole.value / 1e9)} of CPU; click a frame to look closer, the top one to go back` : "it used no CPU";
+    if (whole.value) flame(whole);
+  } catch (err) { $("profilenote").textContent = err.message; }
+  button.disabled = false;
+});
+
+// ---- traces
+$("find").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const id = $("trace").value.trim();
+  if (!id) return;
+  $("tracetitle").textContent = "Request " + id;
+  try {
+    const got = await ask("/admin/trace/" + encodeURIComponent(id)), spans = got.spans ?? [];
+    const from = Math.min(...spans.map((s) => Date.parse(s.start))), end = Math.max(...spans.map((s) => Date.parse(s.start) + s.duration_s * 1000));
+    $("spans").replaceChildren(...spans.map((s) => {
+      const bar = el("b");
+      bar.style.left = (Date.parse(s.start) - from) / (end - from) * 100 + "%"; bar.style.width = s.duration_s * 1000 / (end - from) * 100 + "%";
+      return el("div", { className: "span", title: JSON.stringify(s.labels ?? {}) }, el("span", { textContent: `${s.process}: ${s.name}` }), el("i", {}, bar), el("span", { textContent: time(s.duration_s) }));
+    }));
+  } catch (err) { $("spans").textContent = err.message; }
+  $("traced").showModal();
+});
+
+// ---- purge, warm, chaos
+$("purge").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const what = $("tag").value.trim();
+  try { await ask("/admin/cache/purge", "POST", { tags: [what], keys: [] }); said(`${what} is gone from every tier`); } catch (err) { said(err.message); }
+});
+$("warm").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  try { await ask("/admin/cache/warm", "POST"); said("warming has begun"); } catch (err) { said(err.message); }
+});
+const faults = async () => {
+  if (document.body.dataset.chaos !== "true") return;
+  const list = await ask("/admin/chaos").catch(() => null);
+  if (!list) return;
+  $("chaos").hidden = false;
+  $("faults").replaceChildren(...(list.faults ?? list).map((f) => el("button", {
+    className: f.active ? "danger" : "quiet", textContent: f.name, title: f.about ?? f.description ?? "", type: "button", disabled: f.available === false,
+    onclick: async () => {
+      if (!f.active && !confirm(`Inject ${f.name}? ${f.about ?? f.description ?? ""}`)) return;
+      try { await ask("/admin/chaos/" + f.name, f.active ? "DELETE" : "POST"); said(f.name + (f.active ? " undone" : " injected")); } catch (err) { said(err.message); }
+      faults();
+    },
+  })));
+};
+faults();
+})();

@@ -1,0 +1,53 @@
+package dashboard
+
+// The metrics that the figures are made of.
+const (
+	edgeSeconds     = "stampede_edge_request_seconds"
+	edgeRequests    = "stampede_edge_requests_total"
+	edgeInFlight    = "stampede_edge_in_flight_requests"
+	edgeCache       = "stampede_edge_cache_requests_total"
+	edgeMemory      = "stampede_edge_cache_memory_bytes"
+	limited         = "stampede_limit_decisions_total"
+	wafRequests     = "stampede_waf_requests_total"
+	routeSeconds    = "stampede_http_request_duration_seconds"
+	routeRequests   = "stampede_http_requests_total"
+	cacheHits       = "stampede_cache_hits_total"
+	cacheMisses     = "stampede_cache_misses_total"
+	cacheLoads      = "stampede_cache_loads_total"
+	cacheStale      = "stampede_cache_stale_total"
+	cacheBytes      = "stampede_cache_l1_bytes"
+	cacheUp         = "stampede_cache_l2_up"
+	querySeconds    = "stampede_query_seconds"
+	queryErrors     = "stampede_query_errors_total"
+	replicaLag      = "stampede_replica_lag_seconds"
+	replicaHealthy  = "stampede_replica_healthy"
+	replicaReads    = "stampede_replica_reads_total"
+	replicaLatency  = "stampede_replica_latency_seconds"
+	outboxLag       = "queue_outbox_lag_seconds"
+	queueMessages   = "queue_messages_total"
+	queueLag        = "queue_lag_seconds"
+	queuePending    = "stampede_queue_pending"
+	queueDead       = "stampede_queue_dead"
+	batchSize       = "batch_size"
+	batchWait       = "batch_wait_seconds"
+	heapBytes       = "go_memstats_heap_inuse_bytes"
+	goroutines      = "go_goroutines"
+	standbys        = "stampede_failover_standbys"
+	failovers       = "stampede_failovers_total"
+	checkoutPath    = "/orders/checkout"
+	pageCheckout    = "/bag/checkout"
+	unmatchedRoutes = "unmatched"
+)
+
+var wanted = set(edgeSeconds, edgeRequests, edgeInFlight, edgeCache, edgeMemory, limited, wafRequests, routeSeconds, routeRequests,
+	cacheHits, cacheMisses, cacheLoads, cacheStale, cacheBytes, cacheUp, querySeconds, queryErrors, replicaLag, replicaHealthy,
+	replicaReads, replicaLatency, outboxLag, queueMessages, queueLag, queuePending, queueDead, batchSize, batchWait, heapBytes, goroutines,
+	standbys, failovers)
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}

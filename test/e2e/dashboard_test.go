@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// picture keeps what the browser shows in the folder STAMPEDE_PICTURES, for people to look at.
+func picture(t *testing.T, png []byte, name string) {
+	t.Helper()
+	dir := os.Getenv("STAMPEDE_PICTURES")
+	if dir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		t.Error(err)
+	}
+}
+
+// The dashboard is behind a sign-in, moves while shoppers come, and shows their orders.
+func TestDashboard(t *testing.T) {
+	p := shared.get(t)
+	ctx := browser(t)
+	css := func(sel string) chromedp.CSS { return chromedp.CSS(sel) }
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			for _, path := range []string{"/products?limit=5", "/cart"} { // what the edge has, and what it asks for
+				if resp, err := http.Get(p.URL + path); err == nil {
+					_ = resp.Body.Close()
+				}
+			}
+		}
+	}()
+	s := newShopper(p.URL)
+	item := p.newProduct(t, "dash-1", 1900, 50)
+	s.must(t, 200, "POST", "/cart/add", map[string]any{"product_id": item.ID, "quantity": 1})
+	s.must(t, 201, "POST", "/orders/checkout", nil)
+	err := chromedp.Do(ctx, chromedp.Navigate(p.Ops+"/"), chromedp.SendKeys(css("#token"), p.token), chromedp.Click(css("form button")),
+		chromedp.WaitVisible(css(`[data-name="http.rps"] b`)), chromedp.WaitVisible(css("#routes td")), chromedp.WaitVisible(css(".uplot")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := time.Now()
+	clock, err := chromedp.Run(ctx, chromedp.Text(css("#clock")))
+	for now := clock; err == nil && now == clock; {
+		if now, err = chromedp.Run(ctx, chromedp.Text(css("#clock"))); time.Since(first) > 10*time.Second {
+			t.Fatal("the dashboard stands still")
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	rps, err := chromedp.Run(ctx, chromedp.Text(css(`[data-name="http.rps"] b`)))
+	if v, _ := strconv.ParseFloat(strings.Fields(rps)[0], 64); err != nil || v <= 0 {
+		t.Errorf("requests a second under load: %q %v", rps, err)
+	}
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture(t, png, "dashboard")
+	err = chromedp.Do(ctx, chromedp.Navigate(p.Ops+"/orders"), chromedp.WaitVisible(css("#list button.danger")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := chromedp.Run(ctx, chromedp.Text(css("#list"))); err != nil || !strings.Contains(text, item.Name) {
+		t.Errorf("the order's lines are not shown: %v %s", err, text)
+	}
+}

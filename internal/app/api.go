@@ -70,7 +70,7 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = web.Register(mux, web.Deps{Products: s.products, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
+	err = web.Register(mux, web.Deps{Products: s.products, Facets: s.products, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
 		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: time.Now, NewID: newID})
 	if err != nil {
 		return nil, err

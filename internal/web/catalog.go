@@ -70,6 +70,9 @@ type listBody struct {
 	First    string // URL of the first page, "" when this is it
 	Next     string // URL of the next page, "" on the last
 	Search   bool
+	Ways     []choices // to narrow the list down
+	Narrowed bool
+	Whole    string // URL of the list without filters
 }
 
 func (s *site) category(w http.ResponseWriter, r *http.Request) error {
@@ -83,7 +86,7 @@ func (s *site) category(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(b.Products) == 0 && b.First == "" {
+	if len(b.Products) == 0 && b.First == "" && !b.Narrowed {
 		return shop.NotFound("category", category)
 	}
 	path := crumbs(category)
@@ -122,35 +125,28 @@ func (s *site) list(r *http.Request, q shop.ProductQuery, path string, keep url.
 			q.Sort = c.by
 		}
 	}
-	link := func(sort shop.Sort, cursor string) string {
-		v := url.Values{}
-		for k, vs := range keep {
-			v[k] = vs
-		}
+	filters := narrowed(in, &q)
+	link := func(sort shop.Sort, cursor string, change url.Values) string {
+		at := url.Values{"cursor": {cursor}}
 		if sort != shop.SortPopular {
-			v.Set("sort", string(sort))
+			at.Set("sort", string(sort))
 		}
-		if cursor != "" {
-			v.Set("cursor", cursor)
-		}
-		if len(v) == 0 {
-			return path
-		}
-		return path + "?" + v.Encode()
+		return addressOf(path, keep, filters, at, change)
 	}
 	found, err := s.Products.ListProducts(r.Context(), q)
 	if err != nil {
 		return listBody{}, err
 	}
-	b := listBody{Products: found.Products}
+	b := listBody{Products: found.Products, Narrowed: len(filters) > 0, Whole: addressOf(path, keep)}
+	b.Ways = s.ways(r.Context(), q, func(change url.Values) string { return link(q.Sort, "", change) })
 	for _, c := range sorts {
-		b.Sorts = append(b.Sorts, sortLink{Label: c.label, URL: link(c.by, ""), Current: c.by == q.Sort})
+		b.Sorts = append(b.Sorts, sortLink{Label: c.label, URL: link(c.by, "", nil), Current: c.by == q.Sort})
 	}
 	if q.Cursor != "" {
-		b.First = link(q.Sort, "")
+		b.First = link(q.Sort, "", nil)
 	}
 	if found.Next != "" {
-		b.Next = link(q.Sort, found.Next)
+		b.Next = link(q.Sort, found.Next, nil)
 	}
 	return b, nil
 }

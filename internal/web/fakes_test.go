@@ -76,7 +76,7 @@ func (f *fakeShop) ListProducts(_ context.Context, q shop.ProductQuery) (shop.Pr
 	var all []shop.Product
 	for _, p := range f.products {
 		in := q.Category == "" || p.Category == q.Category || strings.HasPrefix(p.Category, q.Category+"/")
-		if in && strings.Contains(strings.ToLower(p.Name), strings.ToLower(q.Q)) {
+		if in && passes(p, q) && strings.Contains(strings.ToLower(p.Name), strings.ToLower(q.Q)) {
 			all = append(all, p)
 		}
 	}

@@ -38,7 +38,7 @@ func fakeDeps(t testing.TB, f *fakeShop) Deps {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := Deps{Products: f, StockReader: f, Carts: f, Orders: f, Users: users, Sessions: sessions, NewID: newID,
+	d := Deps{Products: f, Facets: f, StockReader: f, Carts: f, Orders: f, Users: users, Sessions: sessions, NewID: newID,
 		Accounts: account.NewAccounts(account.Options{Users: users, Carts: f, Sessions: sessions})}
 	if err := d.check(); err == nil {
 		t.Fatal("Deps without Checkouts were accepted")

@@ -19,9 +19,10 @@ const (
 	maxFormBody = 64 << 10         // bytes
 )
 
-// Deps is what the storefront needs. Log and Now may be left out; everything else is required.
+// Deps is what the storefront needs. Facets, Log and Now may be left out; everything else is required.
 type Deps struct {
 	Products    shop.ProductReader
+	Facets      shop.FacetReader // nil: lists cannot be narrowed down
 	StockReader shop.StockReader
 	Carts       shop.CartStore
 	Orders      shop.OrderStore

@@ -30,3 +30,64 @@ if (product && line) {
   look();
   setInterval(look, 10000);
 }
+
+// Filters, orders and pages of a list change in place; the address follows, and going back works.
+const small = matchMedia("(max-width: 859px)");
+const fold = () => { const d = document.querySelector(".narrow details"); if (d && small.matches) d.open = false; };
+fold();
+const put = (html, url) => {
+  const next = new DOMParser().parseFromString(html, "text/html"), main = next.getElementById("main");
+  if (!main) return false;
+  document.getElementById("main").replaceWith(main);
+  document.title = next.title;
+  if (url) history.pushState(null, "", url);
+  fold();
+  return true;
+};
+const visit = async (url, push) => {
+  try {
+    const r = await fetch(url, { headers: { Accept: "text/html" } });
+    if (put(await r.text(), push && r.url)) { scrollTo({ top: 0 }); return; }
+  } catch { /* the browser shall show what is wrong */ }
+  location.href = url;
+};
+document.addEventListener("click", (e) => {
+  const a = e.target.closest?.(".narrow a, .sorts a, .pager a");
+  if (!a || e.ctrlKey || e.metaKey || e.shiftKey || e.button !== 0) return;
+  e.preventDefault();
+  visit(a.href, true);
+});
+addEventListener("popstate", () => { if (document.querySelector(".sorts")) visit(location.href, false); else location.reload(); });
+
+// Forms of the bag are sent in place; what the shop answers is shown as it came.
+const badge = document.querySelector('.me a[href="/bag"]');
+const countBag = async () => {
+  if (!badge || !localStorage.getItem("bag")) return; // who never put anything in is not asked about
+  try {
+    const r = await fetch("/cart", { headers: { Accept: "application/json" } });
+    const n = r.ok ? (await r.json()).item_count : 0;
+    badge.textContent = n ? `Bag (${n})` : "Bag";
+    if (!n) localStorage.removeItem("bag");
+  } catch { /* the link stays as it was */ }
+};
+document.addEventListener("submit", async (e) => {
+  const form = e.target, path = new URL(form.action).pathname;
+  if (path !== "/bag/add" && path !== "/bag/update") return;
+  e.preventDefault();
+  const button = e.submitter ?? form.querySelector("button");
+  button.disabled = true;
+  try {
+    const r = await fetch(form.action, { method: "POST", headers: { Accept: "text/html" }, body: new URLSearchParams(new FormData(form)) });
+    if (path === "/bag/add" && r.ok) {
+      localStorage.setItem("bag", "1");
+      const line = form.parentElement.querySelector(".added") ?? form.insertAdjacentElement("afterend", document.createElement("p"));
+      line.className = "added notice";
+      line.setAttribute("role", "status");
+      line.textContent = "It is in your bag. ";
+      line.append(Object.assign(document.createElement("a"), { href: "/bag", textContent: "Look at the bag" }));
+    } else if (!put(await r.text())) { form.submit(); return; }
+  } catch { form.submit(); return; }
+  button.disabled = false;
+  countBag();
+});
+countBag();

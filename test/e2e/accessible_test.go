@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+//go:embed testdata/audit.js
+var accessibility string
+
+// Every kind of page, on a phone and on a desk, passes what a program can check of WCAG 2.2 AA.
+func TestPagesAreAccessible(t *testing.T) {
+	p := shared.get(t)
+	item := p.newProduct(t, "wcag-1", 2500, 20)
+	ctx := browser(t)
+	css := func(sel string) chromedp.CSS { return chromedp.CSS(sel) }
+	check := func(name string, width int64) {
+		t.Helper()
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](accessibility))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range wrong {
+			t.Errorf("%s, %d wide: %s", name, width, w)
+		}
+		png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		picture(t, png, fmt.Sprintf("%s-%d", name, width))
+	}
+	both := func(name, url string, then ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(url)}, then...)...); err != nil {
+			t.Fatal(err)
+		}
+		check(name, 1280)
+		check(name, 390)
+	}
+	page := fmt.Sprintf("%s/p/%d", p.URL, item.ID)
+	both("home", p.URL+"/")
+	category, err := chromedp.Run(ctx, chromedp.AttributeValue(css(`.chips a`), "href"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both("category", p.URL+category.Value)
+	both("search", p.URL+"/search?q=lamp")
+	both("product", page)
+	err = chromedp.Do(ctx, chromedp.Click(css(`form[action="/bag/add"] button`)), chromedp.WaitVisible(css(".added")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	badge, err := chromedp.Run(ctx, chromedp.Text(css(`.me a[href="/bag"]`)))
+	if err != nil || !strings.HasPrefix(badge, "Bag") {
+		t.Errorf("%q %v", badge, err)
+	}
+	both("bag", p.URL+"/bag")
+	both("account", p.URL+"/account")
+	both("missing", p.URL+"/p/999999999")
+	both("signin", p.Ops+"/")
+}

@@ -94,6 +94,9 @@ func (f *fast) Answer(h *wire.Head, peer netip.Addr, now time.Time, out []byte) 
 	}
 	out = append(append(out, "\r\n\r\n"...), body...)
 	f.count(status)
+	if observe := e.opts.Observe; observe != nil {
+		observe(Answered{Method: text(h.Method, true), Target: target, Status: status, Start: now, Took: time.Since(now)})
+	}
 	return out, closing, true
 }
 

@@ -86,6 +86,9 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Edge) finish(a *answer, r *http.Request, done bool) {
 	e.m.inFlight.Dec()
 	took := time.Since(a.x.start)
+	if e.opts.Observe != nil {
+		e.opts.Observe(a.answered(r, took, done))
+	}
 	switch {
 	case !done:
 		e.m.aborted(took)

@@ -98,6 +98,9 @@ type Options struct {
 	// DrainTimeout bounds draining as a whole when [Edge.Serve] ends because its context did. Default 10 s.
 	DrainTimeout time.Duration
 
+	// Observe is told of each request once it is answered, also of hits that are answered straight from the connection. It must be
+	// quick. nil means that nobody wants to know.
+	Observe func(Answered)
 	// Registerer receives the metrics; nil means no metrics.
 	Registerer prometheus.Registerer
 	// Log receives what goes wrong; nil means nothing is logged.

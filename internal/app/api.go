@@ -79,7 +79,8 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now})
+	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now,
+		Observe: ops.measured.apiAnswered()})
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
@@ -120,7 +121,7 @@ func (s *stack) opsRoutes(ops *roleOps) {
 	s.warm.routes(ops)
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
-			"queries": s.db.busiest(20)})
+			"queries": s.db.busiest(20), "telemetry": ops.measured.stats()})
 	})
 	ops.mux.HandleFunc("POST /internal/purge", hereOnly(purgeHandler(s.purgeEverywhere)))
 	ops.mux.HandleFunc("POST /admin/cache/purge", adminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))

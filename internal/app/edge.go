@@ -22,12 +22,13 @@ const slowestUpload = 16 << 10
 // edgeNode is the edge with what stands on the way of a request: limits and bounds, the cache, the firewall, the balancer.
 type edgeNode struct {
 	*edge.Edge
-	cfg     EdgeConfig
-	waf     *waf.WAF // nil: off
-	limits  *limit.Limiter
-	bus     *edgeBus // nil: alone
-	demand  *edgeDemand
-	closers []func()
+	cfg      EdgeConfig
+	waf      *waf.WAF // nil: off
+	limits   *limit.Limiter
+	bus      *edgeBus // nil: alone
+	demand   *edgeDemand
+	measured *measuring
+	closers  []func()
 }
 
 func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
@@ -44,6 +45,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 	}
 	ops.check("origins", func(context.Context) error { return n.Ready() })
 	n.opsRoutes(ops, cfg)
+	ops.measured = n.measured
 	return func(ctx context.Context) error {
 		defer n.close()
 		defer n.reloadOnHangup(ctx, log)()
@@ -71,13 +73,14 @@ func (t EdgeTLSConfig) load() (*tls.Config, error) {
 
 // newEdgeNode makes what cfg asks for.
 func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (n *edgeNode, err error) {
-	n = &edgeNode{cfg: cfg.Edge}
+	n = &edgeNode{cfg: cfg.Edge, measured: newMeasuring()}
 	defer func() {
 		if err != nil {
 			n.close()
 		}
 	}()
 	o := edge.Options{Origins: cfg.Edge.Origins, MaxBodyBytes: int64(cfg.Edge.MaxBody), Log: log, Registerer: reg}
+	o.Observe = n.measured.edgeAnswered(cfg.Edge.Profile)
 	if o.TrustedProxies, err = cfg.Edge.trusted(); err != nil {
 		return n, err
 	}

@@ -22,11 +22,12 @@ var errNoWAF = errors.New("the firewall is off: there are no rules to reload")
 
 // edgeStats are the figures of an edge; parts that are off are left out.
 type edgeStats struct {
-	Cache   *httpcache.Stats    `json:"edge_cache,omitempty"`
-	Live    bool                `json:"live"` // purges reach it
-	Origins []edge.OriginStatus `json:"origins"`
-	WAF     *wafStats           `json:"waf,omitempty"`
-	Limits  string              `json:"limits"`
+	Cache     *httpcache.Stats    `json:"edge_cache,omitempty"`
+	Live      bool                `json:"live"` // purges reach it
+	Origins   []edge.OriginStatus `json:"origins"`
+	WAF       *wafStats           `json:"waf,omitempty"`
+	Limits    string              `json:"limits"`
+	Telemetry *telemetryStats     `json:"telemetry,omitempty"`
 }
 
 type wafStats struct {
@@ -48,7 +49,11 @@ func (n *edgeNode) stats() edgeStats {
 
 // opsRoutes adds what an edge has beside metrics and health. /admin/ is for whoever runs it alone; `up` asks for /internal/.
 func (n *edgeNode) opsRoutes(ops *roleOps, cfg Config) {
-	stats := func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, n.stats()) }
+	stats := func(w http.ResponseWriter, _ *http.Request) {
+		s, t := n.stats(), n.measured.stats()
+		s.Telemetry = &t
+		writeJSON(w, http.StatusOK, s)
+	}
 	ops.mux.HandleFunc("GET /internal/stats", stats)
 	ops.mux.HandleFunc("POST /internal/waf/reload", hereOnly(n.reloadHandler))
 	n.demand.route(ops.mux)

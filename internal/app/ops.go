@@ -23,6 +23,7 @@ type roleOps struct {
 	mux      *http.ServeMux
 	checks   []check
 	draining atomic.Bool
+	measured *measuring
 }
 
 type check struct {
@@ -33,7 +34,7 @@ type check struct {
 const readyTimeout = 2 * time.Second
 
 func newRoleOps() *roleOps {
-	o := &roleOps{reg: prometheus.NewRegistry(), mux: http.NewServeMux()}
+	o := &roleOps{reg: prometheus.NewRegistry(), mux: http.NewServeMux(), measured: newMeasuring()}
 	o.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.reg, promhttp.HandlerOpts{}))
 	o.mux.HandleFunc("GET "+figuresPath, o.figures)

@@ -71,6 +71,10 @@ func runWithOps(ctx context.Context, cfg Config, log *slog.Logger, ops *roleOps,
 		return run(gctx)
 	})
 	g.Go(func() error {
+		ops.measured.run(opsCtx)
+		return nil
+	})
+	g.Go(func() error {
 		if cfg.Ops.Listen == "" {
 			return nil
 		}

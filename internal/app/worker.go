@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/jobs"
@@ -20,6 +21,9 @@ func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger,
 			return errors.New("not connected")
 		}
 		return nil
+	})
+	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"telemetry": ops.measured.stats()})
 	})
 	return func(ctx context.Context) error {
 		defer s.close()

@@ -28,6 +28,19 @@ type MiddlewareDeps struct {
 	AccessLog  bool                  // lines for requests that went well at level info instead of debug
 	Now        func() time.Time      // nil is time.Now
 	NewID      func() string         // of requests; nil makes UUIDv7s
+	Observe    func(Answered)        // is told of each request, once it is answered, and must be quick; may be nil
+}
+
+// Answered is a request that was answered, as [MiddlewareDeps] has it observed. It is valid during the call only.
+type Answered struct {
+	Request *http.Request
+	ID      string
+	Route   string // the pattern, without a method; "" when there was none for it
+	Status  int
+	Start   time.Time
+	Took    time.Duration
+	Timing  *shop.Timing // which tiers worked on it
+	Cause   error        // of a failure; nil when there was none
 }
 
 // state is what the middleware knows of a request, reachable through its context.
@@ -122,7 +135,7 @@ func (m *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, timing := shop.WithTiming(account.WithClient(ctx, clientOf(r)))
 	r = r.WithContext(ctx)
 	w.Header().Set("X-Request-Id", st.id)
-	rec := &recorder{ResponseWriter: w, timing: timing, elapsed: func() time.Duration { return m.Now().Sub(start) }}
+	rec := &recorder{ResponseWriter: w, timing: timing, start: start, elapsed: func() time.Duration { return m.Now().Sub(start) }}
 	m.metrics.begin()
 	defer func() {
 		p := recover()
@@ -167,6 +180,9 @@ func (m *middleware) finish(rec *recorder, r *http.Request, st *state, took time
 		rec.status = http.StatusOK // net/http sends that when nothing was written
 	}
 	m.metrics.end(st.route(), r.Method, rec.status, took)
+	if m.Observe != nil {
+		m.Observe(Answered{Request: r, ID: st.id, Route: st.route(), Status: rec.status, Start: rec.start, Took: took, Timing: rec.timing, Cause: st.cause()})
+	}
 	level := slog.LevelDebug
 	if m.AccessLog {
 		level = slog.LevelInfo

@@ -13,6 +13,7 @@ import (
 type recorder struct {
 	http.ResponseWriter
 	timing   *shop.Timing
+	start    time.Time
 	elapsed  func() time.Duration
 	status   int // 0 until the header is written
 	bytes    int64

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/httpapi"
+	"github.com/stampede-shop/stampede/internal/web"
+	"github.com/stampede-shop/stampede/telemetry"
+)
+
+// The edge, which has no mux, finds the route that the mux of the API process behind it would.
+func TestPatternsAreThoseOfTheMux(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	var words []string
+	for _, p := range slices.Concat(httpapi.Patterns(), web.Patterns()) {
+		mux.HandleFunc(p, func(http.ResponseWriter, *http.Request) {})
+		for _, w := range strings.Split(p[strings.Index(p, " ")+1:], "/") {
+			if w != "" && !strings.Contains(w, "{") {
+				words = append(words, w)
+			}
+		}
+	}
+	slices.Sort(words)
+	words = append(slices.Compact(words), "7", "x-y", "me")
+	ps := shopPatterns()
+	match := func(target string) string {
+		if p := ps.match(target); p != nil {
+			return p.text
+		}
+		return ""
+	}
+	route := func(path string) string {
+		for _, method := range []string{"GET", "POST"} {
+			if _, p := mux.Handler(httptest.NewRequest(method, path, nil)); p != "" {
+				return p[strings.Index(p, " ")+1:]
+			}
+		}
+		return ""
+	}
+	for _, p := range slices.Concat(httpapi.Patterns(), web.Patterns()) {
+		p = p[strings.Index(p, " ")+1:]
+		path := regexp.MustCompile(`{[a-z_]+(\.\.\.)?}`).ReplaceAllString(strings.TrimSuffix(p, "{$}"), "7")
+		if got, want := match(path), route(path); got != want || want == "" {
+			t.Errorf("%s is of %q, want %q", path, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		path := "/" + strings.Join(rapid.SliceOfN(rapid.SampledFrom(words), 0, 4).Draw(t, "segments"), "/")
+		if path != "/" && rapid.Bool().Draw(t, "slash") {
+			path += "/"
+		}
+		query := rapid.SampledFrom([]string{"", "?", "?a=/b"}).Draw(t, "query")
+		if got, want := match(path+query), route(path); got != want {
+			t.Fatalf("%s is of %q, want %q", path, got, want)
+		}
+	})
+}
+
+func TestRequestsAreCountedByRoute(t *testing.T) {
+	t.Parallel()
+	m := newMeasuring()
+	api, atEdge := m.apiAnswered(), m.edgeAnswered(profileShop)
+	for i := range 10 {
+		r := httptest.NewRequest("GET", fmt.Sprint("/products/", i), nil)
+		api(httpapi.Answered{Request: r, Route: "/products/{id}", Status: 200, Took: time.Millisecond})
+		atEdge(edge.Answered{Method: "GET", Target: fmt.Sprintf("/products/%d?fields=id", i), Status: 503, Took: time.Second})
+		r = httptest.NewRequest("GET", "/", nil)
+		r.Method = fmt.Sprint("BREW", i)
+		api(httpapi.Answered{Request: r, Status: 405, Took: time.Millisecond})
+	}
+	m.edgeAnswered(profilePlain)(edge.Answered{Method: "GET", Target: "/whatever", Status: 200, Took: time.Millisecond})
+	exported := exportSoon(t, m)
+	for name, want := range map[string][3]uint64{"GET /products/{id}": {20, 10, 10}, "other unmatched": {10, 0, 0}, "GET /": {1, 0, 1}} {
+		s := exported.Find(telemetry.KindRoute, name)
+		if s == nil {
+			t.Errorf("%s is missing", name)
+			continue
+		}
+		if w := s.Window("10s"); w.Count != want[0] || w.Errors != want[1] || w.Classes[1] != want[2] {
+			t.Errorf("%s: %d, %d errors, %v", name, w.Count, w.Errors, w.Classes)
+		}
+	}
+}
+
+// exportSoon waits for the end of the second that is being measured.
+func exportSoon(t *testing.T, m *measuring) telemetryStats {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s := m.stats()
+		if len(s.Series) > 0 && s.Series[0].Windows[0].Count > 0 {
+			return s
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal("nothing was exported")
+		case <-tick.C:
+		}
+	}
+}
+
+// What `up` reads of an edge has its figures in.
+func TestEdgeStatsHaveTelemetry(t *testing.T) {
+	t.Parallel()
+	rec := call(edgeOps(t, func(*Config) {}), "127.0.0.1:5", "GET", "/internal/stats", "")
+	var got struct {
+		Telemetry telemetryStats `json:"telemetry"`
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || got.Telemetry.Runtime.Goroutines == 0 || got.Telemetry.At.IsZero() {
+		t.Errorf("%v: %d bytes, %+v", err, rec.Body.Len(), got.Telemetry.Runtime)
+	}
+}
+
+func BenchmarkObserveAtTheEdge(b *testing.B) {
+	observe := newMeasuring().edgeAnswered(profileShop)
+	for b.Loop() {
+		observe(edge.Answered{Method: "GET", Target: "/products/4711", Status: 200, Took: time.Millisecond})
+	}
+}

@@ -1,0 +1,140 @@
+package app
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/httpapi"
+	"github.com/stampede-shop/stampede/internal/web"
+	"github.com/stampede-shop/stampede/telemetry"
+)
+
+// patterns tell which route a path belongs to where there is no mux to ask. They are those of net/http: {name} stands for a segment,
+// {name...} and a slash at the end for all the rest. The one with the most literal segments from the left wins, as there.
+type patterns struct {
+	byFirst map[string][]*pattern // by the first segment
+}
+
+type pattern struct {
+	text     string
+	segments []string // anySegment for any that is not empty
+	open     bool     // more may follow
+	get      atomic.Pointer[telemetry.Series]
+}
+
+// shopPatterns are the routes of API and storefront, without methods.
+func shopPatterns() patterns {
+	all := slices.Concat(httpapi.Patterns(), web.Patterns())
+	p := patterns{map[string][]*pattern{}}
+	for _, text := range all {
+		text = text[strings.Index(text, " ")+1:]
+		made := parsePattern(text)
+		first := made.segments[0]
+		if !slices.ContainsFunc(p.byFirst[first], func(o *pattern) bool { return o.text == text }) {
+			p.byFirst[first] = append(p.byFirst[first], made)
+		}
+	}
+	for _, list := range p.byFirst {
+		slices.SortStableFunc(list, func(a, b *pattern) int { return b.weight() - a.weight() })
+	}
+	return p
+}
+
+const anySegment = "{}"
+
+func parsePattern(text string) *pattern {
+	p := &pattern{text: text}
+	path := strings.TrimSuffix(text, "{$}")
+	p.open = strings.HasSuffix(path, "/") && path == text || strings.HasSuffix(path, "...}")
+	for i, s := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		switch {
+		case strings.HasSuffix(s, "...}"):
+		case s == "" && i > 0: // the slash at the end
+		case strings.HasPrefix(s, "{"):
+			p.segments = append(p.segments, anySegment)
+		default:
+			p.segments = append(p.segments, s)
+		}
+	}
+	return p
+}
+
+// weight orders patterns of one first segment: literals, then names, then what is open.
+func (p *pattern) weight() (w int) {
+	for i, s := range p.segments {
+		if s != anySegment {
+			w += 1 << (16 - i)
+		} else {
+			w += 1 << (8 - i)
+		}
+	}
+	if !p.open {
+		w += 1 << 8
+	}
+	return w
+}
+
+func (p *pattern) matches(path string) bool {
+	rest := strings.TrimPrefix(path, "/")
+	for i, want := range p.segments {
+		segment, after, more := strings.Cut(rest, "/")
+		if segment != want && (want != anySegment || segment == "") {
+			return false
+		}
+		if rest = after; i == len(p.segments)-1 {
+			return !more || p.open
+		}
+		if !more {
+			return false
+		}
+	}
+	return true
+}
+
+// match is the pattern of a target, nil when it has none.
+func (p patterns) match(target string) *pattern {
+	path := target
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		path = path[:i]
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	for _, c := range p.byFirst[first] {
+		if c.matches(path) {
+			return c
+		}
+	}
+	return nil
+}
+
+// series is that of a target. Most requests are GETs: their series are kept with the pattern, which saves another look-up.
+func (p patterns) series(rs *routes, method, target string) *telemetry.Series {
+	found := p.match(target)
+	if found == nil {
+		return rs.series(method, "")
+	}
+	if method != http.MethodGet {
+		return rs.series(method, found.text)
+	}
+	s := found.get.Load()
+	if s == nil {
+		s = rs.series(method, found.text)
+		found.get.Store(s)
+	}
+	return s
+}
+
+// anyPath is the route of everything in front of servers of which nothing is known.
+const anyPath = "/"
+
+// edgeAnswered is what an edge calls for each request: by the routes of the shop where that is behind it.
+func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
+	rs := m.routes()
+	if profile != profileShop {
+		return func(a edge.Answered) { rs.series(a.Method, anyPath).RecordStatus(a.Took, a.Status) }
+	}
+	ps := shopPatterns()
+	return func(a edge.Answered) { ps.series(rs, a.Method, a.Target).RecordStatus(a.Took, a.Status) }
+}

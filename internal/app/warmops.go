@@ -53,7 +53,7 @@ func (w *warming) status() WarmStatus {
 // routes adds what the platform's operations endpoint asks an API process for, and, for whoever runs one alone, what `up` answers
 // for all.
 func (w *warming) routes(ops *roleOps) {
-	w.mount(ops.mux, warmPath, func(h http.HandlerFunc) http.HandlerFunc { return h }, func(st WarmStatus) any { return st })
+	w.mount(ops.mux, warmPath, hereOnly, func(st WarmStatus) any { return st })
 	w.mount(ops.mux, "/admin/cache/warm", func(h http.HandlerFunc) http.HandlerFunc { return adminOnly(w.s.cfg, h) },
 		func(st WarmStatus) any { return map[string]WarmStatus{w.name: st} })
 }

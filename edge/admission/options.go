@@ -74,7 +74,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Client = byAddress
 	}
 	if o.Refuse == nil {
-		o.Refuse = refuse
+		o.Refuse = Refuse
 	}
 	switch {
 	case o.Min < 1 || o.Max < o.Min || o.Initial < o.Min || o.Initial > o.Max:

@@ -126,7 +126,8 @@ func byAddress(r *http.Request) string {
 	return host
 }
 
-func refuse(w http.ResponseWriter, r *http.Request, retryAfter int) {
+// Refuse answers with a problem (RFC 9457): 503 and Retry-After, in seconds.
+func Refuse(w http.ResponseWriter, r *http.Request, retryAfter int) {
 	respond.Problem{Type: "temporarily-unavailable", Status: http.StatusServiceUnavailable, RetryAfter: retryAfter,
 		Detail: "more is asked for than can be answered well right now; nothing was done: wait as long as Retry-After says, then ask again",
 	}.Write(w, r.Method, r.Header.Get("X-Request-Id"))

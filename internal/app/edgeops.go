@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/waf"
 )
@@ -22,11 +23,12 @@ var errNoWAF = errors.New("the firewall is off: there are no rules to reload")
 
 // edgeStats are the figures of an edge; parts that are off are left out.
 type edgeStats struct {
-	Cache   *httpcache.Stats    `json:"edge_cache,omitempty"`
-	Live    bool                `json:"live"` // purges reach it
-	Origins []edge.OriginStatus `json:"origins"`
-	WAF     *wafStats           `json:"waf,omitempty"`
-	Limits  string              `json:"limits"`
+	Cache     *httpcache.Stats    `json:"edge_cache,omitempty"`
+	Live      bool                `json:"live"` // purges reach it
+	Origins   []edge.OriginStatus `json:"origins"`
+	WAF       *wafStats           `json:"waf,omitempty"`
+	Limits    string              `json:"limits"`
+	Admission *admission.Stats    `json:"admission,omitempty"`
 }
 
 type wafStats struct {
@@ -39,6 +41,10 @@ func (n *edgeNode) stats() edgeStats {
 	if n.cfg.Cache.Enabled {
 		c := n.CacheStats()
 		s.Cache = &c
+	}
+	if n.admission != nil {
+		a := n.admission.Stats()
+		s.Admission = &a
 	}
 	if n.waf != nil {
 		s.WAF = &wafStats{n.waf.Mode(), n.waf.Rules()}

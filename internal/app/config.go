@@ -122,12 +122,13 @@ type EdgeConfig struct {
 	TrustedProxies []string `koanf:"trusted_proxies"` // CIDRs whose X-Forwarded-For is believed
 	// Profile says what is behind: "shop" is Stampede's own API and storefront, of which the edge knows what is the same for
 	// everybody, which writes may be repeated, and what text is innocent; "plain" is any HTTP server.
-	Profile string          `koanf:"profile"`
-	MaxBody int             `koanf:"max_body"` // bytes of a request's body
-	Limits  string          `koanf:"limits"`   // of requests: off, on or strict
-	Cache   EdgeCacheConfig `koanf:"cache"`
-	WAF     WAFConfig       `koanf:"waf"`
-	TLS     EdgeTLSConfig   `koanf:"tls"`
+	Profile   string          `koanf:"profile"`
+	MaxBody   int             `koanf:"max_body"` // bytes of a request's body
+	Limits    string          `koanf:"limits"`   // of requests: off, on or strict
+	Cache     EdgeCacheConfig `koanf:"cache"`
+	WAF       WAFConfig       `koanf:"waf"`
+	TLS       EdgeTLSConfig   `koanf:"tls"`
+	Admission AdmissionConfig `koanf:"admission"`
 }
 
 // EdgeTLSConfig lets the edge speak TLS, and with it HTTP/2: with a certificate and its key (PEM), or with one for each of the
@@ -187,7 +188,7 @@ func Default() Config {
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
 		Edge: EdgeConfig{Listen: "127.0.0.1:8000", Profile: profilePlain, MaxBody: 1 << 20, Limits: "on",
-			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}},
+			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}, Admission: defaultAdmission()},
 		Warm: defaultWarm(),
 		Ops:  OpsConfig{Listen: "127.0.0.1:8001"},
 		Log:  LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},

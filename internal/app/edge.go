@@ -11,24 +11,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/limit"
 	"github.com/stampede-shop/stampede/edge/waf"
+	"github.com/stampede-shop/stampede/internal/account"
 )
 
 // slowestUpload is how fast a request's body has to come, in bytes a second.
 const slowestUpload = 16 << 10
 
-// edgeNode is the edge with what stands on the way of a request: limits and bounds, the cache, the firewall, the balancer.
+// edgeNode is the edge with what stands on the way of a request: limits and bounds, the cache, admission, the
+// firewall, the balancer.
 type edgeNode struct {
 	*edge.Edge
 	cfg      EdgeConfig
 	waf      *waf.WAF // nil: off
 	limits   *limit.Limiter
-	bus      *edgeBus // nil: alone
-	demand   *edgeDemand
 	measured *measuring
-	closers  []func()
+	// admission is nil when it is off, sessions where the edge knows none.
+	admission *admission.Limiter
+	sessions  *account.Sessions
+	bus       *edgeBus // nil: alone
+	demand    *edgeDemand
+	closers   []func()
 }
 
 func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
@@ -84,11 +90,14 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 	if o.TrustedProxies, err = cfg.Edge.trusted(); err != nil {
 		return n, err
 	}
+	if n.sessions, err = edgeSessions(cfg); err != nil {
+		return n, fmt.Errorf("session.keys: %w", err)
+	}
 	if cfg.Edge.Profile == profileShop {
 		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
 	}
 	for _, step := range []func() error{
-		func() error { return n.addLimits(&o) }, func() error { return n.addWAF(&o) },
+		func() error { return n.addLimits(&o) }, func() error { return n.addAdmission(&o) }, func() error { return n.addWAF(&o) },
 		func() error { return n.addCache(&o, cfg, name) }, func() error { n.addDemand(&o); return nil },
 	} {
 		if err := step(); err != nil {

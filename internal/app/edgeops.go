@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/waf"
 )
@@ -28,6 +29,7 @@ type edgeStats struct {
 	WAF       *wafStats           `json:"waf,omitempty"`
 	Limits    string              `json:"limits"`
 	Telemetry *telemetryStats     `json:"telemetry,omitempty"`
+	Admission *admission.Stats    `json:"admission,omitempty"`
 }
 
 type wafStats struct {
@@ -40,6 +42,10 @@ func (n *edgeNode) stats() edgeStats {
 	if n.cfg.Cache.Enabled {
 		c := n.CacheStats()
 		s.Cache = &c
+	}
+	if n.admission != nil {
+		a := n.admission.Stats()
+		s.Admission = &a
 	}
 	if n.waf != nil {
 		s.WAF = &wafStats{n.waf.Mode(), n.waf.Rules()}

@@ -129,7 +129,7 @@ func roleEnv() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "warm.") {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "warm.") {
 			env = append(env, kv)
 		}
 	}

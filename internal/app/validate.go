@@ -122,6 +122,7 @@ func (e EdgeConfig) validate(bad complain) {
 		bad("edge.waf.mode", quote(e.WAF.Mode), "one of off, detect, block")
 	}
 	e.TLS.validate(bad)
+	e.Admission.validate(bad)
 	for _, n := range []struct {
 		key       string
 		v, lo, hi int

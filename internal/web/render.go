@@ -25,7 +25,7 @@ type page struct {
 	Body  any
 }
 
-var pageNames = []string{"home", "list", "product", "bag", "account", "order", "error"}
+var pageNames = []string{"home", "list", "product", "bag", "account", "order", "error", "busy", "waiting"}
 
 func parsePages() (map[string]*tmpl, error) {
 	base, err := template.New("base").Funcs(template.FuncMap{

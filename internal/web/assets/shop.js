@@ -91,3 +91,23 @@ document.addEventListener("submit", async (e) => {
   countBag();
 });
 countBag();
+// The place in the waiting room is looked at without loading the page again; the page would do so by itself, too.
+const queue = document.querySelector("[data-queue]");
+if (queue) {
+  const about = (s) => s < 10 ? "a few seconds" : s < 90 ? `about ${Math.round(s / 10) * 10} seconds` : s < 5400 ? `about ${Math.round(s / 60)} minutes`
+    : `about ${Math.round(s / 3600)} hours`;
+  const again = Math.max(1, Number(queue.dataset.again) || 5);
+  setInterval(async () => {
+    try {
+      const r = await fetch(queue.dataset.queue, { headers: { Accept: "application/json" } });
+      if (!r.ok) return;
+      const place = await r.json();
+      if (place.admitted) location.replace(queue.dataset.next || "/");
+      else if (place.hopeless) location.reload();
+      else {
+        queue.querySelector("[data-queue-position]").textContent = place.position;
+        queue.querySelector("[data-queue-estimate]").textContent = about(place.estimate_s);
+      }
+    } catch { /* the next look may do better */ }
+  }, again * 1000);
+}

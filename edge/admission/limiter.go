@@ -1,0 +1,234 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrOverloaded says that there is no place now, and will be none in time.
+var ErrOverloaded = errors.New("admission: overloaded")
+
+const (
+	standing   = 100 * time.Millisecond // a queue that is not empty for so long is a standing one
+	lowestTurn = 16                     // every so many places go to the lowest class that waits
+	crawlShare = 0.75                   // of the places that crawlers may take
+	maxBackOff = 10                     // seconds that somebody is asked to stay away, at most
+)
+
+// Limiter decides who may go on. It is safe for concurrent use and starts nothing in the background.
+type Limiter struct {
+	opts Options
+	m    *metrics
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	control  control
+	inFlight int
+	clients  map[uint64]int // requests of each client, under way or waiting
+	queue    queue
+	busy     time.Time // since when somebody has been waiting; zero: nobody is
+	handed   uint      // places that went to somebody who waited
+	recent   recent
+}
+
+// New makes a limiter.
+func New(o Options) (*Limiter, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Limiter{opts: o, seed: maphash.MakeSeed(), control: newControl(o), clients: map[uint64]int{}}
+	if l.m, err = newMetrics(o.Registerer, l); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Permit is a place. Give it back with Done.
+type Permit struct {
+	l      *Limiter
+	class  Class
+	client uint64
+	begun  time.Time
+	done   atomic.Bool
+}
+
+// Result is how a request ended, as far as it says something about load.
+type Result int
+
+// Results of requests.
+const (
+	Served     Result = iota
+	Overloaded        // refused or given up for want of capacity
+	Ignored           // its latency says nothing: it failed, or the client left
+)
+
+// Acquire takes a place for a request of a client, waiting for it as long as its class has patience. The error is
+// ErrOverloaded, or the context's when that ended first.
+func (l *Limiter) Acquire(ctx context.Context, class Class, client string) (*Permit, error) {
+	class = min(max(class, Checkout), Crawl)
+	key := maphash.String(l.seed, client)
+	now := time.Now()
+	l.mu.Lock()
+	if l.free(class) && l.queue.total == 0 {
+		p := l.take(now, class, key)
+		l.mu.Unlock()
+		return p, nil
+	}
+	w := l.enqueue(now, class, key)
+	l.mu.Unlock()
+	if w == nil {
+		return nil, ErrOverloaded
+	}
+	return l.wait(ctx, w)
+}
+
+// free tells whether there is a place for a request of a class; l.mu is held.
+func (l *Limiter) free(class Class) bool {
+	places := l.control.places()
+	if class == Crawl {
+		places = max(1, int(float64(places)*crawlShare))
+	}
+	return l.inFlight < places
+}
+
+// take counts a request as under way; l.mu is held.
+func (l *Limiter) take(now time.Time, class Class, client uint64) *Permit {
+	l.inFlight++
+	l.clients[client]++
+	l.control.highest = max(l.control.highest, l.inFlight)
+	l.recent.admit(now)
+	l.m.admitted[class].Inc()
+	return &Permit{l: l, class: class, client: client, begun: now}
+}
+
+// enqueue makes a request wait, if need be instead of one with less claim; nil when it is refused. l.mu is held.
+func (l *Limiter) enqueue(now time.Time, class Class, client uint64) *waiter {
+	w := &waiter{class: class, level: min(l.clients[client], levels-1), client: client}
+	if class == Crawl || l.opts.MaxWaiting == 0 {
+		l.shed(now, class)
+		return nil
+	}
+	if l.queue.total >= l.opts.MaxWaiting {
+		least := l.queue.last()
+		if least.class < class || least.class == class && least.level < w.level {
+			l.shed(now, class)
+			return nil
+		}
+		l.leave(least)
+		l.shed(now, least.class)
+		close(least.decided)
+	}
+	if l.queue.total == 0 {
+		l.busy = now
+	}
+	w.decided = make(chan struct{})
+	l.clients[client]++
+	l.queue.push(w)
+	return w
+}
+
+// leave takes a request out of the queue; l.mu is held.
+func (l *Limiter) leave(w *waiter) {
+	l.queue.remove(w)
+	l.forget(w.client)
+	if l.queue.total == 0 {
+		l.busy = time.Time{}
+	}
+}
+
+func (l *Limiter) forget(client uint64) {
+	if l.clients[client]--; l.clients[client] <= 0 {
+		delete(l.clients, client)
+	}
+}
+
+// wait ends with a place or with an error.
+func (l *Limiter) wait(ctx context.Context, w *waiter) (*Permit, error) {
+	begun := time.Now()
+	timer := time.NewTimer(l.opts.Patience[w.class])
+	defer timer.Stop()
+	err := ErrOverloaded
+	select {
+	case <-w.decided:
+	case <-timer.C:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	now := time.Now()
+	l.m.waits.Observe(now.Sub(begun).Seconds())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case w.admitted: // also when it was about to leave: its place is counted already
+		l.m.admitted[w.class].Inc()
+		return &Permit{l: l, class: w.class, client: w.client, begun: now}, nil
+	case w.queued:
+		l.leave(w)
+		l.shed(now, w.class)
+	}
+	return nil, err
+}
+
+// shed counts a refusal; l.mu is held.
+func (l *Limiter) shed(now time.Time, class Class) {
+	l.recent.refuse(now)
+	l.m.shed[class].Inc()
+}
+
+// Done gives the place back. Only the first call counts.
+func (p *Permit) Done(r Result) {
+	if p.done.Swap(true) {
+		return
+	}
+	l, now := p.l, time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	l.forget(p.client)
+	if r != Ignored && l.control.sample(now, p.class, now.Sub(p.begun), r == Overloaded) {
+		l.control.highest = l.inFlight
+	}
+	l.hand(now)
+}
+
+// hand gives free places to those who wait; l.mu is held.
+func (l *Limiter) hand(now time.Time) {
+	for l.queue.total > 0 && l.inFlight < l.control.places() {
+		l.handed++
+		w := l.queue.first(now.Sub(l.busy) >= standing, l.handed%lowestTurn == 0)
+		l.queue.remove(w)
+		if l.queue.total == 0 {
+			l.busy = time.Time{}
+		}
+		l.inFlight++ // the client is counted since it waits
+		l.control.highest = max(l.control.highest, l.inFlight)
+		l.recent.admit(now)
+		w.admitted = true
+		close(w.decided)
+	}
+}
+
+// Bound changes between what the limit moves.
+func (l *Limiter) Bound(least, most int) {
+	least = max(1, least)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.control.bound(least, max(least, most))
+	l.hand(time.Now())
+}
+
+// RetryAfter is how long somebody who is refused now should stay away, in seconds: the longer the more are refused, and
+// not the same for all, so that they do not come back at once.
+func (l *Limiter) RetryAfter() int {
+	l.mu.Lock()
+	share := l.recent.refusedShare(time.Now())
+	l.mu.Unlock()
+	longest := 1 + int(share*share*maxBackOff)
+	return 1 + rand.IntN(min(longest, maxBackOff))
+}

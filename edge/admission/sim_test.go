@@ -1,0 +1,244 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// station is a service with a few workers, an unbounded queue in front of them, and contention: the more requests it has at
+// once the longer each takes, so that it collapses under more than it can do.
+type station struct {
+	workers  chan struct{}
+	service  time.Duration
+	inside   atomic.Int64
+	thrash   float64 // how much longer a request takes for each other one inside
+	slowdown atomic.Int64
+}
+
+func newStation(workers int, service time.Duration, thrash float64) *station {
+	s := &station{workers: make(chan struct{}, workers), service: service, thrash: thrash}
+	s.slowdown.Store(1)
+	return s
+}
+
+func (s *station) serve(draw float64) {
+	inside := s.inside.Add(1)
+	defer s.inside.Add(-1)
+	s.workers <- struct{}{}
+	time.Sleep(time.Duration(float64(s.service) * draw * (1 + s.thrash*float64(inside)) * float64(s.slowdown.Load())))
+	<-s.workers
+}
+
+// run is what an open load of so many requests a second came to.
+type run struct {
+	mu    sync.Mutex
+	took  [classes][]time.Duration
+	shed  [classes]int
+	asked [classes]int
+	good  int // answered within 2 s
+}
+
+// mix draws a class as shoppers would: few buy, most look.
+func mix(rng *rand.Rand) Class {
+	switch x := rng.Float64(); {
+	case x < 0.05:
+		return Checkout
+	case x < 0.15:
+		return Cart
+	case x < 0.9:
+		return Browse
+	}
+	return Crawl
+}
+
+// load sends requests at a rate, each by somebody else, and counts those that arrive after warm.
+func load(l *Limiter, s *station, rate float64, warm, span time.Duration) *run {
+	r, rng := &run{}, rand.New(rand.NewPCG(1, uint64(rate)))
+	begun := time.Now()
+	var all sync.WaitGroup
+	for n := 0; time.Since(begun) < warm+span; n++ {
+		time.Sleep(time.Duration(rng.ExpFloat64() / rate * float64(time.Second)))
+		class, draw, counts := mix(rng), rng.ExpFloat64(), time.Since(begun) >= warm
+		all.Go(func() { r.one(l, s, class, draw, n, counts) })
+	}
+	all.Wait()
+	return r
+}
+
+func (r *run) one(l *Limiter, s *station, class Class, draw float64, n int, counts bool) {
+	begun := time.Now()
+	var err error
+	if l != nil {
+		var p *Permit
+		if p, err = l.Acquire(context.Background(), class, string(rune(n))); err == nil {
+			defer p.Done(Served)
+		}
+	}
+	if err == nil {
+		s.serve(draw)
+	}
+	took := time.Since(begun)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !counts {
+		return
+	}
+	r.asked[class]++
+	if errors.Is(err, ErrOverloaded) {
+		r.shed[class]++
+		return
+	}
+	r.took[class] = append(r.took[class], took)
+	if took <= 2*time.Second {
+		r.good++
+	}
+}
+
+// p99 of a class.
+func (r *run) p99(c Class) time.Duration {
+	all := slices.Sorted(slices.Values(r.took[c]))
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)*99/100]
+}
+
+func newLimiter(t *testing.T, o Options) *Limiter {
+	t.Helper()
+	l, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// At three times the saturating rate the goodput stays at 90 % of its peak at least, checkouts are quick, and none of
+// them is refused while others are served.
+func TestGoodputUnderOverload(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]func() *station{
+		"few workers, contention": func() *station { return newStation(8, 10*time.Millisecond, 0.002) },
+		"many workers, slow":      func() *station { return newStation(60, 60*time.Millisecond, 0.001) },
+		"quick":                   func() *station { return newStation(2, time.Millisecond, 0.0005) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				proto := s()
+				nominal := float64(cap(proto.workers)) / proto.service.Seconds()
+				const warm, span = 3 * time.Second, 5 * time.Second
+				peak := 0
+				for _, share := range []float64{0.8, 0.9, 1, 1.2} {
+					peak = max(peak, load(newLimiter(t, Options{}), s(), share*nominal, warm, span).good)
+				}
+				r := load(newLimiter(t, Options{}), s(), 3*nominal, warm, span)
+				t.Logf("peak %d/s, at 3x %d/s, p99 checkout %v cart %v browse %v, shed %v of %v", peak/5, r.good/5,
+					r.p99(Checkout), r.p99(Cart), r.p99(Browse), r.shed, r.asked)
+				if float64(r.good) < 0.9*float64(peak) {
+					t.Errorf("%d good answers at 3x, %d at best", r.good, peak)
+				}
+				if p := r.p99(Checkout); p >= time.Second {
+					t.Errorf("checkouts take %v", p)
+				}
+				if r.shed[Checkout] > 0 || r.shed[Cart] > 0 {
+					t.Errorf("refused by class: %v", r.shed)
+				}
+			})
+		})
+	}
+}
+
+// Without a limit the same load has next to no good answers: the test above can fail.
+func TestCollapseWithoutLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(8, 10*time.Millisecond, 0.002)
+		r := load(nil, s, 2400, 5*time.Second, 5*time.Second)
+		if r.good > 5*800/2 {
+			t.Errorf("%d good answers without a limit", r.good)
+		}
+	})
+}
+
+// A service that becomes five times slower gets fewer requests at once, but all it can work on, and more again when it is back.
+func TestLimitFollows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLimiter(t, Options{}), newStation(10, 10*time.Millisecond, 0)
+		load(l, s, 1500, 0, 8*time.Second)
+		before := l.Stats().Limit
+		s.slowdown.Store(5)
+		load(l, s, 1500, 0, 8*time.Second)
+		during := l.Stats().Limit
+		s.slowdown.Store(1)
+		load(l, s, 1500, 0, 8*time.Second)
+		after := l.Stats().Limit
+		t.Logf("limit %d, while slow %d, then %d", before, during, after)
+		if during >= before || during < cap(s.workers) || after <= during {
+			t.Errorf("limit %d, while slow %d, then %d", before, during, after)
+		}
+	})
+}
+
+// Nobody is refused where there is room, and the limit does not grow for nothing.
+func TestQuietTradeIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(t, Options{})
+		r := load(l, newStation(50, 20*time.Millisecond, 0), 500, 0, 20*time.Second)
+		if r.shed != [classes]int{} || l.Stats().Limit > 100 {
+			t.Errorf("shed %v, limit %d", r.shed, l.Stats().Limit)
+		}
+	})
+}
+
+// One that asks hundreds of times at once does not keep others out.
+func TestFairByClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLimiter(t, Options{Initial: 8, Max: 8}), newStation(8, 20*time.Millisecond, 0)
+		stop, cancel := context.WithCancel(t.Context())
+		var hogs, others sync.WaitGroup
+		var hogged atomic.Int64
+		for range 400 {
+			hogs.Go(func() {
+				for stop.Err() == nil {
+					if p, err := l.Acquire(stop, Browse, "hog"); err == nil {
+						s.serve(1)
+						p.Done(Served)
+						hogged.Add(1)
+					} else {
+						time.Sleep(10 * time.Millisecond)
+					}
+				}
+			})
+		}
+		var refused atomic.Int64
+		for i := range 20 {
+			others.Go(func() {
+				for range 50 {
+					if p, err := l.Acquire(stop, Browse, "shopper "+string(rune('a'+i))); err == nil {
+						s.serve(1)
+						p.Done(Served)
+					} else {
+						refused.Add(1)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		}
+		others.Wait()
+		cancel()
+		hogs.Wait()
+		if n := refused.Load(); n > 10 || hogged.Load() < 500 {
+			t.Errorf("%d of 1000 requests of shoppers were refused; the hog got %d", n, hogged.Load())
+		}
+	})
+}

@@ -1,0 +1,186 @@
+package waitroom
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Place is where somebody stands.
+type Place struct {
+	Room     string
+	Position int64 // how many are before this one
+	Estimate time.Duration
+	Admitted bool
+	Hopeless bool      // what is waited for is sold out
+	Opens    time.Time // zero when it has
+	Again    int       // seconds after which to look again
+}
+
+const (
+	unknownStock  = -1
+	raise, reduce = 1.05, 0.85 // of the rate, a tick
+	pollsASecond  = 400        // that all who wait may make together
+	longestPoll   = 30         // seconds
+)
+
+// mark is how many had been admitted at a time.
+type mark struct {
+	at       time.Time
+	admitted int64
+}
+
+// room is one queue, as one edge sees it.
+type room struct {
+	Room
+	shop  bool // opened by demand, not by the clock
+	opts  *Options
+	left  atomic.Int64 // unknownStock, or what is left
+	queue atomic.Bool  // whether places are needed now
+
+	mu      sync.Mutex
+	counts  Counts
+	expired int64 // admitted longer than TTL ago
+	marks   []mark
+	rate    float64 // admissions a second
+	saved   float64 // of them that were not used yet
+	last    time.Time
+	pressed time.Duration // for how long demand has exceeded capacity, less for how long it has not since
+	calm    time.Duration
+}
+
+func newRoom(cfg Room, o *Options, shop bool) *room {
+	r := &room{Room: cfg, shop: shop, opts: o, rate: o.Rate}
+	r.left.Store(unknownStock)
+	return r
+}
+
+// decide tells whether the room queues at now; r.mu is held.
+func (r *room) decide(now time.Time, dt time.Duration, load Load) bool {
+	if !r.shop {
+		return !now.Before(r.From) && now.Before(r.Until)
+	}
+	if load.Exceeds {
+		r.pressed, r.calm = min(r.pressed+dt, r.opts.After), 0
+	} else {
+		r.pressed, r.calm = max(0, r.pressed-dt), r.calm+dt
+	}
+	if r.queue.Load() {
+		return r.counts.Issued > r.counts.Admitted || r.calm < r.opts.Calm
+	}
+	return r.pressed >= r.opts.After
+}
+
+// step moves the queue on.
+func (r *room) step(ctx context.Context, now time.Time, load Load) error {
+	r.mu.Lock()
+	dt := now.Sub(r.last)
+	if r.last.IsZero() {
+		dt = 0
+	}
+	r.last = now
+	was, is := r.queue.Load(), r.decide(now, dt, load)
+	if was != is {
+		r.opts.Log.Info("waiting room", "room", r.Name, "queues", is, "waiting", r.counts.Issued-r.counts.Admitted, "rate", r.rate)
+		r.saved = 0
+		r.queue.Store(is)
+	}
+	if !is {
+		r.mu.Unlock()
+		return nil
+	}
+	waiting := r.counts.Issued - r.counts.Admitted
+	more := int64(0)
+	if r.shop || !now.Before(r.Opens) {
+		r.adapt(load, waiting)
+		r.saved = min(r.saved+r.rate*dt.Seconds(), max(1, r.rate)) // a second's worth at most
+		more = int64(r.saved)
+	}
+	r.mu.Unlock()
+	return r.admit(ctx, now, more)
+}
+
+// adapt changes the rate by how the platform stands; r.mu is held.
+func (r *room) adapt(load Load, waiting int64) {
+	switch {
+	case load.Exceeds:
+		r.rate = max(r.opts.MinRate, r.rate*reduce)
+	case load.Room && waiting > 0:
+		r.rate = min(r.opts.MaxRate, r.rate*raise)
+	}
+}
+
+// admit lets in so many more, and learns how the queue stands.
+func (r *room) admit(ctx context.Context, now time.Time, more int64) error {
+	c, err := r.opts.Store.Admit(ctx, r.Name, more)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c == (Counts{}) && err != nil {
+		return err
+	}
+	if used := c.Admitted - r.counts.Admitted; used > 0 {
+		r.saved = max(0, r.saved-float64(min(used, more)))
+	}
+	r.counts = Counts{max(c.Issued, r.counts.Issued), max(c.Admitted, r.counts.Admitted)}
+	r.remember(now)
+	return err
+}
+
+// remember notes what was admitted by when, a hundred times in a TTL, and forgets what is older; r.mu is held.
+func (r *room) remember(now time.Time) {
+	if n := len(r.marks); n == 0 || now.Sub(r.marks[n-1].at) >= r.opts.TTL/100 {
+		r.marks = append(r.marks, mark{now, r.counts.Admitted})
+	}
+	for len(r.marks) > 0 && now.Sub(r.marks[0].at) >= r.opts.TTL {
+		r.expired = r.marks[0].admitted
+		r.marks = r.marks[1:]
+	}
+}
+
+// join gives out a place. Where nobody waits and the rate allows it, it is admitted at once.
+func (r *room) join(ctx context.Context, now time.Time) (token, error) {
+	n, err := r.opts.Store.Next(ctx, r.Name)
+	if err != nil {
+		return token{}, err
+	}
+	r.mu.Lock()
+	r.counts.Issued = max(r.counts.Issued, n)
+	first := n == r.counts.Admitted+1 && r.saved >= 1 && (r.shop || !now.Before(r.Opens))
+	r.mu.Unlock()
+	if first {
+		err = r.admit(ctx, now, 1)
+	}
+	return token{n, now}, err
+}
+
+// place is where a number stands; ok is false when it is no longer good.
+func (r *room) place(now time.Time, t token) (p Place, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p = Place{Room: r.Name, Admitted: t.number <= r.counts.Admitted && (r.shop || !now.Before(r.Opens))}
+	if p.Admitted {
+		return p, t.number > r.expired
+	}
+	p.Position = max(0, t.number-r.counts.Admitted-1)
+	p.Estimate = time.Duration(float64(p.Position+1) / r.rate * float64(time.Second))
+	if now.Before(r.Opens) {
+		p.Opens = r.Opens
+		p.Estimate += r.Opens.Sub(now)
+	}
+	p.Hopeless = r.left.Load() == 0
+	p.Again = r.again(p.Estimate)
+	return p, t.number <= r.counts.Issued+issuedElsewhere
+}
+
+// issuedElsewhere is how far other edges may be ahead of what this one knows. Beyond it a number is from a queue that was
+// lost.
+const issuedElsewhere = 10_000
+
+// again is when to look again, so that all who wait do not ask too often together; r.mu is held.
+func (r *room) again(estimate time.Duration) int {
+	waiting := float64(r.counts.Issued - r.counts.Admitted)
+	least := math.Ceil(waiting / pollsASecond)
+	return int(min(max(1, least, math.Min(5, estimate.Seconds()/4)), longestPoll))
+}

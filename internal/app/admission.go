@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/admission"
+	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/internal/web"
+)
+
+// AdmissionConfig bounds how many requests the edge has under way at the API at once, by what their latency says.
+type AdmissionConfig struct {
+	Enabled bool          `koanf:"enabled"`
+	Min     int           `koanf:"min"`    // requests at once, whatever the latency
+	Max     int           `koanf:"max"`    // at most
+	Target  time.Duration `koanf:"target"` // a latency that is never worth admitting fewer for
+}
+
+// defaultAdmission is the configuration before any file, variable or flag.
+func defaultAdmission() AdmissionConfig {
+	return AdmissionConfig{Enabled: true, Min: 8, Max: 1000, Target: 50 * time.Millisecond}
+}
+
+func (a AdmissionConfig) validate(bad complain) {
+	if a.Min < 1 || a.Min > 100_000 {
+		bad("edge.admission.min", a.Min, "1 to 100000 requests")
+	}
+	if a.Max < a.Min || a.Max > 100_000 {
+		bad("edge.admission.max", a.Max, "from edge.admission.min to 100000 requests")
+	}
+	if a.Target < time.Millisecond || a.Target > 400*time.Millisecond {
+		bad("edge.admission.target", a.Target, "1ms to 400ms")
+	}
+}
+
+// addAdmission puts the limit before firewall and balancer, and behind the cache: hits need no place.
+func (n *edgeNode) addAdmission(o *edge.Options) (err error) {
+	c := n.cfg.Admission
+	if !c.Enabled {
+		return nil
+	}
+	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Registerer: o.Registerer, Client: n.client}
+	if n.cfg.Profile == profileShop {
+		a.Classify, a.Refuse = importance, tellBusy
+	}
+	if n.admission, err = admission.New(a); err != nil {
+		return err
+	}
+	o.Middleware = append(o.Middleware, n.admission.Wrap)
+	return nil
+}
+
+// client is who sends a request: a session of ours, or else an address. Anybody can invent a session, so one that is not
+// signed counts for nothing.
+func (n *edgeNode) client(r *http.Request) string {
+	if n.sessions != nil {
+		if s, ok, err := n.sessions.Load(r); ok && err == nil {
+			return s.UserID
+		}
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",") // the edge has dropped what it does not believe
+	return first
+}
+
+// importance tells what a request is worth to the shop.
+func importance(r *http.Request) admission.Class {
+	path := r.URL.Path
+	switch {
+	case path == "/orders/checkout" || path == "/bag/checkout":
+		return admission.Checkout
+	case r.Method == http.MethodPost && path == "/events":
+		return admission.Browse
+	case r.Method != http.MethodGet && r.Method != http.MethodHead || hasPrefix(path, "/cart", "/bag", "/orders", "/users", "/account"):
+		return admission.Cart
+	case isCrawler(r.UserAgent()):
+		return admission.Crawl
+	}
+	return admission.Browse
+}
+
+// isCrawler believes those who say so.
+func isCrawler(agent string) bool {
+	agent = strings.ToLower(agent)
+	for _, word := range [...]string{"bot", "crawl", "spider"} {
+		if strings.Contains(agent, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// tellBusy refuses a request in the words of whoever made it: a page for a browser, a problem for a program.
+func tellBusy(w http.ResponseWriter, r *http.Request, retryAfter int) {
+	if web.WantsPage(r) {
+		web.Busy(w, r, retryAfter)
+		return
+	}
+	admission.Refuse(w, r, retryAfter)
+}
+
+// edgeSessions reads the shopper's cookie at the edge: who somebody is, not whether their sign-in still stands, which is
+// asked further in.
+func edgeSessions(cfg Config) (*account.Sessions, error) {
+	if cfg.Edge.Profile != profileShop || len(cfg.Session.Keys) == 0 {
+		return nil, nil
+	}
+	o := account.SessionOptions{Keys: cfg.SessionKeys(), Users: signedSuffices{}, TTL: cfg.Session.TTL, NewID: newID}
+	if cfg.Session.Secure {
+		o.Secure = func(*http.Request) bool { return true }
+	}
+	return account.NewSessions(o)
+}
+
+// signedSuffices takes every signed session for one that stands.
+type signedSuffices struct{ shop.UserStore }
+
+// SessionValid implements shop.UserStore.
+func (signedSuffices) SessionValid(context.Context, string, string) (bool, error) { return true, nil }

@@ -42,6 +42,7 @@ type cli struct {
 	Load       loadCmd       `cmd:"" help:"Simulate shoppers and report what they saw."`
 	Audit      auditCmd      `cmd:"" help:"Check the books: stock, reservations, orders, payments and outbox over all shards."`
 	Shard      shardCmd      `cmd:"" help:"Which shard holds a key; how evenly keys spread."`
+	Predict    predictCmd    `cmd:"" help:"Which products will sell most: learn, judge, show."`
 	Queue      queueCmd      `cmd:"" help:"Queues and dead letters."`
 	Cache      cacheCmd      `cmd:"" help:"The cache tiers: statistics, purge."`
 	Config     configCmd     `cmd:"" help:"Check or print the configuration."`

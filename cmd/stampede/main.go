@@ -42,6 +42,7 @@ type cli struct {
 	Load       loadCmd       `cmd:"" help:"Simulate shoppers and report what they saw."`
 	Audit      auditCmd      `cmd:"" help:"Check the books: stock, reservations, orders, payments and outbox over all shards."`
 	Shard      shardCmd      `cmd:"" help:"Which shard holds a key; how evenly keys spread."`
+	Predict    predictCmd    `cmd:"" help:"Which products will sell most: learn, judge, show."`
 	Queue      queueCmd      `cmd:"" help:"Queues and dead letters."`
 	Query      queryCmd      `cmd:"" help:"Why statements are slow, and which indexes would help."`
 	Cache      cacheCmd      `cmd:"" help:"The cache tiers: statistics, purge."`

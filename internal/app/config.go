@@ -24,6 +24,7 @@ type Config struct {
 	Ops      OpsConfig      `koanf:"ops"`
 	Log      LogConfig      `koanf:"log"`
 	OTel     OTelConfig     `koanf:"otel"`
+	Alerts   AlertsConfig   `koanf:"alerts"`
 }
 
 // CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of
@@ -192,6 +193,6 @@ func Default() Config {
 		Warm: defaultWarm(),
 		Ops:  OpsConfig{Listen: "127.0.0.1:8001"},
 		Log:  LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
-		OTel: OTelConfig{Sample: 0.01},
+		OTel: OTelConfig{Sample: 0.01}, Alerts: AlertsConfig{Objective: 0.999},
 	}
 }

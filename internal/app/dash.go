@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/dashboard"
@@ -22,9 +23,21 @@ func (o *roleOps) figures(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// liveFigures gathers what all processes of the platform measure.
-func (p *platform) liveFigures(ops *platformOps) *dashboard.Collector {
-	return dashboard.NewCollector(dashboard.Options{Metrics: ops.gather, Processes: p.pids})
+// watch gathers what all processes of the platform measure, for the dashboard and for the alert rules, until stop is called.
+func (p *platform) watch(ctx context.Context, ops *platformOps) (stop func(), err error) {
+	if ops.alerts, err = newWatchman(p.cfg, p.log); err != nil {
+		return nil, err
+	}
+	ops.live = dashboard.NewCollector(dashboard.Options{Metrics: ops.gather, Processes: p.pids,
+		Extra: func(_ context.Context, s *dashboard.Snapshot) { ops.alerts.judge(p.status(), s) }})
+	ctx, cancel := context.WithCancel(ctx)
+	var gathering sync.WaitGroup
+	gathering.Go(func() { ops.live.Run(ctx) })
+	return func() {
+		cancel()
+		gathering.Wait()
+		ops.alerts.close()
+	}, nil
 }
 
 // pids are the supervised processes, and ourselves.

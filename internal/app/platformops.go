@@ -31,6 +31,7 @@ type platformOps struct {
 	own      *prometheus.Registry // metrics of this process; may be nil
 	live     *dashboard.Collector // the dashboard's figures; may be nil
 	chaos    bool                 // faults may be injected
+	alerts   *watchman            // may be nil
 	desk     *desk                // what the administrator's pages ask; may be nil
 }
 
@@ -50,6 +51,9 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("POST /{$}", p.signIn)
 	mux.HandleFunc("GET /assets/{file}", dashboard.Asset)
 	p.deskRoutes(mux)
+	if p.alerts != nil {
+		p.alerts.routes(mux, p.auth)
+	}
 	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, p.status()) }))
 	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, p.stats(r.Context())) }))
 	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))

@@ -212,13 +212,12 @@ func (p *platform) serve(ctx context.Context) error {
 		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry()}
 	ops.own.MustRegister(p.fo)
 	ops.desk = &desk{cfg: p.cfg, shop: p.state.URL}
-	ops.live = p.liveFigures(ops)
-	gatherCtx, stopGathering := context.WithCancel(ctx)
-	var gathering sync.WaitGroup
-	gathering.Go(func() { ops.live.Run(gatherCtx) })
-	defer gathering.Wait()
-	defer stopGathering()
-	err := serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
+	stop, err := p.watch(ctx, ops)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	err = serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
 	if ctx.Err() != nil {
 		p.progress("stopping")
 	}

@@ -72,15 +72,21 @@ func (s *Snapshot) databases(now, ten span) {
 		v["db.p50_s"], v["db.p99_s"] = all.quantile(.5), all.quantile(.99)
 	}
 	s.Replicas = replicas(now)
-	var lag, fromReplicas, reads float64
+	var lag, fromReplicas, reads, healthy float64
 	for _, r := range s.Replicas {
 		lag = max(lag, r.Lag)
 		reads += r.Rate
+		if r.Healthy {
+			healthy++
+		}
 		if r.Lag > 0 || r.Name != "primary" {
 			fromReplicas += r.Rate
 		}
 	}
 	v["replica.lag_s.max"] = lag
+	if len(s.Replicas) > 1 {
+		v["replica.usable"] = max(healthy-1, 0) // one of them is the primary
+	}
 	ratio(v, "replica.read_share", fromReplicas, reads)
 	v["failovers"] = now.sum(sel(failovers))
 }

@@ -24,7 +24,9 @@ const drawAlerts = (got) => {
   marks.length = 0;
   $("alerts").replaceChildren(...(list.length ? list.map((a) => {
     if (a.state === "firing") marks.push({ time: Date.parse(a.since) / 1000, colour: "--red" });
-    const li = el("li", { className: a.state === "resolved" ? "resolved" : a.state === "pending" ? "pending" : a.severity ?? "firing" }, el("b", { textContent: a.name }), ` ${a.state}, since ${new Date(a.since).toLocaleTimeString()}. ${a.text ?? ""}`);
+    const cls = a.state === "firing" ? { page: "critical", ticket: "warning" }[a.severity] ?? "" : a.state;
+    const li = el("li", { className: cls }, el("b", { textContent: a.name }), ` ${a.state} since ${new Date(a.since).toLocaleTimeString()}${a.silenced ? ", silenced" : ""}. ${a.text} ${a.reason} `,
+      el("code", { textContent: a.runbook }));
     return li;
   }) : [none()]));
 };

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/dashboard"
+	"github.com/stampede-shop/stampede/internal/local"
+	"github.com/stampede-shop/stampede/telemetry/alert"
+)
+
+// AlertsConfig says what `up` holds good and whom it tells when it is not so. Without addresses alerts are on the dashboard only.
+type AlertsConfig struct {
+	Objective float64  `koanf:"objective"`             // share of answers that are to be good
+	Webhook   string   `koanf:"webhook" secret:"true"` // gets JSON
+	Slack     string   `koanf:"slack" secret:"true"`   // gets JSON as Slack's incoming webhooks take it
+	Mail      []string `koanf:"mail"`                  // addressees; mail.smtp is the relay
+}
+
+func (c AlertsConfig) validate(bad complain) {
+	if c.Objective <= 0 || c.Objective >= 1 {
+		bad("alerts.objective", c.Objective, "a share between 0 and 1, such as 0.999")
+	}
+	for key, v := range map[string]string{"alerts.webhook": c.Webhook, "alerts.slack": c.Slack} {
+		if u, err := url.Parse(v); v != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+			bad(key, masked, "an http:// or https:// address, or empty")
+		}
+	}
+}
+
+// alertsOfUp reads what `up`, which has no configuration file of its own, is told by its environment.
+func alertsOfUp(c AlertsConfig) AlertsConfig {
+	c.Webhook, c.Slack = os.Getenv("STAMPEDE_ALERTS_WEBHOOK"), os.Getenv("STAMPEDE_ALERTS_SLACK")
+	if to := os.Getenv("STAMPEDE_ALERTS_MAIL"); to != "" {
+		c.Mail = strings.Split(to, ",")
+	}
+	return c
+}
+
+// watchman judges every snapshot by the alert rules and tells whom it is to tell.
+type watchman struct {
+	*alert.Engine
+	tell *alert.Dispatcher
+}
+
+func newWatchman(cfg Config, log *slog.Logger) (*watchman, error) {
+	var to []alert.Notifier
+	if cfg.Alerts.Webhook != "" {
+		to = append(to, alert.Webhook{URL: cfg.Alerts.Webhook})
+	}
+	if cfg.Alerts.Slack != "" {
+		to = append(to, alert.Slack{URL: cfg.Alerts.Slack})
+	}
+	if len(cfg.Alerts.Mail) > 0 && cfg.Mail.SMTP.Addr != "" {
+		to = append(to, alert.Mail{Addr: cfg.Mail.SMTP.Addr, From: cfg.Mail.From, To: cfg.Alerts.Mail, Username: cfg.Mail.SMTP.Username, Password: cfg.Mail.SMTP.Password})
+	}
+	w := &watchman{tell: alert.NewDispatcher(alert.DispatcherOptions{Log: log}, to...)}
+	rules := alert.DefaultRules(alert.Defaults{Objective: cfg.Alerts.Objective, Cores: float64(runtime.NumCPU())})
+	var err error
+	w.Engine, err = alert.New(alert.Options{Rules: rules, Notify: func(n alert.Notification) {
+		for _, a := range n.Alerts {
+			log.Warn("alert", "name", a.Name, "state", string(a.State), "reason", a.Reason)
+		}
+		w.tell.Send(n)
+	}})
+	return w, err
+}
+
+func (w *watchman) close() { w.tell.Close() }
+
+// judge adds what only the supervisor knows, and hands the figures to the rules.
+func (w *watchman) judge(st Status, s *dashboard.Snapshot) {
+	running := 0
+	for _, p := range st.Processes {
+		if p.State == string(local.StateRunning) {
+			running++
+		}
+	}
+	if len(st.Processes) > 0 {
+		s.Values["processes.up_ratio"] = float64(running) / float64(len(st.Processes))
+	}
+	w.Observe(s.Time, s.Values)
+}
+
+// routes adds what is asked of alerts.
+func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc) {
+	mux.HandleFunc("GET /admin/alerts", auth(func(rw http.ResponseWriter, _ *http.Request) {
+		writeJSON(rw, http.StatusOK, map[string]any{"alerts": w.Alerts(), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries()})
+	}))
+	mux.HandleFunc("POST /admin/alerts/{name}/silence", auth(w.silence))
+}
+
+const maxSilence = 7 * 24 * time.Hour
+
+// silence takes {"minutes": n}; 0 ends the silence.
+func (w *watchman) silence(rw http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Minutes int `json:"minutes"`
+	}
+	dec := json.NewDecoder(io.LimitReader(r.Body, 4096))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&in)
+	if err == nil && (in.Minutes < 0 || time.Duration(in.Minutes)*time.Minute > maxSilence) {
+		err = fmt.Errorf("minutes: %d is not from 0 to %d", in.Minutes, int(maxSilence/time.Minute))
+	}
+	if err != nil {
+		opsProblem(rw, http.StatusBadRequest, "malformed", err.Error()+`: send {"minutes":60}`)
+		return
+	}
+	until := time.Now().Add(time.Duration(in.Minutes) * time.Minute)
+	if !w.Silence(r.PathValue("name"), until) {
+		opsProblem(rw, http.StatusNotFound, "not-found", "there is no rule "+r.PathValue("name")+": GET /admin/alerts names those that fired")
+		return
+	}
+	writeJSON(rw, http.StatusOK, map[string]any{"name": r.PathValue("name"), "until": until.UTC()})
+}

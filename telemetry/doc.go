@@ -8,7 +8,7 @@
 //
 // Below this package are the things that look at such figures: telemetry/alert (rules, silences, notifications),
 // telemetry/profile (profiles taken all the time, and what changed between two of them), telemetry/flight (the execution
-// trace of the seconds before a slow request) and telemetry/trace (what a request spent its time on).
+// trace of the seconds before a slow request) and telemetry/spans (what a request spent its time on).
 //
 // # Promises
 //

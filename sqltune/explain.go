@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -113,40 +114,51 @@ func explain(ctx context.Context, tx pgx.Tx, sql, options string) (*plan.Plan, e
 	return plans[0], nil
 }
 
-const prepared = "stampede_query"
+// names are given to prepared statements once each: one that could not be freed in a transaction that had failed is not met again.
+var names atomic.Int64
 
 // genericPlan is the plan that serves any values of a statement's parameters.
 func genericPlan(ctx context.Context, tx pgx.Tx, sql string, version int) (p *plan.Plan, err error) {
-	_, err = prepare(ctx, tx, sql, func(types []string) error {
+	err = prepare(ctx, tx, sql, func(name string, types []string) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL plan_cache_mode = force_generic_plan"); err != nil {
 			return err
 		}
-		nulls := strings.TrimSuffix(strings.Repeat("NULL, ", len(types)), ", ")
-		if nulls != "" {
-			nulls = "(" + nulls + ")"
+		nulls := make([]string, len(types))
+		for i := range nulls {
+			nulls[i] = "NULL"
 		}
-		p, err = explain(ctx, tx, "EXECUTE "+prepared+nulls, options(version, false))
+		p, err = explain(ctx, tx, execute(name, nulls), options(version, false))
 		return err
 	})
 	return p, err
 }
 
-// prepare prepares a statement for the time of fn, which gets the types of its parameters.
-func prepare(ctx context.Context, tx pgx.Tx, sql string, fn func(types []string) error) (types []string, err error) {
-	rows, err := tx.Query(ctx, "PREPARE "+prepared+" AS "+sql, pgx.QueryExecModeExec) // not Exec: that would take several statements
+// execute runs a prepared statement with values that are SQL.
+func execute(name string, values []string) string {
+	if len(values) == 0 {
+		return "EXECUTE " + name
+	}
+	return "EXECUTE " + name + " (" + strings.Join(values, ", ") + ")"
+}
+
+// prepare prepares a statement for the time of fn, which gets its name and the types of its parameters.
+func prepare(ctx context.Context, tx pgx.Tx, sql string, fn func(name string, types []string) error) error {
+	name := fmt.Sprintf("stampede_query_%d", names.Add(1))
+	rows, err := tx.Query(ctx, "PREPARE "+name+" AS "+sql, pgx.QueryExecModeExec) // not Exec: that would take several statements
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows.Close()
 	if err := rows.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { // in a savepoint's failure there is nothing to do: the name is freed with the connection
-		_, _ = tx.Conn().Exec(context.WithoutCancel(ctx), "DEALLOCATE "+prepared)
+	defer func() { // fails in a transaction that has failed; the name goes with the connection then
+		_, _ = tx.Exec(context.WithoutCancel(ctx), "DEALLOCATE "+name)
 	}()
-	err = tx.QueryRow(ctx, "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = $1", prepared).Scan(&types)
+	var types []string
+	err = tx.QueryRow(ctx, "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = $1", name).Scan(&types)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return types, fn(types)
+	return fn(name, types)
 }

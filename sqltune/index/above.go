@@ -62,10 +62,25 @@ func (d *Need) order() {
 		case "Limit":
 			if sort != nil {
 				d.sortedBy(sort)
+			} else {
+				d.walked()
 			}
 			return
 		default:
 			return
+		}
+	}
+}
+
+// walked takes an index that is read from one end, with no condition on it, for the order that is asked for: its first key, at least.
+func (d *Need) walked() {
+	if d.Table == nil || d.Node.Index == "" || d.Node.IndexCond != "" || d.Node.Filter == "" {
+		return
+	}
+	for _, i := range d.Table.Indexes {
+		if i.Name == d.Node.Index && i.Method == "btree" {
+			down := len(i.Desc) > 0 && i.Desc[0]
+			d.Order = []OrderKey{{Text: i.Keys[0], Desc: down != (d.Node.Direction == "Backward")}}
 		}
 	}
 }

@@ -108,7 +108,22 @@ func (g *Ingester) commit(ctx context.Context, it *group) {
 	}
 }
 
-// trimLoop drops from the stream what is stored.
+var errAnew = errors.New("the stream was made anew")
+
+// sameLife is an error when the stream is not the one that is being read: the consumer would go on in the new one where it was in
+// the old one.
+func (g *Ingester) sameLife(ctx context.Context, stream jetstream.Stream) error {
+	call, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	life, err := incarnation(call, stream)
+	switch {
+	case err == nil && life != g.life, errors.Is(err, jetstream.ErrStreamNotFound):
+		return errAnew
+	}
+	return nil // a server that is away is waited for by the consumer
+}
+
+// trimLoop drops from the stream what is stored, and looks whether it is still the same.
 func (g *Ingester) trimLoop(ctx context.Context, stream jetstream.Stream) error {
 	tick := time.NewTicker(g.o.Trim)
 	defer tick.Stop()
@@ -118,6 +133,9 @@ func (g *Ingester) trimLoop(ctx context.Context, stream jetstream.Stream) error 
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		if err := g.sameLife(ctx, stream); err != nil {
+			return err
 		}
 		at := g.committed.Load()
 		if at == nil || *at == last || at.Stream != g.life {

@@ -157,7 +157,7 @@ func (l *Live) count(m *minute, s *tally, kind Kind, b *Batch, i int, t int64) {
 	}
 	if who := b.Shoppers[i]; who != 0 {
 		m.shoppers.AddHash(who)
-		if st := stageOf[kind]; st >= 0 {
+		for st := stageOf[kind]; st >= 0; st-- { // who came so far came past all before it
 			m.stage[st].AddHash(who)
 		}
 	}

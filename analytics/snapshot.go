@@ -40,7 +40,7 @@ type Window struct {
 	Shoppers        int64            `json:"shoppers,omitempty"` // distinct, estimated
 }
 
-// Funnel counts the distinct shoppers who came as far as each stage, estimated.
+// Funnel counts the distinct shoppers who came at least as far as each stage, estimated. Views without a session belong to nobody.
 type Funnel struct {
 	View     int64   `json:"view"`
 	Add      int64   `json:"add"`

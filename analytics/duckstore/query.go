@@ -24,6 +24,10 @@ var explained = regexp.MustCompile(`(?is)^\s*EXPLAIN\s+(ANALYZE\s+)?(SELECT|WITH
 // onlyReads refuses everything but one SELECT, without running anything.
 func onlyReads(conn *duckdb.Conn, query string) error {
 	prepared, err := conn.Prepare(query) // which takes one statement only
+	var wrong *duckdb.Error
+	if errors.As(err, &wrong) {
+		return err // of syntax, or of names
+	}
 	if err != nil {
 		return errors.Join(analytics.ErrNotRead, err)
 	}

@@ -43,6 +43,7 @@ type cli struct {
 	Audit      auditCmd      `cmd:"" help:"Check the books: stock, reservations, orders, payments and outbox over all shards."`
 	Shard      shardCmd      `cmd:"" help:"Which shard holds a key; how evenly keys spread."`
 	Queue      queueCmd      `cmd:"" help:"Queues and dead letters."`
+	Analytics  analyticsCmd  `cmd:"" help:"The event store: queries, reports, exports."`
 	Cache      cacheCmd      `cmd:"" help:"The cache tiers: statistics, purge."`
 	Config     configCmd     `cmd:"" help:"Check or print the configuration."`
 	OpenAPI    openapiCmd    `cmd:"" name:"openapi" hidden:"" help:"Print the OpenAPI document."`

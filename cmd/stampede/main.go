@@ -45,6 +45,7 @@ type cli struct {
 	Predict    predictCmd    `cmd:"" help:"Which products will sell most: learn, judge, show."`
 	Queue      queueCmd      `cmd:"" help:"Queues and dead letters."`
 	Query      queryCmd      `cmd:"" help:"Why statements are slow, and which indexes would help."`
+	Analytics  analyticsCmd  `cmd:"" help:"The event store: queries, reports, exports."`
 	Cache      cacheCmd      `cmd:"" help:"The cache tiers: statistics, purge."`
 	Config     configCmd     `cmd:"" help:"Check or print the configuration."`
 	OpenAPI    openapiCmd    `cmd:"" name:"openapi" hidden:"" help:"Print the OpenAPI document."`

@@ -32,6 +32,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 		s.close()
 		return nil, err
 	}
+	s.openEvents()
 	h, err := s.handler(ops)
 	if err != nil {
 		s.close()
@@ -63,8 +64,12 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	var events httpapi.EventTaker
+	if s.events != nil {
+		events = s.events
+	}
 	mux := http.NewServeMux()
-	err = httpapi.Register(mux, httpapi.Deps{Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.setStock,
+	err = httpapi.Register(mux, httpapi.Deps{Events: events, Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.setStock,
 		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
 		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID, Around: around})
 	if err != nil {
@@ -84,7 +89,7 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
-	h = s.warm.observe(h, mux)
+	h = s.observeCheckouts(s.warm.observe(h, mux))
 	// Not a mux, which would redirect untidy paths before the middleware sees them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {

@@ -9,22 +9,23 @@ import (
 // Config is the whole configuration of every role. One YAML file, overridden by STAMPEDE_* variables, overridden by
 // flags. A key's variable is its path in upper case with underscores: catalog.primary is STAMPEDE_CATALOG_PRIMARY.
 type Config struct {
-	Catalog  CatalogConfig  `koanf:"catalog"`
-	Shards   []ShardConfig  `koanf:"shards"`
-	Checkout CheckoutConfig `koanf:"checkout"`
-	Redis    RedisConfig    `koanf:"redis"`
-	NATS     NATSConfig     `koanf:"nats"`
-	Session  SessionConfig  `koanf:"session"`
-	Admin    AdminConfig    `koanf:"admin"`
-	Payment  PaymentConfig  `koanf:"payment"`
-	Mail     MailConfig     `koanf:"mail"`
-	API      APIConfig      `koanf:"api"`
-	Edge     EdgeConfig     `koanf:"edge"`
-	Warm     WarmConfig     `koanf:"warm"`
-	Ops      OpsConfig      `koanf:"ops"`
-	Log      LogConfig      `koanf:"log"`
-	OTel     OTelConfig     `koanf:"otel"`
-	Alerts   AlertsConfig   `koanf:"alerts"`
+	Catalog   CatalogConfig   `koanf:"catalog"`
+	Shards    []ShardConfig   `koanf:"shards"`
+	Checkout  CheckoutConfig  `koanf:"checkout"`
+	Redis     RedisConfig     `koanf:"redis"`
+	NATS      NATSConfig      `koanf:"nats"`
+	Session   SessionConfig   `koanf:"session"`
+	Admin     AdminConfig     `koanf:"admin"`
+	Payment   PaymentConfig   `koanf:"payment"`
+	Mail      MailConfig      `koanf:"mail"`
+	API       APIConfig       `koanf:"api"`
+	Edge      EdgeConfig      `koanf:"edge"`
+	Warm      WarmConfig      `koanf:"warm"`
+	Analytics AnalyticsConfig `koanf:"analytics"`
+	Ops       OpsConfig       `koanf:"ops"`
+	Log       LogConfig       `koanf:"log"`
+	OTel      OTelConfig      `koanf:"otel"`
+	Alerts    AlertsConfig    `koanf:"alerts"`
 }
 
 // CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of
@@ -189,10 +190,11 @@ func Default() Config {
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
 		Edge: EdgeConfig{Listen: "127.0.0.1:8000", Profile: profilePlain, MaxBody: 1 << 20, Limits: "on",
-			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}, Admission: defaultAdmission()},
-		Warm: defaultWarm(),
-		Ops:  OpsConfig{Listen: "127.0.0.1:8001"},
-		Log:  LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
-		OTel: OTelConfig{Sample: 0.01}, Alerts: AlertsConfig{Objective: 0.999},
+			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}},
+		Warm:      defaultWarm(),
+		Analytics: defaultAnalytics(),
+		Ops:       OpsConfig{Listen: "127.0.0.1:8001"},
+		Log:       LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
+		OTel:      OTelConfig{Sample: 0.01},
 	}
 }

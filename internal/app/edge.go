@@ -99,6 +99,7 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 	for _, step := range []func() error{
 		func() error { return n.addLimits(&o) }, func() error { return n.addAdmission(&o) }, func() error { return n.addWAF(&o) },
 		func() error { return n.addCache(&o, cfg, name) }, func() error { n.addDemand(&o); return nil },
+		func() error { return n.addEvents(&o, cfg, name) },
 	} {
 		if err := step(); err != nil {
 			return n, err

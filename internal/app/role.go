@@ -29,6 +29,7 @@ type role struct {
 var roles = []role{
 	{"api", "the JSON API and the storefront", startAPI},
 	{"worker", "relays the outboxes and does the jobs", startWorker},
+	{"analytics", "stores events, answers SQL about them, keeps live figures", startAnalytics},
 	{"edge", "balances shoppers over the API processes", startEdge},
 }
 

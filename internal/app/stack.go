@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/internal/cached"
 	"github.com/stampede-shop/stampede/internal/postgres"
@@ -49,7 +50,9 @@ type stack struct {
 	writer    *cached.Catalog
 	setStock  shop.StockStore // stores, for administrators
 	checkouts *shop.Checkouts
-	warm      *warming // of an API process
+	warm      *warming             // of an API process
+	events    *analytics.Collector // of clients; nil: none are collected
+	tracked   *analytics.Collector // of the platform itself; likewise
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower

@@ -37,6 +37,7 @@ func (p *platform) config() (Config, error) {
 	cfg.Mail.Dir = l.Data.Path("mail")
 	cfg.Edge.Profile, cfg.Edge.Limits = profileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
 	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
+	cfg.Analytics.Enabled, cfg.Analytics.Dir, cfg.Analytics.Address = true, l.Data.Path(analyticsDir), "unix:"+p.socket(analyticsName+".ops")
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	cfg.Alerts = alertsOfUp(cfg.Alerts)
 	token, err := secret(l.Data.Path(tokenFile))
@@ -95,15 +96,17 @@ func (p *platform) processes() ([]local.Process, error) {
 		apis = append(apis, apiName(i))
 		procs = append(procs, p.roleProcess(apiName(i), "api", data, "--listen", "unix:"+p.socket(apiName(i))))
 	}
-	procs = append(procs, p.roleProcess("worker", "worker", data))
+	procs = append(procs, p.roleProcess("worker", "worker", data), p.roleProcess(analyticsName, "analytics", data))
 	edge, err := p.edgeProcess(apis)
 	return append(procs, edge), err
 }
 
 const (
-	edgeName     = "edge"
-	prepareStep  = "prepare"
-	prepareLimit = time.Hour // a catalogue of millions takes its time
+	edgeName      = "edge"
+	analyticsName = "analytics"
+	analyticsDir  = "analytics" // in the data folder
+	prepareStep   = "prepare"
+	prepareLimit  = time.Hour // a catalogue of millions takes its time
 )
 
 // roleProcess is this program in one role, told by the configuration file that up wrote.
@@ -123,6 +126,12 @@ func (p *platform) roleProcess(name, role string, needs []string, args ...string
 	}
 }
 
+// passedOn are the keys that variables may set for the roles of `up`: what they do on the way, not where things are.
+var passedOn = []string{
+	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "warm.",
+	"analytics.compact_days", "analytics.keep_days", "analytics.memory_mib", "analytics.queue_mib",
+}
+
 // roleEnv is our environment less what would override the configuration that up wrote; what the edge does on the way may be
 // overridden.
 func roleEnv() []string {
@@ -130,7 +139,7 @@ func roleEnv() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "warm.") {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, passedOn...) {
 			env = append(env, kv)
 		}
 	}
@@ -174,7 +183,7 @@ func (p *platform) members() []member {
 	for i := range p.o.APIs {
 		out = append(out, member{apiName(i), "unix:" + p.socket(apiName(i)+".ops")})
 	}
-	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{edgeName, "unix:" + p.socket(edgeName+".ops")})
+	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{analyticsName, "unix:" + p.socket(analyticsName+".ops")}, member{edgeName, "unix:" + p.socket(edgeName+".ops")})
 }
 
 // Status is what `stampede status` shows.

@@ -42,10 +42,15 @@ func (s *stack) work(ctx context.Context) error {
 	defer relay.Stop()
 	s.late.begin(s, outboxes)
 	defer s.late.stop()
-	j, err := jobs.New(jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.stores, Orders: s.stores, Users: s.shards, Carts: s.stores,
+	s.openEvents()
+	deps := jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.stores, Orders: s.stores, Users: s.shards, Carts: s.stores,
 		Sweeps: s.shards, Catalog: s.catalog, Purge: s.purgeSeen, Mail: jobs.MailOptions{Dir: s.cfg.Mail.Dir, From: s.cfg.Mail.From,
 			SMTPAddr: s.cfg.Mail.SMTP.Addr, SMTPUsername: s.cfg.Mail.SMTP.Username, SMTPPassword: s.cfg.Mail.SMTP.Password},
-		Log: s.log, Registerer: s.reg, Now: time.Now})
+		Log: s.log, Registerer: s.reg, Now: time.Now}
+	if s.events != nil {
+		deps.Events = s.events
+	}
+	j, err := jobs.New(deps)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-// Deps is what the API stands on. All of it is needed, except Facets, AdminToken (without one every administrator's call is
+// Deps is what the API stands on. All of it is needed, except Facets, Events, AdminToken (without one every administrator's call is
 // refused), Log (nil discards), Registerer (nil: no metrics), Now, NewID and Around.
 type Deps struct {
 	Products    shop.ProductReader // a shop.EncodedReader makes answers faster
@@ -28,6 +28,7 @@ type Deps struct {
 	Checkouts   *shop.Checkouts
 	Sessions    *account.Sessions
 	Accounts    *account.Accounts
+	Events      EventTaker // nil: none are taken
 	AdminToken  string
 	Log         *slog.Logger
 	Registerer  prometheus.Registerer

@@ -75,6 +75,7 @@ func (d *document) add(r *route) error {
 	if r.body != nil {
 		d.addBody(op, r.body)
 	}
+	d.describeRaw(op, r)
 	for _, a := range r.answers {
 		op.Responses[fmt.Sprint(a.status)] = d.response(a, r)
 	}

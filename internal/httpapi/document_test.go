@@ -26,7 +26,7 @@ var interfaceCalls = []string{
 	"DELETE /products/{id}", "GET /products/{id}/stock", "PUT /products/{id}/stock", "POST /cart/add", "GET /cart",
 	"PATCH /cart/items/{product_id}", "DELETE /cart/items/{product_id}", "DELETE /cart", "POST /orders/checkout", "GET /orders",
 	"GET /orders/{id}", "POST /orders/{id}/cancel", "POST /users", "POST /users/login", "POST /users/logout", "GET /users/me",
-	"PATCH /users/me", "POST /batch", "GET /queue", "GET /openapi.json", "GET /problems/{code}",
+	"PATCH /users/me", "POST /batch", "POST /events", "GET /queue", "GET /openapi.json", "GET /problems/{code}",
 }
 
 func TestDocumentHasEveryCall(t *testing.T) {

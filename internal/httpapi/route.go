@@ -35,6 +35,7 @@ type route struct {
 	access       access
 	params       []param // query and headers; path parameters are documented by their names
 	body         *bodySpec
+	takes        []string // media types of a body that the call reads itself
 	answers      []answer
 	codes        []shop.Code // beyond those that every call of its kind may give
 	deadline     time.Duration
@@ -55,7 +56,7 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 // routes is the whole API.
 func (a *api) routes() []route {
 	return slices.Concat(a.productRoutes(), a.facetRoutes(), a.productAdminRoutes(), a.stockRoutes(), a.cartRoutes(), a.checkoutRoutes(),
-		a.orderRoutes(), a.userRoutes(), a.batchRoutes(), a.metaRoutes())
+		a.orderRoutes(), a.userRoutes(), a.eventRoutes(), a.batchRoutes(), a.metaRoutes())
 }
 
 // Patterns lists the paths that [Register] mounts, in net/http's form.

@@ -71,13 +71,16 @@ func deps(t testing.TB, f *fakeShop) Deps {
 	}
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t *testing.T, change ...func(*Deps)) *bundle {
 	t.Helper()
 	b := &bundle{t: t, shop: newFake(), log: &safeBuffer{}, metrics: prometheus.NewRegistry()}
 	d := deps(t, b.shop)
 	d.Log = slog.New(LogHandler(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	d.Registerer = b.metrics
 	d.Now = nil
+	for _, f := range change {
+		f(&d)
+	}
 	h, err := New(d)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -53,7 +54,7 @@ type Catalog interface {
 	SetAvailability(ctx context.Context, productID int64, a shop.Availability, levelVersion int64) (changed bool, err error)
 }
 
-// Deps are what the jobs work with. All but Log, Registerer, Now, Periods and Mail are required.
+// Deps are what the jobs work with. All but Log, Registerer, Now, Periods, Mail and Events are required.
 type Deps struct {
 	JetStream jetstream.JetStream
 	Checkouts Checkouts
@@ -69,6 +70,10 @@ type Deps struct {
 	// Mail says how mail leaves. With neither an SMTP server nor a folder none is sent, and its events wait.
 	Mail    MailOptions
 	Periods Periods
+	// Events is told of orders, failed checkouts and abandoned carts; nil: nobody is.
+	Events interface {
+		Add(ctx context.Context, events []analytics.Event) error
+	}
 
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil: no metrics

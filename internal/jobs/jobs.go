@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -69,6 +70,11 @@ func (j *Jobs) work() []queue.ConsumerOptions {
 		{Durable: "undo", Topics: []string{shop.TopicOrderCancelled, shop.TopicCheckoutFailed}, Handler: j.undo},
 		// Many at once, so that their purges are joined.
 		{Durable: "catalogue", Topics: []string{shop.TopicStockLevel, shop.TopicProductChanged}, Handler: j.catalogue, Concurrency: 32},
+	}
+	if j.d.Events != nil {
+		// Never a dead letter for want of room: a stream that is full, or a store that is away, holds up nothing but reports.
+		all = append(all, queue.ConsumerOptions{Durable: "analytics", Handler: j.report, Concurrency: 16, MaxDeliver: math.MaxInt32,
+			Topics: []string{shop.TopicOrderConfirmed, shop.TopicOrderCancelled, shop.TopicCheckoutFailed, shop.TopicCartAbandoned}})
 	}
 	if j.mails == nil {
 		j.log.Warn("no mail is sent: neither an SMTP server nor a folder for mail is configured")

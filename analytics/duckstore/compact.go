@@ -1,0 +1,202 @@
+package duckstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Maintain implements analytics.Store: it compacts days that are old enough and forgets those that are too old.
+func (s *Store) Maintain(ctx context.Context, now time.Time) error {
+	s.maintain.Lock()
+	defer s.maintain.Unlock()
+	if s.o.Keep > 0 {
+		if err := s.forget(ctx, now.Add(-s.o.Keep).UTC().Truncate(day)); err != nil {
+			return err
+		}
+	}
+	if s.o.CompactAfter < 0 {
+		return nil
+	}
+	days, err := s.days(ctx, now.Add(-s.o.CompactAfter).UTC().Truncate(day))
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		if err := s.compact(ctx, d); err != nil {
+			return fmt.Errorf("duckstore: compaction of %s: %w", d.Format(time.DateOnly), err)
+		}
+	}
+	return nil
+}
+
+// days are those with events before a moment.
+func (s *Store) days(ctx context.Context, before time.Time) (days []time.Time, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT date_trunc('day', time)::TIMESTAMP FROM event WHERE time < "+stamp(before)+" ORDER BY 1")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var d time.Time
+		if err := rows.Scan(&d); err != nil {
+			return nil, err
+		}
+		days = append(days, d)
+	}
+	return days, rows.Err()
+}
+
+// compact writes one day into a file of its own, then, in one transaction, lists the file and deletes the rows that are in it. Late events
+// make another file of the same day, which costs a little and is rare.
+func (s *Store) compact(ctx context.Context, d time.Time) error {
+	name := fmt.Sprintf("%s-%d.parquet", d.Format(time.DateOnly), time.Now().UnixNano())
+	path := filepath.Join(s.o.Dir, filesDir, name)
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	// One transaction sees one state of the table: what arrives meanwhile is neither written nor deleted.
+	where := fmt.Sprintf("time >= %s AND time < %s", stamp(d), stamp(d.Add(day)))
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("COPY (SELECT * REPLACE (kind::VARCHAR AS kind) FROM event WHERE %s ORDER BY kind, time) TO %s (FORMAT parquet, COMPRESSION zstd)", where, literal(path))); err != nil {
+		_ = os.Remove(path)
+		return err
+	}
+	if err := syncFile(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, "DELETE FROM event WHERE "+where)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO part VALUES (?, ?, ?, ?)", name, d, n, info.Size()); err != nil {
+		return err
+	}
+	if err := s.view(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// syncFile forces a file and its name to disk.
+func syncFile(path string) error {
+	for _, p := range []string{path, filepath.Dir(path)} {
+		f, err := os.Open(p)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// view makes "events" show what the list of files says, in the transaction that changes the list.
+func (s *Store) view(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SELECT file FROM part ORDER BY file")
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var files []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		files = append(files, literal(filepath.Join(s.o.Dir, filesDir, name)))
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	q := "CREATE OR REPLACE VIEW events AS SELECT * FROM event"
+	if len(files) > 0 {
+		q += " UNION ALL SELECT * REPLACE (kind::kind AS kind) FROM read_parquet([" + strings.Join(files, ",") + "])"
+	}
+	_, err = tx.ExecContext(ctx, q)
+	return err
+}
+
+// forget deletes what happened before a day.
+func (s *Store) forget(ctx context.Context, before time.Time) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	res, err := tx.ExecContext(ctx, "DELETE FROM event WHERE time < "+stamp(before))
+	if err != nil {
+		return err
+	}
+	rows, _ := res.RowsAffected()
+	res, err = tx.ExecContext(ctx, "DELETE FROM part WHERE day < ?", before)
+	if err != nil {
+		return err
+	}
+	files, _ := res.RowsAffected()
+	if rows == 0 && files == 0 {
+		return nil
+	}
+	if err := s.view(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	return s.sweepFiles(ctx)
+}
+
+// tidy removes what a process that was killed left behind, and makes the view anew: the folder may have been moved.
+func (s *Store) tidy(ctx context.Context) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	if err := s.view(ctx, tx); err != nil {
+		return fmt.Errorf("duckstore: its Parquet files: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	exports := filepath.Join(s.o.Dir, exportsDir)
+	if err := errors.Join(os.RemoveAll(exports), os.MkdirAll(exports, 0o700)); err != nil {
+		return err
+	}
+	return s.sweepFiles(ctx)
+}
+
+// sweepFiles removes Parquet files that are not listed.
+func (s *Store) sweepFiles(ctx context.Context) error {
+	entries, err := os.ReadDir(filepath.Join(s.o.Dir, filesDir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		var listed bool
+		if err := s.db.QueryRowContext(ctx, "SELECT count(*) > 0 FROM part WHERE file = ?", e.Name()).Scan(&listed); err != nil {
+			return err
+		}
+		if !listed {
+			if err := os.Remove(filepath.Join(s.o.Dir, filesDir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+// Package duckstore keeps analytics events in a DuckDB database inside the calling process. It is a package of its own because it links
+// DuckDB, some 70 MB of C++: only the program that owns a store imports it.
+//
+// Events are in the view "events"; times are UTC, absent fields NULL:
+//
+//	id UUID, time TIMESTAMP, received TIMESTAMP, kind ENUM, shopper UBIGINT (a hash), product BIGINT, order_id UUID, category VARCHAR,
+//	query VARCHAR, quantity INTEGER, amount BIGINT (minor units), currency VARCHAR, source VARCHAR, attributes VARCHAR (JSON)
+//
+// # Promises
+//
+//   - Append is one transaction, forced to disk: rows and place in the stream together, or neither.
+//   - Query runs a single SELECT, in a transaction that cannot write, in a database that reaches neither network nor files but the
+//     store's own; it ends at its deadline.
+//   - Maintain moves whole days, once they are old enough, into Parquet files sorted by kind and time, and deletes what is older than
+//     is kept; whenever it is killed, each event is in the view exactly once afterwards.
+//
+// # When not to use it
+//
+// One process owns a store; several machines need a server.
+package duckstore

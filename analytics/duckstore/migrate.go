@@ -1,0 +1,67 @@
+package duckstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/stampede-shop/stampede/analytics"
+)
+
+// migrations bring an older store up to date, one after the other; one that was released is never edited. The version is how many
+// have been done.
+var migrations = [][]string{
+	{
+		"CREATE TYPE kind AS ENUM (" + quotedKinds(15) + ")",
+		`CREATE TABLE event (id UUID, time TIMESTAMP, received TIMESTAMP, kind kind, shopper UBIGINT, product BIGINT, order_id UUID,
+			category VARCHAR, query VARCHAR, quantity INTEGER, amount BIGINT, currency VARCHAR, source VARCHAR, attributes VARCHAR)`,
+		"CREATE TABLE place (stream VARCHAR, sequence UBIGINT)",
+		"INSERT INTO place VALUES ('', 0)",
+		"CREATE TABLE part (file VARCHAR, day DATE, events BIGINT, bytes BIGINT)",
+		"CREATE TABLE made (since TIMESTAMP)",
+		"INSERT INTO made VALUES (epoch_ms(epoch_ms(now())))",
+		"CREATE VIEW events AS SELECT * FROM event",
+	},
+}
+
+// quotedKinds are the names of the first n kinds: those that there were when a migration was written.
+func quotedKinds(n int) string {
+	var list []string
+	for _, name := range analytics.KindNames()[:n] {
+		list = append(list, literal(name))
+	}
+	return strings.Join(list, ", ")
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	if _, err := s.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER)"); err != nil {
+		return fmt.Errorf("duckstore: %w", err)
+	}
+	var version int
+	if err := s.db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM schema_version").Scan(&version); err != nil {
+		return fmt.Errorf("duckstore: %w", err)
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("duckstore: the store has schema %d, this program knows %d: use the newer program", version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		if err := s.step(ctx, version); err != nil {
+			return fmt.Errorf("duckstore: migration %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) step(ctx context.Context, version int) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	for _, q := range append(migrations[version], fmt.Sprintf("INSERT INTO schema_version VALUES (%d)", version+1)) {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}

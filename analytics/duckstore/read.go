@@ -1,0 +1,126 @@
+package duckstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/stampede-shop/stampede/analytics"
+)
+
+// Place implements analytics.Store.
+func (s *Store) Place(ctx context.Context) (p analytics.Place, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT stream, sequence FROM place").Scan(&p.Stream, &p.Sequence)
+	return p, err
+}
+
+// lookedUp bounds the ids of one look.
+const lookedUp = 4096
+
+// Stored implements analytics.Store.
+func (s *Store) Stored(ctx context.Context, ids []analytics.ID, from, to time.Time) (found []analytics.ID, err error) {
+	for len(ids) > 0 && err == nil {
+		some := ids[:min(len(ids), lookedUp)]
+		ids = ids[len(some):]
+		list := make([]string, len(some))
+		for i, id := range some {
+			list[i] = "'" + id.String() + "'::UUID"
+		}
+		q := fmt.Sprintf("SELECT id FROM events WHERE time BETWEEN %s AND %s AND id IN (%s)", stamp(from), stamp(to), strings.Join(list, ","))
+		err = s.ids(ctx, q, func(more []analytics.ID) { found = append(found, more...) })
+	}
+	return found, err
+}
+
+// stamp is a moment in SQL.
+func stamp(t time.Time) string { return fmt.Sprintf("make_timestamp(%d)", t.UnixMicro()) }
+
+// ReceivedSince implements analytics.Store.
+func (s *Store) ReceivedSince(ctx context.Context, since time.Time, f func([]analytics.ID)) error {
+	return s.ids(ctx, "SELECT id FROM event WHERE received >= "+stamp(since), f)
+}
+
+func (s *Store) ids(ctx context.Context, query string, f func([]analytics.ID)) error {
+	rows, err := s.db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	some := make([]analytics.ID, 0, 2048)
+	for rows.Next() {
+		var id duckdb.UUID
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		if some = append(some, analytics.ID(id)); len(some) == cap(some) {
+			f(some)
+			some = some[:0]
+		}
+	}
+	f(some)
+	return rows.Err()
+}
+
+// Recent implements analytics.Store.
+func (s *Store) Recent(ctx context.Context, since time.Time, limit int, f func(*analytics.Batch)) error {
+	rows, err := s.db.QueryContext(ctx, fmt.Sprintf(`SELECT id, time, kind::VARCHAR, coalesce(shopper, 0), coalesce(product, 0), order_id,
+		coalesce(category, ''), coalesce(query, ''), quantity, amount, coalesce(currency, '') FROM event WHERE time >= %s ORDER BY time DESC LIMIT %d`, stamp(since), limit))
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	var b analytics.Batch
+	for rows.Next() {
+		e, err := scanned(rows)
+		if err != nil {
+			return err
+		}
+		if b.Add(&e); b.Len() == 8192 {
+			f(&b)
+			b.Reset()
+		}
+	}
+	f(&b)
+	return rows.Err()
+}
+
+func scanned(rows *sql.Rows) (e analytics.Event, err error) {
+	var id, order duckdb.UUID
+	var orderID any
+	var kind string
+	if err = rows.Scan(&id, &e.Time, &kind, &e.Shopper, &e.Product, &orderID, &e.Category, &e.Query, &e.Quantity, &e.Amount, &e.Currency); err != nil {
+		return e, err
+	}
+	if orderID != nil {
+		if err = order.Scan(orderID); err != nil {
+			return e, err
+		}
+	}
+	e.ID, e.Order = analytics.ID(id), analytics.ID(order)
+	e.Kind, _ = analytics.ParseKind(kind)
+	return e, nil
+}
+
+// Stats implements analytics.Store.
+func (s *Store) Stats(ctx context.Context) (st analytics.StoreStats, err error) {
+	var compacted, live int64
+	if err = s.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(events), 0)::BIGINT, coalesce(sum(bytes), 0)::BIGINT FROM part").Scan(&st.Files, &compacted, &st.Bytes); err != nil {
+		return st, err
+	}
+	if err = s.db.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM event), (SELECT since FROM made)").Scan(&live, &st.Since); err != nil {
+		return st, err
+	}
+	st.Events = compacted + live
+	for _, name := range []string{databaseFile, databaseFile + ".wal"} {
+		if info, err := os.Stat(filepath.Join(s.o.Dir, name)); err == nil {
+			st.Bytes += info.Size()
+		}
+	}
+	return st, nil
+}

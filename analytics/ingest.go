@@ -1,0 +1,271 @@
+package analytics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+)
+
+// IngestOptions tune an [Ingester]. The zero value works.
+type IngestOptions struct {
+	Window    time.Duration // how long ids are remembered; default 10 min
+	MaxIDs    int           // ids remembered at most, at some 30 bytes each; beyond it the window shrinks. Default 16 million
+	Flush     time.Duration // how long an event waits for its transaction; default 250 ms
+	MaxEvents int           // of a transaction; default 245,760, two row groups of DuckDB
+	Stream    StreamOptions
+	Live      *Live         // told of what was stored; nil: nobody is
+	Enrich    func(*Batch)  // fills in what events do not say, such as categories; nil: nothing
+	Trim      time.Duration // how often the stream drops what is stored; default 2 s
+	// SetAside is given a batch that cannot be read, before it is skipped; nil: it is logged only.
+	SetAside   func(sequence uint64, raw []byte) error
+	Registerer prometheus.Registerer
+	Log        *slog.Logger
+	Now        func() time.Time
+}
+
+func (o IngestOptions) withDefaults() IngestOptions {
+	o.Window, o.MaxIDs = orDefault(o.Window, 10*time.Minute), orDefault(o.MaxIDs, 16<<20)
+	o.Flush, o.MaxEvents, o.Trim = orDefault(o.Flush, 250*time.Millisecond), orDefault(o.MaxEvents, 2*122_880), orDefault(o.Trim, 2*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Ingester moves events from the stream into a store, each once. One process at a time may run one for a store; the store's file lock
+// sees to that.
+type Ingester struct {
+	js    jetstream.JetStream
+	store Store
+	o     IngestOptions
+	m     *ingestMetrics
+	seen  *seen
+	place Place // handed to the committing goroutine, or committed
+	life  string
+	spare chan *Batch
+
+	committed atomic.Pointer[Place]
+}
+
+// NewIngester makes an ingester; Run runs it.
+func NewIngester(js jetstream.JetStream, store Store, o IngestOptions) *Ingester {
+	o = o.withDefaults()
+	return &Ingester{js: js, store: store, o: o, m: newIngestMetrics(o.Registerer), spare: make(chan *Batch, 64)}
+}
+
+// group is what commits together.
+type group struct {
+	batches []*Batch
+	events  int
+	at      Place
+}
+
+// Run ingests until ctx ends, then commits what it has taken. A queue that is away is waited for; an error means that the store cannot
+// be read at the start.
+func (g *Ingester) Run(ctx context.Context) error {
+	if err := g.restore(ctx); err != nil {
+		return fmt.Errorf("analytics: the store: %w", err)
+	}
+	groups := make(chan *group, 1)
+	var all errgroup.Group
+	all.Go(func() error {
+		for it := range groups {
+			g.commit(ctx, it)
+		}
+		return nil
+	})
+	pause := 100 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := g.follow(ctx, groups)
+		if ctx.Err() != nil {
+			break
+		}
+		if time.Since(began) > 5*time.Second {
+			pause = 100 * time.Millisecond
+		}
+		g.o.Log.Warn("the stream of events was interrupted; trying again", "error", err)
+		wait(ctx, pause)
+		pause = min(2*pause, 2*time.Second)
+	}
+	close(groups)
+	return all.Wait()
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// liveRestored bounds the events that windows are filled from after a start.
+const liveRestored = 2_000_000
+
+// restore brings back what the last process knew.
+func (g *Ingester) restore(ctx context.Context) (err error) {
+	now := g.o.Now()
+	if g.place, err = g.store.Place(ctx); err != nil {
+		return err
+	}
+	g.seen = newSeen(g.o.Window, g.o.MaxIDs, now)
+	err = g.store.ReceivedSince(ctx, now.Add(-g.o.Window-g.seen.period), func(ids []ID) {
+		for _, id := range ids {
+			g.seen.add(id)
+		}
+	})
+	if err == nil && g.o.Live != nil {
+		err = g.store.Recent(ctx, now.Add(-liveSpan), liveRestored, func(b *Batch) { g.o.Live.Observe(now, b) })
+	}
+	return err
+}
+
+const (
+	readAhead  = 16 // batches
+	pullExpiry = 30 * time.Second
+)
+
+// follow reads the stream from where it is until something fails.
+func (g *Ingester) follow(ctx context.Context, groups chan<- *group) error {
+	setup, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	stream, err := EnsureStream(setup, g.js, g.o.Stream)
+	if err != nil {
+		return err
+	}
+	life, err := incarnation(setup, stream)
+	if err != nil {
+		return err
+	}
+	g.life = life
+	if g.place.Stream != life {
+		if g.place.Stream != "" {
+			g.o.Log.Warn("the stream of events was made anew: it is read from its beginning", "was", g.place.Stream, "is", life)
+		}
+		g.place = Place{Stream: life}
+	}
+	cons, err := stream.OrderedConsumer(setup, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq: g.place.Sequence + 1, MaxResetAttempts: 5})
+	if err != nil {
+		return err
+	}
+	it, err := cons.Messages(jetstream.PullMaxMessages(2*readAhead), jetstream.PullExpiry(pullExpiry))
+	if err != nil {
+		return err
+	}
+	all, actx := errgroup.WithContext(ctx)
+	read := make(chan *group, readAhead)
+	all.Go(func() error { defer close(read); return g.read(actx, it, read) })
+	all.Go(func() error { return g.gather(ctx, read, groups) })
+	all.Go(func() error { return g.trimLoop(actx, stream) })
+	return all.Wait()
+}
+
+// read hands on the messages, decoded, one a group.
+func (g *Ingester) read(ctx context.Context, it jetstream.MessagesContext, to chan<- *group) error {
+	stop := context.AfterFunc(ctx, it.Stop)
+	defer stop()
+	defer it.Stop()
+	last := g.place
+	for {
+		msg, err := it.Next()
+		if err != nil {
+			return err
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Stream <= last.Sequence {
+			continue // the consumer was reset
+		}
+		last.Sequence = meta.Sequence.Stream
+		one := &group{at: last}
+		if b := g.decode(last.Sequence, msg.Data()); b != nil {
+			one.batches, one.events = []*Batch{b}, b.Len()
+		}
+		select {
+		case to <- one:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (g *Ingester) decode(sequence uint64, raw []byte) *Batch {
+	b := g.takeSpare()
+	err := b.Decode(raw)
+	if err == nil {
+		return b
+	}
+	g.m.corrupt.Inc()
+	if g.o.SetAside != nil {
+		err = errors.Join(err, g.o.SetAside(sequence, raw))
+	}
+	g.o.Log.Error("a batch of events cannot be read and is skipped", "sequence", sequence, "bytes", len(raw), "error", err)
+	return nil
+}
+
+func (g *Ingester) takeSpare() *Batch {
+	select {
+	case b := <-g.spare:
+		return b
+	default:
+		return &Batch{}
+	}
+}
+
+// gather drops duplicates and joins batches into transactions.
+func (g *Ingester) gather(work context.Context, read <-chan *group, groups chan<- *group) error {
+	var cur *group
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	flush := func() error {
+		if cur == nil {
+			return nil
+		}
+		out := cur
+		cur = nil
+		groups <- out // bounded: a commit ends, if only because ctx does
+		g.place = out.at
+		return nil
+	}
+	for {
+		select {
+		case one, ok := <-read:
+			if !ok {
+				return flush()
+			}
+			for _, b := range one.batches {
+				if err := g.unique(work, b); err != nil {
+					return errors.Join(err, flush())
+				}
+			}
+			if cur == nil {
+				cur = &group{}
+				timer.Reset(g.o.Flush)
+			}
+			cur.at = one.at
+			for _, b := range one.batches {
+				cur.batches, cur.events = append(cur.batches, b), cur.events+b.Len()
+			}
+			if cur.events >= g.o.MaxEvents {
+				_ = flush()
+			}
+		case <-timer.C:
+			_ = flush()
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/stampede-shop/stampede/analytics"
+)
+
+// AnalyticsQuery asks for the rows of one SELECT.
+type AnalyticsQuery struct {
+	SQL      string  `json:"sql"`
+	MaxRows  int     `json:"max_rows,omitempty"`
+	TimeoutS float64 `json:"timeout_s,omitempty"`
+	Format   string  `json:"format,omitempty"` // of an export: parquet or csv
+}
+
+const (
+	analyticsQueryPath  = "/admin/analytics/query"
+	analyticsExportPath = "/admin/analytics/export"
+	maxQueryRows        = 1_000_000
+	maxQueryTime        = 10 * time.Minute
+	exportTime          = time.Hour
+)
+
+// routes adds what commands and the platform's operations endpoint ask.
+func (a *analyst) routes(ops *roleOps) {
+	stats := func() map[string]any {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return map[string]any{"windows": a.live.Snapshot(time.Now()), "store": a.stats}
+	}
+	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, stats()) })
+	ops.mux.HandleFunc("GET /admin/stats", adminOnly(a.cfg, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"analytics": stats()})
+	}))
+	ops.mux.HandleFunc("POST "+analyticsQueryPath, adminOnly(a.cfg, a.query))
+	ops.mux.HandleFunc("POST "+analyticsExportPath, adminOnly(a.cfg, a.export))
+	ops.mux.HandleFunc("/admin/", adminOnly(a.cfg, unknownOps(ops.mux)))
+}
+
+func readQuery(w http.ResponseWriter, r *http.Request) (q AnalyticsQuery, ok bool) {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&q); err != nil {
+		opsProblem(w, http.StatusBadRequest, "malformed", err.Error()+`: send {"sql":"SELECT …"}`)
+		return q, false
+	}
+	if q.MaxRows < 0 || q.MaxRows > maxQueryRows || q.TimeoutS < 0 || q.TimeoutS > maxQueryTime.Seconds() {
+		opsProblem(w, http.StatusUnprocessableEntity, "invalid", "max_rows is at most a million, timeout_s at most 600")
+		return q, false
+	}
+	return q, true
+}
+
+func (a *analyst) query(w http.ResponseWriter, r *http.Request) {
+	q, ok := readQuery(w, r)
+	if !ok {
+		return
+	}
+	res, err := a.store.Query(r.Context(), q.SQL, analytics.QueryOptions{MaxRows: q.MaxRows, Timeout: time.Duration(q.TimeoutS * float64(time.Second))})
+	if err != nil {
+		queryProblem(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, res)
+}
+
+func queryProblem(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, analytics.ErrNotRead):
+		opsProblem(w, http.StatusForbidden, "forbidden", err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		opsProblem(w, http.StatusUnprocessableEntity, "too-slow", err.Error())
+	default:
+		opsProblem(w, http.StatusUnprocessableEntity, "invalid", err.Error())
+	}
+}
+
+func (a *analyst) export(w http.ResponseWriter, r *http.Request) {
+	q, ok := readQuery(w, r)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
+	defer cancel()
+	out := &exportWriter{w: w}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if err := a.store.Export(ctx, out, q.SQL, analytics.Format(q.Format)); err != nil {
+		if out.begun {
+			panic(http.ErrAbortHandler) // the client must not take half a file for a whole one
+		}
+		queryProblem(w, err)
+	}
+}
+
+// exportWriter knows whether anything was sent.
+type exportWriter struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+func (e *exportWriter) Write(b []byte) (int, error) {
+	e.begun = true
+	return e.w.Write(b)
+}

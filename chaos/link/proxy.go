@@ -17,8 +17,8 @@ type Options struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 	// DialTimeout bounds it. Default 5 s.
 	DialTimeout time.Duration
-	// Label names a connection by the first bytes that come from the near side; it returns false when it needs more. nil:
-	// connections have no label.
+	// Label names a connection by the first bytes that come from the near side; it returns false when it needs more, and gets
+	// at most 512. nil: connections have no label.
 	Label func(first []byte) (label string, enough bool)
 	// Log hears of connections that could not be made. Default: nothing.
 	Log *slog.Logger

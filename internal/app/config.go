@@ -24,6 +24,7 @@ type Config struct {
 	Ops      OpsConfig      `koanf:"ops"`
 	Log      LogConfig      `koanf:"log"`
 	OTel     OTelConfig     `koanf:"otel"`
+	Chaos    ChaosConfig    `koanf:"chaos"`
 }
 
 // CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of

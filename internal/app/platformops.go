@@ -27,6 +27,7 @@ type platformOps struct {
 	status   func() any
 	failover func() any           // how the primaries and their standbys stand; may be nil
 	own      *prometheus.Registry // metrics of this process; may be nil
+	chaos    *chaosUp             // may be nil
 }
 
 // member is one role process.
@@ -54,6 +55,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/cache/warm", p.auth(p.warmStatus))
 	mux.HandleFunc("POST /admin/cache/warm", p.auth(p.warmStart))
 	mux.HandleFunc("DELETE /admin/cache/warm", p.auth(p.warmCancel))
+	p.chaos.routes(mux, p.auth)
 	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
 	csrf := http.NewCrossOriginProtection()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/stampede-shop/stampede/internal/jobs"
 	"github.com/stampede-shop/stampede/queue"
@@ -21,6 +20,7 @@ func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger,
 		}
 		return nil
 	})
+	s.chaos.route(ops)
 	return func(ctx context.Context) error {
 		defer s.close()
 		return s.work(ctx)
@@ -41,7 +41,7 @@ func (s *stack) work(ctx context.Context) error {
 	j, err := jobs.New(jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.stores, Orders: s.stores, Users: s.shards, Carts: s.stores,
 		Sweeps: s.shards, Catalog: s.catalog, Purge: s.purgeSeen, Mail: jobs.MailOptions{Dir: s.cfg.Mail.Dir, From: s.cfg.Mail.From,
 			SMTPAddr: s.cfg.Mail.SMTP.Addr, SMTPUsername: s.cfg.Mail.SMTP.Username, SMTPPassword: s.cfg.Mail.SMTP.Password},
-		Log: s.log, Registerer: s.reg, Now: time.Now})
+		Log: s.log, Registerer: s.reg, Now: s.chaos.now})
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Bring the schema of the catalogue and of every shard up to date."`
 	Catalog    catalogCmd    `cmd:"" help:"Import or generate products."`
 	Load       loadCmd       `cmd:"" help:"Simulate shoppers and report what they saw."`
+	Chaos      chaosCmd      `cmd:"" help:"Inject faults, run experiments with them."`
 	Audit      auditCmd      `cmd:"" help:"Check the books: stock, reservations, orders, payments and outbox over all shards."`
 	Shard      shardCmd      `cmd:"" help:"Which shard holds a key; how evenly keys spread."`
 	Predict    predictCmd    `cmd:"" help:"Which products will sell most: learn, judge, show."`

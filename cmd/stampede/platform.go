@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/stampede-shop/stampede/internal/app"
@@ -42,8 +41,6 @@ func (f platformFlags) config() (app.Config, error) {
 func (f platformFlags) client() (*app.Client, error) {
 	return app.NewClient(f.Data, f.Ops)
 }
-
-func errNotYet(what string) error { return fmt.Errorf("%s: not in this version", what) }
 
 func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)

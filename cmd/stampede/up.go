@@ -35,14 +35,10 @@ func (upCmd) Help() string {
 
 func (u upCmd) options() app.UpOptions {
 	return app.UpOptions{Data: u.Data, Host: u.Host, Port: u.Port, OpsHost: u.OpsHost, OpsPort: u.OpsPort, APIs: u.APIs, Replicas: u.Replicas,
-		Shards: u.Shards, Clusters: u.Clusters, RedisNodes: u.RedisNodes, Products: u.Products, Catalog: u.Catalog, Limits: u.Limits, Fresh: u.Fresh, Progress: os.Stderr}
+		Shards: u.Shards, Clusters: u.Clusters, RedisNodes: u.RedisNodes, Products: u.Products, Catalog: u.Catalog, Limits: u.Limits, Fresh: u.Fresh, Chaos: u.Chaos, Progress: os.Stderr}
 }
 
 func (u upCmd) check() error {
-	switch {
-	case u.Chaos:
-		return usageError{errNotYet("--chaos")}
-	}
 	if err := u.options().Check(); err != nil {
 		return usageError{err}
 	}

@@ -39,6 +39,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 		return nil, err
 	}
 	s.opsRoutes(ops)
+	s.chaos.route(ops)
 	return func(ctx context.Context) error {
 		defer s.close()
 		s.warm.begin()
@@ -51,7 +52,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 
 // handler mounts the JSON API, the storefront and the health checks on one mux behind the common middleware.
 func (s *stack) handler(ops *roleOps) (http.Handler, error) {
-	sessionOptions := account.SessionOptions{Keys: s.cfg.SessionKeys(), Users: s.users, TTL: s.cfg.Session.TTL, NewID: newID}
+	sessionOptions := account.SessionOptions{Keys: s.cfg.SessionKeys(), Users: s.users, TTL: s.cfg.Session.TTL, NewID: newID, Now: s.chaos.now}
 	if s.cfg.Session.Secure {
 		sessionOptions.Secure = func(*http.Request) bool { return true }
 	}
@@ -71,12 +72,12 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	mux := http.NewServeMux()
 	err = httpapi.Register(mux, httpapi.Deps{Events: events, Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.setStock,
 		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
-		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: time.Now, NewID: newID, Around: around})
+		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: s.chaos.now, NewID: newID, Around: around})
 	if err != nil {
 		return nil, err
 	}
 	err = web.Register(mux, web.Deps{Products: s.products, Facets: s.products, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
-		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: time.Now, NewID: newID})
+		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: s.chaos.now, NewID: newID})
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +87,7 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	}
 	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now,
 		Observe: ops.measured.apiAnswered()})
+	h = s.chaos.wrap(h)
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Log       LogConfig       `koanf:"log"`
 	OTel      OTelConfig      `koanf:"otel"`
 	Alerts    AlertsConfig    `koanf:"alerts"`
+	Chaos     ChaosConfig     `koanf:"chaos"`
 }
 
 // CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of

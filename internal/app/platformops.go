@@ -30,9 +30,9 @@ type platformOps struct {
 	failover func() any           // how the primaries and their standbys stand; may be nil
 	own      *prometheus.Registry // metrics of this process; may be nil
 	live     *dashboard.Collector // the dashboard's figures; may be nil
-	chaos    bool                 // faults may be injected
 	alerts   *watchman            // may be nil
 	desk     *desk                // what the administrator's pages ask; may be nil
+	chaos    *chaosUp             // may be nil
 }
 
 // member is one role process.
@@ -64,6 +64,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/cache/warm", p.auth(p.warmStatus))
 	mux.HandleFunc("POST /admin/cache/warm", p.auth(p.warmStart))
 	mux.HandleFunc("DELETE /admin/cache/warm", p.auth(p.warmCancel))
+	p.chaos.routes(mux, p.auth)
 	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
 	csrf := http.NewCrossOriginProtection()

@@ -53,6 +53,7 @@ type stack struct {
 	warm      *warming             // of an API process
 	events    *analytics.Collector // of clients; nil: none are collected
 	tracked   *analytics.Collector // of the platform itself; likewise
+	chaos     *chaosRole           // nil: it behaves
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower
@@ -64,7 +65,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // openStack connects to everything cfg names. Redis and NATS may be down: they are reconnected in the background.
 func openStack(ctx context.Context, cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (*stack, error) {
-	s := &stack{cfg: cfg, log: log, reg: reg, tune: postgres.TuneShardPool}
+	s := &stack{cfg: cfg, log: log, reg: reg, tune: postgres.TuneShardPool, chaos: newChaosRole(cfg, name)}
 	for _, step := range []func(context.Context) error{
 		s.openDatabases, s.openCatalog, s.openShards, s.unwatchFirst, func(ctx context.Context) error { return s.openQueue(ctx, name) },
 		func(context.Context) error { s.topology = s.followTopology(name, &s.late); return nil },
@@ -274,7 +275,7 @@ func (s *stack) openShop(context.Context) error {
 	s.openStores()
 	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
 	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
-		Products: s.products, Pay: s.payments(), NewID: newID, Now: time.Now, Log: s.log, Crash: crashPoint()}
+		Products: s.products, Pay: s.chaos.payments(s.payments()), NewID: newID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
 	return nil
 }
 

@@ -32,6 +32,7 @@ type UpOptions struct {
 	Catalog                          string // file to import instead
 	Limits                           string // of requests at the edge: off, on or strict
 	Fresh                            bool
+	Chaos                            bool        // faults may be injected
 	Progress                         io.Writer   // one line a step, for people
 	Ready                            func(State) // called once everything serves
 }
@@ -76,6 +77,7 @@ type platform struct {
 	ops      net.Listener
 	sup      *local.Supervisor
 	fo       *local.Failover
+	chaos    *chaosUp
 	state    State
 	progress func(format string, args ...any)
 }
@@ -187,6 +189,12 @@ func (p *platform) start(ctx context.Context) error {
 	if err := p.cfg.Save(p.layout.Data.Path(configFile)); err != nil {
 		return err
 	}
+	if err := p.openChaos(ctx); err != nil {
+		return err
+	}
+	if err := p.openLinks(ctx); err != nil {
+		return err
+	}
 	procs, err := p.processes()
 	if err != nil {
 		return err
@@ -203,13 +211,14 @@ func (p *platform) start(ctx context.Context) error {
 		return err
 	}
 	p.fo = p.layout.StartFailover(p.sup, local.FailoverOptions{Logger: p.log})
+	p.chaos.mend(ctx, true)
 	return nil
 }
 
 // serve answers operations until ctx ends.
 func (p *platform) serve(ctx context.Context) error {
 	ops := &platformOps{token: p.cfg.Admin.Token, host: p.o.OpsHost, members: p.members, status: func() any { return p.status() },
-		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry()}
+		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry(), chaos: p.chaos}
 	ops.own.MustRegister(p.fo)
 	ops.desk = &desk{cfg: p.cfg, shop: p.state.URL}
 	stop, err := p.watch(ctx, ops)
@@ -229,6 +238,7 @@ const stopLimit = 60 * time.Second
 // close stops everything in reverse order. Safe in any state.
 func (p *platform) close() error {
 	var errs []error
+	p.chaos.close()
 	if p.fo != nil {
 		p.fo.Stop()
 	}
@@ -236,6 +246,9 @@ func (p *platform) close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 		defer cancel()
 		errs = append(errs, p.sup.Stop(ctx))
+	}
+	if p.chaos != nil { // after the roles, which talk through them until the end
+		errs = append(errs, p.chaos.links.Close())
 	}
 	for _, l := range []net.Listener{p.edge, p.ops} {
 		if l != nil {

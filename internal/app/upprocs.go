@@ -111,7 +111,7 @@ const (
 
 // roleProcess is this program in one role, told by the configuration file that up wrote.
 func (p *platform) roleProcess(name, role string, needs []string, args ...string) local.Process {
-	args = append([]string{role, "--config", p.layout.Data.Path(configFile), "--name", name, "--ops", "unix:" + p.socket(name+".ops")}, args...)
+	args = append([]string{role, "--config", p.configOf(role), "--name", name, "--ops", "unix:" + p.socket(name+".ops")}, args...)
 	return local.Process{
 		Name: name, Needs: needs, LogFile: filepath.Join(p.layout.LogDir, name+".log"),
 		Command: func() (*exec.Cmd, error) {

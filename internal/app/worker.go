@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/stampede-shop/stampede/internal/jobs"
 	"github.com/stampede-shop/stampede/queue"
@@ -25,6 +24,7 @@ func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger,
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"telemetry": ops.measured.stats()})
 	})
+	s.chaos.route(ops)
 	return func(ctx context.Context) error {
 		defer s.close()
 		return s.work(ctx)
@@ -46,7 +46,7 @@ func (s *stack) work(ctx context.Context) error {
 	deps := jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.stores, Orders: s.stores, Users: s.shards, Carts: s.stores,
 		Sweeps: s.shards, Catalog: s.catalog, Purge: s.purgeSeen, Mail: jobs.MailOptions{Dir: s.cfg.Mail.Dir, From: s.cfg.Mail.From,
 			SMTPAddr: s.cfg.Mail.SMTP.Addr, SMTPUsername: s.cfg.Mail.SMTP.Username, SMTPPassword: s.cfg.Mail.SMTP.Password},
-		Log: s.log, Registerer: s.reg, Now: time.Now}
+		Log: s.log, Registerer: s.reg, Now: s.chaos.now}
 	if s.events != nil {
 		deps.Events = s.events
 	}

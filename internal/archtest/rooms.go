@@ -64,6 +64,7 @@ var rooms = []room{
 	{dir: "internal/prove", kind: whole},
 	{dir: "bench", kind: whole},
 	{dir: "cmd", kind: whole},
+	{dir: "experiments", kind: whole},
 	{dir: "test", kind: whole},
 }
 

@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/stampede-shop/stampede/chaos"
+	"github.com/stampede-shop/stampede/chaos/link"
+	"github.com/stampede-shop/stampede/chaos/pressure"
+	"github.com/stampede-shop/stampede/chaos/process"
+	"github.com/stampede-shop/stampede/internal/local"
+)
+
+// ChaosConfig lets a role be told to misbehave. Only `up --chaos` sets it.
+type ChaosConfig struct {
+	Enabled bool `koanf:"enabled"`
+}
+
+// chaosDir is the folder of the journals, of `up` and of `stampede chaos` alike.
+func chaosDir(data string) string { return filepath.Join(data, "chaos") }
+
+// PressArg is the hidden argument of `stampede chaos` under which this program presses on processor or memory.
+const PressArg = "press"
+
+func pressCommand(args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return exec.Command(self, append([]string{"chaos", PressArg}, args...)...) //nolint:gosec // ourselves
+}
+
+// machineFaults need nothing but a platform on this machine whose status is known.
+func machineFaults(data string, status func(context.Context) (Status, error)) []chaos.Fault {
+	list := process.Faults(finder(status))
+	for i := range list {
+		list[i].Available = func(ctx context.Context) error { _, err := status(ctx); return err }
+	}
+	return append(append(list, pressure.Faults(pressCommand)...), pressure.Disk(data))
+}
+
+// finder finds processes by the names that status gives them.
+func finder(status func(context.Context) (Status, error)) process.Finder {
+	return func(ctx context.Context, name string) (process.Found, error) {
+		st, err := status(ctx)
+		if err != nil {
+			return process.Found{}, err
+		}
+		names := make([]string, len(st.Processes))
+		for i, p := range st.Processes {
+			if p.Name == name {
+				return process.Found{Pid: p.PID, Ready: p.State == string(local.StateRunning)}, nil
+			}
+			names[i] = p.Name
+		}
+		return process.Found{}, fmt.Errorf("%w: there is no process %q; there are %s", chaos.ErrParams, name, strings.Join(names, ", "))
+	}
+}
+
+// chaosUp is what `up` breaks and mends. With --chaos it takes requests; without, it only mends what was left.
+type chaosUp struct {
+	on       bool
+	dir      string
+	log      *slog.Logger
+	faults   chaos.Registry
+	injector *chaos.Injector // nil: off
+	links    link.Set
+	rules    *chaosRules
+}
+
+// openChaos knows all faults, and mends what needs no running platform to be mended: a disk that is full, say.
+func (p *platform) openChaos(ctx context.Context) (err error) {
+	c := &chaosUp{on: p.o.Chaos, dir: chaosDir(p.layout.Data.Dir), log: p.log, rules: newChaosRules(p.members, p.log)}
+	p.chaos = c
+	c.faults.Add(machineFaults(p.layout.Data.Dir, func(context.Context) (Status, error) { return p.status(), nil })...)
+	c.faults.Add(c.links.Faults()...)
+	c.faults.Add(c.rules.faults()...)
+	c.faults.Add(databaseFaults(p.layout)...)
+	c.faults.Add(cacheFault(p.layout))
+	c.mend(ctx, false)
+	if !c.on {
+		return nil
+	}
+	c.injector, err = chaos.New(&c.faults, chaos.Options{Dir: c.dir, Log: p.log})
+	return err
+}
+
+// mend undoes what a process left that was killed. What cannot be mended yet is no reason not to start; in the end it is one
+// to say so.
+func (c *chaosUp) mend(ctx context.Context, running bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	done, err := chaos.Recover(ctx, c.dir, &c.faults)
+	for _, d := range done {
+		if d.Error == "" {
+			c.log.Warn("undone what a killed process had injected", "fault", d.Fault)
+		}
+	}
+	if err != nil && running {
+		c.log.Error("something that was injected earlier is still in force; `stampede chaos stop` tries again", "error", err)
+	}
+}
+
+const chaosEnds = 20 * time.Second
+
+// close undoes everything. Safe in any state.
+func (c *chaosUp) close() {
+	if c == nil {
+		return
+	}
+	if c.injector != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), chaosEnds)
+		defer cancel()
+		if err := c.injector.Close(ctx); err != nil {
+			c.log.Error("stopped before everything was undone; the next start does it", "error", err)
+		}
+	}
+	c.rules.close()
+}

@@ -1,0 +1,241 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/stampede-shop/stampede/chaos/link"
+	"github.com/stampede-shop/stampede/internal/local"
+	"github.com/stampede-shop/stampede/internal/local/pg"
+)
+
+// chaosClients are the roles that get links of their own, and the folder of their sockets: a letter, since paths of sockets must
+// be short.
+var chaosClients = []struct{ role, folder string }{{"api", "a"}, {"worker", "w"}, {"edge", "e"}}
+
+func roleConfigFile(role string) string { return "run/config-" + role + ".yaml" }
+
+// configOf is the configuration file of a role.
+func (p *platform) configOf(role string) string {
+	if p.o.Chaos {
+		return p.layout.Data.Path(roleConfigFile(role))
+	}
+	return p.layout.Data.Path(configFile)
+}
+
+// openLinks puts a proxy on every link from a role to a server, and writes configurations that lead through them. Commands go on
+// reading the plain one: an audit must not be hit by what it audits.
+func (p *platform) openLinks(ctx context.Context) error {
+	if !p.o.Chaos {
+		return nil
+	}
+	root := filepath.Dir(p.layout.RedisSocket)
+	if len(root)+2 > pg.MaxSocketDir {
+		return fmt.Errorf("--chaos: the folder of sockets %s has too long a path for proxies in it: choose a shorter --data", root)
+	}
+	for _, c := range chaosClients {
+		l := linker{p: p, role: c.role, dir: filepath.Join(root, c.folder)}
+		if err := os.MkdirAll(l.dir, 0o700); err != nil {
+			return err
+		}
+		cfg, err := l.config(ctx)
+		if err != nil {
+			return fmt.Errorf("--chaos: links of %s: %w", c.role, err)
+		}
+		if err := cfg.Save(p.layout.Data.Path(roleConfigFile(c.role))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linker makes the links of one role.
+type linker struct {
+	p    *platform
+	role string
+	dir  string // of its sockets
+}
+
+// config is the configuration of the role, through proxies.
+func (l linker) config(ctx context.Context) (Config, error) {
+	cfg := l.p.cfg
+	cfg.Chaos.Enabled = true
+	var err error
+	if cfg.NATS.URL, err = l.nats(ctx, cfg.NATS.URL); err != nil {
+		return cfg, err
+	}
+	if l.role == "edge" {
+		return l.origins(ctx, cfg)
+	}
+	if cfg.Redis.Addr != "" { // the members of a cluster name each other to clients, and no proxy
+		if cfg.Redis.Addr, err = l.unix(ctx, "redis", cfg.Redis.Addr, nil); err != nil {
+			return cfg, err
+		}
+	}
+	if err := l.servers(ctx); err != nil {
+		return cfg, err
+	}
+	return l.databases(cfg)
+}
+
+// unix makes a link to the server at a Unix socket.
+func (l linker) unix(ctx context.Context, server, path string, label func([]byte) (string, bool)) (string, error) {
+	near := filepath.Join(l.dir, filepath.Base(path))
+	ln, err := listen(ctx, "unix:"+near)
+	if err != nil {
+		return "", err
+	}
+	l.serve(server, ln, "unix", path, label)
+	return near, nil
+}
+
+func (l linker) serve(server string, ln net.Listener, network, far string, label func([]byte) (string, bool)) {
+	p := link.New(link.Options{Label: label, Log: l.p.log, Dial: func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, far)
+	}})
+	p.Serve(ln)
+	l.p.chaos.links.Add(l.role+":"+server, p)
+}
+
+func (l linker) nats(ctx context.Context, far string) (string, error) {
+	u, err := url.Parse(far)
+	if err != nil {
+		return "", err
+	}
+	ln, err := listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	l.serve("nats", ln, "tcp", u.Host, nil)
+	u.Host = ln.Addr().String()
+	return u.String(), nil
+}
+
+func (l linker) origins(ctx context.Context, cfg Config) (Config, error) {
+	cfg.Edge.Origins = append([]string(nil), cfg.Edge.Origins...)
+	for i, o := range cfg.Edge.Origins {
+		near, err := l.unix(ctx, apiName(i), strings.TrimPrefix(o, "unix:"), nil)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Edge.Origins[i] = "unix:" + near
+	}
+	return cfg, nil
+}
+
+// servers makes a link to each PostgreSQL server; connections are labelled with their database.
+func (l linker) servers(ctx context.Context) error {
+	for _, s := range postgresServers(l.p.layout) {
+		socket, err := socketOf(s.DSN)
+		if err == nil {
+			_, err = l.unix(ctx, s.Name, socket, startupDatabase)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// databases leads every DSN through the proxies: the folder of the sockets is all that differs.
+func (l linker) databases(cfg Config) (_ Config, err error) {
+	move := func(dsn string) string {
+		moved, e := moveDSN(dsn, l.dir)
+		if e != nil {
+			err = e
+		}
+		return moved
+	}
+	moveAll := func(list []ServerConfig) (out []ServerConfig) {
+		for _, s := range list {
+			out = append(out, ServerConfig{Name: s.Name, DSN: move(s.DSN)})
+		}
+		return out
+	}
+	cfg.Catalog.Primary, cfg.Catalog.Replicas = move(cfg.Catalog.Primary), moveAll(cfg.Catalog.Replicas)
+	var shards []ShardConfig
+	for _, s := range cfg.Shards {
+		s.DSN, s.Replicas = move(s.DSN), moveAll(s.Replicas)
+		shards = append(shards, s)
+	}
+	cfg.Shards = shards
+	return cfg, err
+}
+
+// moveDSN names another folder for each host of a DSN.
+func moveDSN(dsn, dir string) (string, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	hosts := strings.Split(q.Get("host"), ",")
+	for i := range hosts {
+		hosts[i] = dir
+	}
+	q.Set("host", strings.Join(hosts, ","))
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
+	return u.String(), nil
+}
+
+// socketOf is the socket of the one server that a DSN names.
+func socketOf(dsn string) (string, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port")), nil
+}
+
+// postgresServers are the servers of all clusters, each with some database on it.
+func postgresServers(l *local.Layout) (list []local.Named) {
+	seen := map[string]bool{}
+	add := func(servers []local.Named) {
+		for _, s := range servers {
+			if !seen[s.Name] {
+				seen[s.Name] = true
+				list = append(list, s)
+			}
+		}
+	}
+	add(l.CatalogServers)
+	for _, s := range l.Shards {
+		add(s.Servers)
+	}
+	return list
+}
+
+// What the first message of a PostgreSQL client says: its length, what it is, and settings.
+const (
+	startupHead     = 8
+	startupProtocol = 3 << 16
+	startupLongest  = 10_000
+)
+
+// startupDatabase reads from a client's first message which database it wants; "" of what is no such message.
+func startupDatabase(first []byte) (string, bool) {
+	if len(first) < startupHead {
+		return "", false
+	}
+	length := int(binary.BigEndian.Uint32(first))
+	if binary.BigEndian.Uint32(first[4:]) != startupProtocol || length < startupHead || length > startupLongest {
+		return "", true
+	}
+	if len(first) < length {
+		return "", false
+	}
+	words := bytes.Split(first[startupHead:length], []byte{0})
+	for i := 0; i+1 < len(words); i += 2 {
+		if string(words[i]) == "database" {
+			return string(words[i+1]), true
+		}
+	}
+	return "", true
+}

@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"path"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/stampede-shop/stampede/internal/shop"
+)
+
+// chaosRole is what a process does to itself while it is told to; nil does nothing.
+type chaosRole struct {
+	name  string
+	rules atomic.Pointer[[]chaosRule] // those for this process
+	clock atomic.Int64                // how far it is ahead
+}
+
+// newChaosRole is nil unless the configuration lets it be.
+func newChaosRole(cfg Config, name string) *chaosRole {
+	if !cfg.Chaos.Enabled {
+		return nil
+	}
+	return &chaosRole{name: name}
+}
+
+// route takes rules at the operations endpoint.
+func (c *chaosRole) route(ops *roleOps) {
+	if c != nil {
+		ops.mux.HandleFunc("PUT "+rulesPath, hereOnly(c.take))
+	}
+}
+
+func (c *chaosRole) take(w http.ResponseWriter, r *http.Request) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	var list []chaosRule
+	if err == nil {
+		list, err = decodeRules(raw)
+	}
+	if err != nil {
+		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		return
+	}
+	var mine []chaosRule
+	var ahead time.Duration
+	for _, rule := range list {
+		if ok, _ := path.Match(rule.Process, c.name); ok || rule.Process == "" { // checked by who sent it
+			mine, ahead = append(mine, rule), ahead+rule.Clock
+		}
+	}
+	c.rules.Store(&mine)
+	c.clock.Store(int64(ahead))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// now is the time by the clock of this process.
+func (c *chaosRole) now() time.Time {
+	if c == nil {
+		return time.Now()
+	}
+	return time.Now().Add(time.Duration(c.clock.Load()))
+}
+
+// drawn finds a rule that is for something, and lets chance decide about its share.
+func (c *chaosRole) drawn(is func(*chaosRule) bool) *chaosRule {
+	list := c.rules.Load()
+	if list == nil {
+		return nil
+	}
+	for i := range *list {
+		if r := &(*list)[i]; is(r) && (r.Share >= 1 || rand.Float64() < r.Share) {
+			return r
+		}
+	}
+	return nil
+}
+
+// wrap answers requests late or wrongly, as told.
+func (c *chaosRole) wrap(next http.Handler) http.Handler {
+	if c == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rule := c.drawn(func(rule *chaosRule) bool { return rule.Latency > 0 && rule.covers(r) }); rule != nil {
+			t := time.NewTimer(rule.Latency)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		if rule := c.drawn(func(rule *chaosRule) bool { return rule.Status > 0 && rule.covers(r) }); rule != nil {
+			w.Header().Set("Retry-After", "1")
+			opsProblem(w, rule.Status, "temporarily-unavailable", "this answer was asked for by a chaos experiment")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (r *chaosRule) covers(req *http.Request) bool {
+	return r.Path != "" && (r.Method == "" || r.Method == req.Method) && glob(r.Path, req.URL.Path)
+}
+
+// glob matches text with a pattern whose * stands for anything.
+func glob(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	if !strings.HasPrefix(text, parts[0]) {
+		return false
+	}
+	text = text[len(parts[0]):]
+	if len(parts) == 1 {
+		return text == ""
+	}
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		at := strings.Index(text, part)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(part):]
+	}
+	return strings.HasSuffix(text, last)
+}
+
+// payments makes a provider fall silent, as told.
+func (c *chaosRole) payments(p shop.PaymentProvider) shop.PaymentProvider {
+	if c == nil {
+		return p
+	}
+	return silentPayments{p, c}
+}
+
+type silentPayments struct {
+	shop.PaymentProvider
+	c *chaosRole
+}
+
+// Charge implements shop.PaymentProvider.
+func (s silentPayments) Charge(ctx context.Context, key string, amount int64, currency string, m shop.PaymentMethod) (shop.Charge, error) {
+	if r := s.c.drawn(func(r *chaosRule) bool { return r.Payment != "" }); r != nil {
+		m.Outcome = r.Payment
+	}
+	return s.PaymentProvider.Charge(ctx, key, amount, currency, m)
+}

@@ -21,9 +21,9 @@ const poll = async (path, draw) => {
 const none = () => el("li", { className: "soft", textContent: "none" });
 const drawAlerts = (got) => {
   const list = (got.alerts ?? got ?? []).filter((a) => a.state !== "inactive");
-  marks.length = 0;
+  marks.alerts = [];
   $("alerts").replaceChildren(...(list.length ? list.map((a) => {
-    if (a.state === "firing") marks.push({ time: Date.parse(a.since) / 1000, colour: "--red" });
+    if (a.state === "firing") marks.alerts.push({ time: Date.parse(a.since) / 1000, colour: "--red" });
     const cls = a.state === "firing" ? { page: "critical", ticket: "warning" }[a.severity] ?? "" : a.state;
     const li = el("li", { className: cls }, el("b", { textContent: a.name }), ` ${a.state} since ${new Date(a.since).toLocaleTimeString()}${a.silenced ? ", silenced" : ""}. ${a.text} ${a.reason} `,
       el("code", { textContent: a.runbook }));
@@ -100,19 +100,45 @@ $("warm").addEventListener("submit", async (e) => {
   e.preventDefault();
   try { await ask("/admin/cache/warm", "POST"); said("warming has begun"); } catch (err) { said(err.message); }
 });
-const faults = async () => {
-  if (document.body.dataset.chaos !== "true") return;
-  const list = await ask("/admin/chaos").catch(() => null);
-  if (!list) return;
-  $("chaos").hidden = false;
-  $("faults").replaceChildren(...(list.faults ?? list).map((f) => el("button", {
-    className: f.active ? "danger" : "quiet", textContent: f.name, title: f.about ?? f.description ?? "", type: "button", disabled: f.available === false,
-    onclick: async () => {
-      if (!f.active && !confirm(`Inject ${f.name}? ${f.about ?? f.description ?? ""}`)) return;
-      try { await ask("/admin/chaos/" + f.name, f.active ? "DELETE" : "POST"); said(f.name + (f.active ? " undone" : " injected")); } catch (err) { said(err.message); }
-      faults();
-    },
-  })));
+let faults = [];
+const drawFault = () => {
+  const f = faults.find((x) => x.name === $("fault").value);
+  if (!f) return;
+  $("faultabout").textContent = `${f.about} Reaches: ${f.blast_radius}.${f.available ? "" : " Not here: " + f.reason}`;
+  $("inject").querySelector("button").disabled = !f.available;
+  $("params").replaceChildren(...(f.params ?? []).map((p) => el("label", { className: "inline", title: p.about ?? "" }, p.name,
+    Object.assign(el("input", { name: p.name, size: 12, placeholder: p.default ?? "" })))));
 };
-faults();
+const drawActive = (list) => {
+  marks.faults = list.map((i) => ({ time: Date.parse(i.since) / 1000, colour: "--violet" }));
+  $("active").replaceChildren(...list.map((i) => {
+    return el("li", { className: "critical" }, el("b", { textContent: i.fault }), ` ${i.target ?? ""} until ${new Date(i.until).toLocaleTimeString()} ${i.error ?? ""} `,
+      el("button", { type: "button", className: "quiet", textContent: "Undo", onclick: () => act("DELETE", i.id) }));
+  }));
+};
+const chaos = async () => {
+  if (document.body.dataset.chaos !== "true" || document.hidden) return;
+  const got = await ask("/admin/chaos").catch(() => null);
+  if (!got) return;
+  if (!faults.length) {
+    faults = got.faults;
+    $("fault").replaceChildren(...faults.map((f) => new Option(f.name)));
+    $("chaos").hidden = false;
+    drawFault();
+  }
+  drawActive(got.active ?? []);
+};
+const act = async (method, name, body) => {
+  try { await ask("/admin/chaos/" + encodeURIComponent(name), method, body); said(name + (method === "DELETE" ? " undone" : " injected")); } catch (err) { said(err.message); }
+  chaos();
+};
+$("fault").addEventListener("change", drawFault);
+$("inject").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const name = $("fault").value, params = {};
+  for (const i of $("params").querySelectorAll("input")) if (i.value) params[i.name] = i.value;
+  if (confirm(`Inject ${name} for ${$("long").value}?`)) act("POST", name, { params, for: $("long").value });
+});
+chaos();
+setInterval(chaos, 2000);
 })();

@@ -65,10 +65,10 @@ const charts = [
   ["Admission", num, ["admission.limit", "limit", "--blue"], ["admission.in_flight", "in flight", "--teal"], ["waitroom.waiting", "waiting room", "--violet"]],
 ];
 let minutes = 15, at = [], data = {}, drawn = [];
-const marks = []; // alerts and faults, as lines in every chart
+const marks = { alerts: [], faults: [] }; // lists, as lines in every chart
 const markPlugin = { hooks: { draw: (u) => {
   u.ctx.save();
-  for (const m of marks) {
+  for (const m of Object.values(marks).flat()) {
     const x = u.valToPos(m.time, "x", true);
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
     u.ctx.strokeStyle = css(m.colour);

@@ -16,6 +16,7 @@ import (
 	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/waf"
+	"github.com/stampede-shop/stampede/edge/waitroom"
 )
 
 // errNoWAF says that there are no rules to reload.
@@ -29,6 +30,7 @@ type edgeStats struct {
 	WAF       *wafStats           `json:"waf,omitempty"`
 	Limits    string              `json:"limits"`
 	Admission *admission.Stats    `json:"admission,omitempty"`
+	Rooms     []waitroom.Status   `json:"waiting_rooms,omitempty"`
 }
 
 type wafStats struct {
@@ -45,6 +47,9 @@ func (n *edgeNode) stats() edgeStats {
 	if n.admission != nil {
 		a := n.admission.Stats()
 		s.Admission = &a
+	}
+	if n.rooms != nil {
+		s.Rooms = n.rooms.Status()
 	}
 	if n.waf != nil {
 		s.WAF = &wafStats{n.waf.Mode(), n.waf.Rules()}

@@ -270,7 +270,7 @@ func (s *stack) openShop(context.Context) error {
 	s.writer = cached.NewCatalog(s.catalog, s.purge, cached.Options{Log: s.log})
 	s.openStores()
 	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
-	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
+	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit, PurchaseLimit: int64(s.cfg.Checkout.PurchaseLimit),
 		Products: s.products, Pay: s.payments(), NewID: newID, Now: time.Now, Log: s.log, Crash: crashPoint()}
 	return nil
 }

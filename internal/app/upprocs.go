@@ -37,6 +37,7 @@ func (p *platform) config() (Config, error) {
 	cfg.Mail.Dir = l.Data.Path("mail")
 	cfg.Edge.Profile, cfg.Edge.Limits = profileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
 	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
+	cfg.Edge.Waitroom.File = l.Data.Path(placesFile)
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	token, err := secret(l.Data.Path(tokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
@@ -129,7 +130,7 @@ func roleEnv() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "warm.") {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "warm.") {
 			env = append(env, kv)
 		}
 	}

@@ -175,9 +175,11 @@ func (l *Limiter) wait(ctx context.Context, w *waiter) (*Permit, error) {
 	return nil, err
 }
 
-// shed counts a refusal; l.mu is held.
+// shed counts a refusal; l.mu is held. That a crawler is sent away is no sign of need.
 func (l *Limiter) shed(now time.Time, class Class) {
-	l.recent.refuse(now)
+	if class != Crawl {
+		l.recent.refuse(now)
+	}
 	l.m.shed[class].Inc()
 }
 

@@ -49,7 +49,7 @@ type Stats struct {
 	Limit    int            `json:"limit"`
 	InFlight int            `json:"in_flight"`
 	Waiting  map[string]int `json:"waiting"`
-	// Refused is the share of the requests of the last second that were refused.
+	// Refused is the share of the requests of the last second that were refused, crawlers left out.
 	Refused float64 `json:"refused"`
 	// Usual is what a request of each class takes without a rush, in milliseconds; 0: not known yet.
 	Usual map[string]float64 `json:"usual_ms"`

@@ -59,6 +59,9 @@ type ShardConfig struct {
 type CheckoutConfig struct {
 	// GroupCommit lets checkouts that come together share transactions.
 	GroupCommit bool `koanf:"group_commit"`
+	// PurchaseLimit is how many units of a product one shopper may buy, unless its attribute purchase_limit says otherwise; 0 is
+	// no limit.
+	PurchaseLimit int `koanf:"purchase_limit"`
 	// Slots bounds such transactions at a time, over all shards of a process; 0 is no bound.
 	Slots int `koanf:"slots"`
 }
@@ -132,6 +135,7 @@ type EdgeConfig struct {
 	WAF       WAFConfig       `koanf:"waf"`
 	TLS       EdgeTLSConfig   `koanf:"tls"`
 	Admission AdmissionConfig `koanf:"admission"`
+	Waitroom  WaitroomConfig  `koanf:"waitroom"`
 }
 
 // EdgeTLSConfig lets the edge speak TLS, and with it HTTP/2: with a certificate and its key (PEM), or with one for each of the
@@ -191,11 +195,12 @@ func Default() Config {
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
 		Edge: EdgeConfig{Listen: "127.0.0.1:8000", Profile: profilePlain, MaxBody: 1 << 20, Limits: "on",
-			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}},
+			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}, Admission: defaultAdmission(), Waitroom: defaultWaitroom()},
 		Warm:      defaultWarm(),
 		Analytics: defaultAnalytics(),
 		Ops:       OpsConfig{Listen: "127.0.0.1:8001"},
 		Log:       LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
 		OTel:      OTelConfig{Sample: 0.01},
+		Alerts:    AlertsConfig{Objective: 0.999},
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/limit"
 	"github.com/stampede-shop/stampede/edge/waf"
+	"github.com/stampede-shop/stampede/edge/waitroom"
 	"github.com/stampede-shop/stampede/internal/account"
 )
 
 // slowestUpload is how fast a request's body has to come, in bytes a second.
 const slowestUpload = 16 << 10
 
-// edgeNode is the edge with what stands on the way of a request: limits and bounds, the cache, admission, the
+// edgeNode is the edge with what stands on the way of a request: limits and bounds, waiting rooms, the cache, admission, the
 // firewall, the balancer.
 type edgeNode struct {
 	*edge.Edge
@@ -29,9 +30,10 @@ type edgeNode struct {
 	waf      *waf.WAF // nil: off
 	limits   *limit.Limiter
 	measured *measuring
-	// admission is nil when it is off, sessions where the edge knows none.
+	// admission and rooms are nil when they are off, sessions where the edge knows none.
 	admission *admission.Limiter
 	sessions  *account.Sessions
+	rooms     *waitroom.Rooms
 	bus       *edgeBus // nil: alone
 	demand    *edgeDemand
 	closers   []func()
@@ -55,6 +57,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 	return func(ctx context.Context) error {
 		defer n.close()
 		defer n.reloadOnHangup(ctx, log)()
+		defer n.runRooms(ctx)()
 		l, err := listen(ctx, cfg.Edge.Listen)
 		if err != nil {
 			return err
@@ -97,7 +100,8 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
 	}
 	for _, step := range []func() error{
-		func() error { return n.addLimits(&o) }, func() error { return n.addAdmission(&o) }, func() error { return n.addWAF(&o) },
+		func() error { return n.addLimits(&o) }, func() error { return n.addWaitroom(&o, cfg) },
+		func() error { return n.addAdmission(&o) }, func() error { return n.addWAF(&o) },
 		func() error { return n.addCache(&o, cfg, name) }, func() error { n.addDemand(&o); return nil },
 		func() error { return n.addEvents(&o, cfg, name) },
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/waf"
+	"github.com/stampede-shop/stampede/edge/waitroom"
 )
 
 // errNoWAF says that there are no rules to reload.
@@ -30,6 +31,7 @@ type edgeStats struct {
 	Limits    string              `json:"limits"`
 	Telemetry *telemetryStats     `json:"telemetry,omitempty"`
 	Admission *admission.Stats    `json:"admission,omitempty"`
+	Rooms     []waitroom.Status   `json:"waiting_rooms,omitempty"`
 }
 
 type wafStats struct {
@@ -46,6 +48,9 @@ func (n *edgeNode) stats() edgeStats {
 	if n.admission != nil {
 		a := n.admission.Stats()
 		s.Admission = &a
+	}
+	if n.rooms != nil {
+		s.Rooms = n.rooms.Status()
 	}
 	if n.waf != nil {
 		s.WAF = &wafStats{n.waf.Mode(), n.waf.Rules()}

@@ -275,7 +275,8 @@ func (s *stack) openShop(context.Context) error {
 	s.openStores()
 	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
 	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
-		Products: s.products, Pay: s.chaos.payments(s.payments()), NewID: newID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
+		PurchaseLimit: int64(s.cfg.Checkout.PurchaseLimit),
+		Products:      s.products, Pay: s.chaos.payments(s.payments()), NewID: newID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
 	return nil
 }
 

@@ -62,8 +62,9 @@ func (o UpOptions) Check() error {
 
 // Folders of the edge in the data folder.
 const (
-	edgeCacheDir = "edge-cache" // what the cache keeps on disk
-	wafDir       = "waf"        // the operator's rules
+	edgeCacheDir = "edge-cache"  // what the cache keeps on disk
+	wafDir       = "waf"         // the operator's rules
+	placesFile   = "places.json" // how the waiting rooms stand
 )
 
 // platform is a running `up`.

@@ -38,6 +38,7 @@ func (p *platform) config() (Config, error) {
 	cfg.Edge.Profile, cfg.Edge.Limits = profileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
 	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
 	cfg.Analytics.Enabled, cfg.Analytics.Dir, cfg.Analytics.Address = true, l.Data.Path(analyticsDir), "unix:"+p.socket(analyticsName+".ops")
+	cfg.Edge.Waitroom.File = l.Data.Path(placesFile)
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	cfg.Alerts = alertsOfUp(cfg.Alerts)
 	token, err := secret(l.Data.Path(tokenFile))
@@ -128,7 +129,7 @@ func (p *platform) roleProcess(name, role string, needs []string, args ...string
 
 // passedOn are the keys that variables may set for the roles of `up`: what they do on the way, not where things are.
 var passedOn = []string{
-	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "warm.",
+	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "warm.",
 	"analytics.compact_days", "analytics.keep_days", "analytics.memory_mib", "analytics.queue_mib",
 }
 

@@ -70,6 +70,9 @@ func (c Config) validateData(bad complain) {
 			bad(fmt.Sprintf("redis.nodes[%d]", i), quote(n), "host:port")
 		}
 	}
+	if c.Checkout.PurchaseLimit < 0 {
+		bad("checkout.purchase_limit", c.Checkout.PurchaseLimit, "units of a product for each shopper, or 0 for no limit")
+	}
 	if c.Checkout.Slots < 0 {
 		bad("checkout.slots", c.Checkout.Slots, "how many transactions at a time, or 0 for no bound")
 	}
@@ -125,6 +128,7 @@ func (e EdgeConfig) validate(bad complain) {
 	}
 	e.TLS.validate(bad)
 	e.Admission.validate(bad)
+	e.Waitroom.validate(bad)
 	for _, n := range []struct {
 		key       string
 		v, lo, hi int

@@ -142,10 +142,10 @@ func (c CampaignConfig) validate(key string, bad complain) {
 	}
 }
 
-// warmHook reads STAMPEDE_WARM_CAMPAIGNS and STAMPEDE_WARM_EDGES: lists in YAML or JSON.
+// warmHook reads STAMPEDE_WARM_CAMPAIGNS, STAMPEDE_WARM_EDGES and STAMPEDE_EDGE_WAITROOM_DOORS: lists in YAML or JSON.
 func warmHook(from, to reflect.Type, data any) (any, error) {
 	text, ok := data.(string)
-	if !ok || to != reflect.TypeFor[[]CampaignConfig]() && to != reflect.TypeFor[[]WarmEdgeConfig]() {
+	if !ok || to != reflect.TypeFor[[]CampaignConfig]() && to != reflect.TypeFor[[]WarmEdgeConfig]() && to != reflect.TypeFor[[]DoorsConfig]() {
 		return data, nil
 	}
 	var list []map[string]any

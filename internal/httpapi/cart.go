@@ -142,6 +142,9 @@ func (a *api) addToCart(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := shop.Held(c.r.Header.Get(shop.HeaderHold), in.ProductID); err != nil {
+		return err
+	}
 	p, err := a.Products.Product(c.ctx(), in.ProductID)
 	if err != nil {
 		return err

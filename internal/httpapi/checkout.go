@@ -26,14 +26,14 @@ func (a *api) checkoutRoutes() []route {
 		params: []param{idempotencyKey}, body: body, deadline: checkoutDeadline,
 		answers: []answer{{status: 201, doc: "The order", body: shop.Order{}, headers: []string{"Location"}},
 			{status: 202, doc: "The order, pending: the outcome of the payment is not known yet; ask GET Location", body: shop.Order{}, headers: []string{"Location"}}},
-		codes: []shop.Code{shop.CodeOutOfStock, shop.CodePriceChanged, shop.CodePaymentDeclined, shop.CodeEmptyCart,
+		codes: []shop.Code{shop.CodeOutOfStock, shop.CodePriceChanged, shop.CodePaymentDeclined, shop.CodePurchaseLimit, shop.CodeEmptyCart,
 			shop.CodeIdempotencyMismatch, shop.CodeConflict},
 		handle: a.checkout,
 	}}
 }
 
 func (a *api) checkout(c *call) error {
-	req := shop.CheckoutRequest{UserID: c.session.UserID, ArrivedAt: a.arrivedAt(c.r)}
+	req := shop.CheckoutRequest{UserID: c.session.UserID, ArrivedAt: a.arrivedAt(c.r), Hold: c.r.Header.Get(shop.HeaderHold)}
 	key, err := c.key()
 	if err != nil {
 		return err

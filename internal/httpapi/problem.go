@@ -51,6 +51,7 @@ var kinds = map[shop.Code]kind{
 	shop.CodeOutOfStock:          {409, "Out of stock", "lines names the products with too few units left. Nothing was bought and the cart is as it was."},
 	shop.CodePriceChanged:        {409, "Prices changed", "lines names the products. The cart now shows the new prices; ask again to buy at these."},
 	shop.CodeNotCancellable:      {409, "The order cannot be cancelled", "Only a confirmed order can be."},
+	shop.CodePurchaseLimit:       {409, "More than one shopper may buy", "lines names the products and how many of them may still be bought. Nothing was bought and the cart is as it was."},
 	shop.CodePreconditionFailed:  {412, "The version is old", "It was changed since the validator in If-Match was given. Read it again, then repeat the edit."},
 	codeTooLarge:                 {413, "The body is too large", "Bodies have at most 1 MiB."},
 	codeLongURI:                  {414, "The address is too long", "Path and query have at most 8 KiB. Ask for less at once."},
@@ -63,6 +64,7 @@ var kinds = map[shop.Code]kind{
 	shop.CodeInternal:            {500, "Internal error", "Our fault; it was logged under the id in X-Request-Id."},
 	codeBadGateway:               {502, "No complete answer", "It is not known whether the request took effect: look before sending it again."},
 	codeGatewayTimeout:           {504, "No answer in time", "It is not known whether the request took effect: look before sending it again."},
+	shop.CodeWaitingRoom:         {503, "A place in the waiting room", "More shoppers came than can be served at once. Ask GET /queue for the place, and for this again once admitted."},
 	shop.CodeUnavailable:         {503, "Temporarily unavailable", "Try again after as many seconds as Retry-After says."},
 }
 

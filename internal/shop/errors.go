@@ -28,6 +28,8 @@ const (
 	CodeForbidden           Code = "forbidden"               // 403
 	CodeTooManyRequests     Code = "too-many-requests"       // 429: wait for RetryAfter
 	CodeUnavailable         Code = "temporarily-unavailable" // 503: try again
+	CodeWaitingRoom         Code = "waiting-room"            // 503: it is not this shopper's turn yet
+	CodePurchaseLimit       Code = "purchase-limit"          // 409: more than one shopper may buy; Lines names them
 	CodeInternal            Code = "internal"                // 500
 )
 

@@ -27,6 +27,8 @@ type CheckoutRequest struct {
 	// ArrivedAt is when the request reached the platform: an empty cart whose order was confirmed after that was bought
 	// by a concurrent checkout of the same cart, and that order is this request's answer.
 	ArrivedAt time.Time
+	// Hold is what HeaderHold brought: products that the shopper may not buy yet.
+	Hold string
 }
 
 // Checkouts runs the checkout saga:
@@ -55,6 +57,8 @@ type Checkouts struct {
 	// CommitLater leaves the last step to whoever consumes TopicOrderConfirmed, who does it anyway: the units are taken
 	// since Reserve, only the reservation's state follows later.
 	CommitLater bool
+	// PurchaseLimit is how many units of a product one shopper may buy, unless the product says otherwise; 0 is no limit.
+	PurchaseLimit int64
 	// Crash, when set, is called between every two steps with the name of the one just done: a test's place to die.
 	Crash func(point string)
 }
@@ -86,6 +90,7 @@ func (s *Checkouts) at(point string) {
 }
 
 // Run buys the cart. Errors a shopper sees: CodeEmptyCart, CodeOutOfStock, CodePriceChanged, CodePaymentDeclined,
+// CodePurchaseLimit, CodeWaitingRoom,
 // CodeIdempotencyMismatch, CodeInvalid; CodeUnavailable when somebody undid the checkout, then nothing was charged. Any
 // other error leaves an open checkout that the worker settles; asking again joins it. Once the checkout is open, the
 // end of ctx does not stop it; the deadline of 10 s, or an earlier one of ctx, does.
@@ -93,6 +98,9 @@ func (s *Checkouts) Run(ctx context.Context, req CheckoutRequest) (CheckoutResul
 	ctx, cancel := context.WithTimeout(ctx, checkoutDeadline)
 	defer cancel()
 	if err := s.Pay.Validate(req.Payment); err != nil {
+		return CheckoutResult{}, err
+	}
+	if err := s.checkHold(ctx, req); err != nil {
 		return CheckoutResult{}, err
 	}
 	c, err := s.begin(ctx, req)
@@ -132,7 +140,7 @@ func (s *Checkouts) openCart(ctx context.Context, o CartOpener, req CheckoutRequ
 		return Checkout{}, false, err
 	}
 	s.at("opened")
-	err = s.checkPrices(ctx, req.UserID, Cart{ID: req.UserID, Items: c.Lines, Currency: c.Currency})
+	err = s.check(ctx, req.UserID, c.OrderID, Cart{ID: req.UserID, Items: c.Lines, Currency: c.Currency})
 	if err == nil {
 		return c, true, nil
 	}
@@ -162,7 +170,7 @@ func (s *Checkouts) open(ctx context.Context, req CheckoutRequest) (Checkout, er
 		if len(cart.Items) == 0 {
 			return s.emptyCart(ctx, req, cart)
 		}
-		if err = s.checkPrices(ctx, req.UserID, cart); err != nil {
+		if err = s.check(ctx, req.UserID, "", cart); err != nil {
 			return Checkout{}, err
 		}
 		c := s.draft(req)
@@ -250,9 +258,10 @@ func (s *Checkouts) answered(ctx context.Context, req CheckoutRequest, cart Cart
 	return cart.LastOrderAt, nil
 }
 
-// checkPrices refuses to charge another price than the cart shows; the cart is brought up to date so that asking again
-// goes through. Products that are gone from the catalogue are out of stock.
-func (s *Checkouts) checkPrices(ctx context.Context, userID string, cart Cart) error {
+// check refuses to charge another price than the cart shows; the cart is brought up to date so that asking again
+// goes through. Products that are gone from the catalogue are out of stock. Nor is more sold than one shopper may buy;
+// orderID is the checkout under way, if it is recorded.
+func (s *Checkouts) check(ctx context.Context, userID, orderID string, cart Cart) error {
 	products, err := s.Products.Products(ctx, lineIDs(cart.Items))
 	if err != nil {
 		return err
@@ -284,7 +293,7 @@ func (s *Checkouts) checkPrices(ctx context.Context, userID string, cart Cart) e
 		return &Error{Code: CodePriceChanged, Lines: changed,
 			Detail: "prices changed since they were put into the cart; the cart now shows the new ones: check and ask again"}
 	}
-	return nil
+	return s.checkLimits(ctx, userID, orderID, cart.Items, byID)
 }
 
 // LineOf makes a cart line of a product.

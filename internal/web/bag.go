@@ -107,6 +107,9 @@ func (s *site) bagLines(ctx context.Context, cart shop.Cart) []bagLine {
 
 func (s *site) bagAdd(w http.ResponseWriter, r *http.Request) error {
 	id, quantity, err := lineForm(r, 1)
+	if err == nil {
+		err = shop.Held(r.Header.Get(shop.HeaderHold), id)
+	}
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ var statuses = map[shop.Code]int{
 	shop.CodeOutOfStock:          http.StatusConflict,
 	shop.CodePriceChanged:        http.StatusConflict,
 	shop.CodeNotCancellable:      http.StatusConflict,
+	shop.CodePurchaseLimit:       http.StatusConflict,
+	shop.CodeWaitingRoom:         http.StatusServiceUnavailable,
 	shop.CodePaymentDeclined:     http.StatusPaymentRequired,
 	shop.CodePreconditionFailed:  http.StatusPreconditionFailed,
 	shop.CodeUnauthorized:        http.StatusUnauthorized,
@@ -170,6 +172,10 @@ func noticeOf(e *shop.Error, currency string) *notice {
 		n.Text = "Somebody was faster: not everything in your bag is still there. Change these lines and check out again."
 	case shop.CodePriceChanged:
 		n.Text = "Prices changed while these were in your bag. It now shows the new ones: please look, and check out again."
+	case shop.CodePurchaseLimit:
+		n.Text = "We keep some things for as many shoppers as possible. Change these lines and check out again."
+	case shop.CodeWaitingRoom:
+		n.Text = "Something in your bag is given out in the order of the waiting room. Please come back when it is your turn."
 	case shop.CodePaymentDeclined:
 		n.Text = "The payment was declined. Nothing was charged and your bag is as it was."
 	case shop.CodeUnavailable:
@@ -186,6 +192,8 @@ func noticeOf(e *shop.Error, currency string) *notice {
 		switch {
 		case e.Code == shop.CodePriceChanged:
 			n.Lines = append(n.Lines, fmt.Sprintf("%s: was %s, now %s", name, money(l.OldPrice, currency), money(l.NewPrice, currency)))
+		case e.Code == shop.CodePurchaseLimit:
+			n.Lines = append(n.Lines, fmt.Sprintf("%s: you asked for %d, you may still buy %d", name, l.Requested, l.Available))
 		case l.Available > 0:
 			n.Lines = append(n.Lines, fmt.Sprintf("%s: you asked for %d, %d left", name, l.Requested, l.Available))
 		default:

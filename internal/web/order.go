@@ -35,7 +35,7 @@ func (s *site) bagCheckout(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	method := shop.PaymentMethod{Method: s.Checkouts.Pay.Name(), Outcome: r.PostForm.Get("outcome")}
-	req := shop.CheckoutRequest{UserID: session.UserID, Payment: method, ArrivedAt: s.arrivedAt(r)}
+	req := shop.CheckoutRequest{UserID: session.UserID, Payment: method, ArrivedAt: s.arrivedAt(r), Hold: r.Header.Get(shop.HeaderHold)}
 	if op := r.Header.Get(opHeader); op != "" { // the edge may send this form again to another API process
 		hash := sha256.Sum256([]byte(method.Method + "\n" + method.Outcome))
 		req.Key = shop.CheckoutKey{Key: "web-" + op, Hash: hash[:]}

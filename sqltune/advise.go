@@ -75,7 +75,7 @@ func Advise(ctx context.Context, conn *pgx.Conn, work []Statement, o AdviseOptio
 	o.defaults()
 	a := &Advice{Proposals: []Proposal{}, Unused: []schema.Unused{}}
 	l := o.Limits
-	l.Timeout *= 4 // for all of it; a plan takes milliseconds
+	l.whole = 4 * l.Timeout // a plan takes milliseconds, but there are many
 	err := rolledBack(ctx, conn, l, false, func(ctx context.Context, tx pgx.Tx) error {
 		s, err := schema.Read(ctx, tx)
 		if err != nil {

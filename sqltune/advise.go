@@ -86,7 +86,7 @@ func Advise(ctx context.Context, conn *pgx.Conn, work []Statement, o AdviseOptio
 		if err := v.look(ctx, work[:min(len(work), o.MaxStatements)]); err != nil {
 			return err
 		}
-		a.Costed = s.Has("hypopg") && !o.NoHypoPG
+		a.Costed = s.Has("hypopg") && !o.NoHypoPG && v.works(ctx)
 		if a.Costed {
 			err = v.weigh(ctx)
 		} else {

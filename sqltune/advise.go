@@ -75,7 +75,7 @@ func Advise(ctx context.Context, conn *pgx.Conn, work []Statement, o AdviseOptio
 	o.defaults()
 	a := &Advice{Proposals: []Proposal{}, Unused: []schema.Unused{}}
 	l := o.Limits
-	l.Timeout *= 4 // for all of it; a plan takes milliseconds
+	l.whole = 4 * l.Timeout // a plan takes milliseconds, but there are many
 	err := rolledBack(ctx, conn, l, false, func(ctx context.Context, tx pgx.Tx) error {
 		s, err := schema.Read(ctx, tx)
 		if err != nil {
@@ -86,7 +86,7 @@ func Advise(ctx context.Context, conn *pgx.Conn, work []Statement, o AdviseOptio
 		if err := v.look(ctx, work[:min(len(work), o.MaxStatements)]); err != nil {
 			return err
 		}
-		a.Costed = s.Has("hypopg") && !o.NoHypoPG
+		a.Costed = s.Has("hypopg") && !o.NoHypoPG && v.works(ctx)
 		if a.Costed {
 			err = v.weigh(ctx)
 		} else {

@@ -18,6 +18,17 @@ func (v *advisor) hypo(name string) string {
 	return schema.Quote(v.s.Extensions["hypopg"]) + "." + name
 }
 
+// works tells whether HypoPG answers: its library may be gone, or its functions not be granted.
+func (v *advisor) works(ctx context.Context) bool {
+	save, err := v.tx.Begin(ctx)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = save.Rollback(context.WithoutCancel(ctx)) }()
+	_, err = save.Exec(ctx, "SELECT "+v.hypo("hypopg_reset")+"()")
+	return err == nil
+}
+
 // suppose makes an index hypothetically; false when PostgreSQL does not take it.
 func (v *advisor) suppose(ctx context.Context, o *option) (h hypothetical, ok bool, err error) {
 	save, err := v.tx.Begin(ctx)

@@ -76,10 +76,15 @@ func Filters(ctx context.Context, conn *pgx.Conn, list []Statement, most int, l 
 	for _, f := range by {
 		filters = append(filters, *f)
 	}
+	SortFilters(filters)
+	return filters, skipped, err
+}
+
+// SortFilters puts what is asked for most often first.
+func SortFilters(filters []Filter) {
 	slices.SortFunc(filters, func(a, b Filter) int {
 		return cmp.Or(cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Condition, b.Condition))
 	})
-	return filters, skipped, err
 }
 
 // count adds a statement to the filters that it has, once each.
@@ -93,27 +98,31 @@ func count(by map[string]*Filter, p *plan.Plan, st Statement, s *schema.Schema) 
 		if d.Table == nil {
 			continue // a system table
 		}
-		for _, list := range [][]index.Term{d.Equal, d.Range, d.Special, d.Tests, d.Joins} {
-			for _, t := range list {
-				f := Filter{Table: d.Table.FullName(), Condition: t.Text}
-				if t.Value != "" { // tests like IS NULL have all of it in their text
-					f.Condition += " " + t.Op
-				}
-				key := f.Table + "\x00" + f.Condition
-				if seen[key] {
-					continue
-				}
-				seen[key] = true
-				if by[key] == nil {
-					if leads := d.Table.Leads(t.Text, "btree"); len(leads) > 0 {
-						f.Index = leads[0].Name
-					} else if leads := d.Table.Leads(t.Text, "gin"); len(leads) > 0 {
-						f.Index = leads[0].Name
-					}
-					by[key] = &f
-				}
-				by[key].Calls, by[key].Total, by[key].Queries = by[key].Calls+st.Calls, by[key].Total+st.Total, by[key].Queries+1
+		for _, t := range slices.Concat(d.Equal, d.Range, d.Special, d.Tests, d.Joins) {
+			f := Filter{Table: d.Table.FullName(), Condition: t.Text}
+			if t.Value != "" { // tests like IS NULL have all of it in their text
+				f.Condition += " " + t.Op
 			}
+			key := f.Table + "\x00" + f.Condition
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			if by[key] == nil {
+				f.Index = leading(d.Table, t.Text)
+				by[key] = &f
+			}
+			by[key].Calls, by[key].Total, by[key].Queries = by[key].Calls+st.Calls, by[key].Total+st.Total, by[key].Queries+1
 		}
 	}
+}
+
+// leading is an index that begins with a column or expression, empty without one.
+func leading(t *schema.Table, key string) string {
+	for _, method := range []string{"btree", "gin", "gist", "hash", "brin"} {
+		if leads := t.Leads(key, method); len(leads) > 0 {
+			return leads[0].Name
+		}
+	}
+	return ""
 }

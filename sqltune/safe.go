@@ -68,6 +68,8 @@ type Limits struct {
 	Timeout time.Duration
 	// LockTimeout is how long it may wait for a lock. Default 1 s.
 	LockTimeout time.Duration
+
+	whole time.Duration // of all statements of a transaction; 0: of one
 }
 
 func (l *Limits) defaults() {
@@ -87,7 +89,7 @@ const (
 // rolledBack runs fn in a transaction that is always rolled back, read-only unless mayWrite.
 func rolledBack(ctx context.Context, conn *pgx.Conn, l Limits, mayWrite bool, fn func(context.Context, pgx.Tx) error) (err error) {
 	l.defaults()
-	ctx, cancel := context.WithTimeout(ctx, l.Timeout+grace)
+	ctx, cancel := context.WithTimeout(ctx, max(l.Timeout, l.whole)+grace)
 	defer cancel()
 	o := pgx.TxOptions{AccessMode: pgx.ReadOnly}
 	if mayWrite {

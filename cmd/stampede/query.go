@@ -16,8 +16,10 @@ import (
 )
 
 type queryCmd struct {
-	Analyze queryAnalyzeCmd `cmd:"" help:"Say why a statement is slow, and what to do about it."`
-	Run     queryRunCmd     `cmd:"" help:"Run a read, bounded in rows and time."`
+	Analyze  queryAnalyzeCmd  `cmd:"" help:"Say why a statement is slow, and what to do about it."`
+	Run      queryRunCmd      `cmd:"" help:"Run a read, bounded in rows and time."`
+	Workload queryWorkloadCmd `cmd:"" help:"What the databases spend their time on, and what got slower."`
+	Indexes  queryIndexesCmd  `cmd:"" help:"Which indexes would help; with --apply create, measure, keep or drop them."`
 }
 
 func (queryCmd) Help() string {

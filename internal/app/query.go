@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stampede-shop/stampede/shard/move"
+	"github.com/stampede-shop/stampede/sqltune"
 )
 
 // QueryDatabase is a database of the platform whose statements can be looked at.
@@ -73,13 +74,10 @@ func FindQueryDatabase(list []QueryDatabase, name string) (QueryDatabase, error)
 
 // OpenQuery opens a connection of its own to look at statements with. Nothing of it is shared with the shop.
 func OpenQuery(ctx context.Context, dsn string) (*pgx.Conn, error) {
-	c, err := pgx.ParseConfig(dsn)
-	if err != nil {
+	if _, err := pgx.ParseConfig(dsn); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotConfigured, err)
 	}
-	c.ConnectTimeout = 5 * time.Second
-	c.RuntimeParams["application_name"] = "stampede query"
-	return pgx.ConnectConfig(ctx, c)
+	return sqltune.Connect(ctx, dsn)
 }
 
 // CloseQuery closes it, also when the work was interrupted.

@@ -211,11 +211,7 @@ func (l *Layout) layPostgres(o Options, user *proc.User, root string) error {
 		return err
 	}
 	settings := pg.Durable(pg.Size{Memory: o.Memory, Instances: o.Clusters * (1 + o.Replicas)})
-	statistics := bin.StatementStatistics()
-	var extensions []string
-	if statistics != nil {
-		extensions = []string{"pg_stat_statements"}
-	}
+	statistics, extensions := bin.StatementStatistics(), bin.Extensions()
 	l.sync = !o.NoSync
 	for k := 1; k <= o.Clusters; k++ {
 		c, err := newCluster(k, o.Replicas, pg.Server{Bin: bin, User: user, SocketDir: l.sockets}, root)

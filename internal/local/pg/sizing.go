@@ -56,12 +56,30 @@ func mb(bytes int64) string { return fmt.Sprintf("%dMB", bytes/mib) }
 
 // StatementStatistics are the settings for pg_stat_statements when it is installed, else nothing.
 func (b Binaries) StatementStatistics() Settings {
+	if !b.has("pg_stat_statements") {
+		return nil
+	}
+	return Settings{"shared_preload_libraries": "pg_stat_statements"}
+}
+
+// Extensions are those that help to look at statements, as far as they are installed: the first has to be preloaded.
+func (b Binaries) Extensions() (list []string) {
+	for _, name := range []string{"pg_stat_statements", "hypopg"} {
+		if b.has(name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// has tells whether a library of the server's is installed.
+func (b Binaries) has(name string) bool {
 	for _, lib := range []string{"../lib", "../lib/postgresql", fmt.Sprintf("../lib/postgresql@%d", b.Major)} {
 		for _, ext := range []string{".so", ".dylib"} {
-			if _, err := os.Stat(filepath.Join(b.Dir, lib, "pg_stat_statements"+ext)); err == nil {
-				return Settings{"shared_preload_libraries": "pg_stat_statements"}
+			if _, err := os.Stat(filepath.Join(b.Dir, lib, name+ext)); err == nil {
+				return true
 			}
 		}
 	}
-	return nil
+	return false
 }

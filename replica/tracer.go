@@ -28,9 +28,21 @@ type QueriesOptions struct {
 type Queries struct {
 	o QueriesOptions
 
-	mu    sync.Mutex
-	stats map[queryKey]*queryStat
+	mu      sync.Mutex
+	stats   map[queryKey]*queryStat
+	observe atomic.Pointer[func(context.Context, Queried)]
 }
+
+// Queried is a statement that has ended.
+type Queried struct {
+	Name, Database, Node string
+	Took                 time.Duration
+	Rows                 int64
+	Err                  error
+}
+
+// Observe has f called at the end of each statement, with the context that it ran under. f must be quick.
+func (q *Queries) Observe(f func(context.Context, Queried)) { q.observe.Store(&f) }
 
 type queryKey struct{ name, database, node string }
 
@@ -125,6 +137,9 @@ func (t *tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData
 func (t *tracer) done(ctx context.Context, sql string, took time.Duration, rows int64, err error) {
 	st := t.statement(sql)
 	st.stat.add(took, rows, err != nil)
+	if f := t.q.observe.Load(); f != nil {
+		(*f)(ctx, Queried{st.name, t.database, t.node, took, rows, err})
+	}
 	if t.q.o.Slow > 0 && took >= t.q.o.Slow {
 		t.q.o.Logger.WarnContext(ctx, "slow query", "statement", st.name, "database", t.database, "node", t.node,
 			"took", took, "rows", rows, "error", err, "sql", shorten(sql))

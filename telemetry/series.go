@@ -37,6 +37,9 @@ type Series struct {
 	read   [len(windows)]reading // too
 }
 
+// Name is the series' name; that of one beyond the bound on names is [Other].
+func (s *Series) Name() string { return s.name }
+
 // Record counts something that took d, and whether it failed.
 func (s *Series) Record(d time.Duration, failed bool) {
 	s.live.Record(d)

@@ -40,6 +40,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 	}
 	s.opsRoutes(ops)
 	s.chaos.route(ops)
+	s.db.queries.Observe(ops.measured.queried)
 	return func(ctx context.Context) error {
 		defer s.close()
 		s.warm.begin()
@@ -91,7 +92,7 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
-	h = s.observeCheckouts(s.warm.observe(h, mux))
+	h = ops.measured.begun(s.observeCheckouts(s.warm.observe(h, mux)))
 	// Not a mux, which would redirect untidy paths before the middleware sees them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {

@@ -27,6 +27,7 @@ type Config struct {
 	OTel      OTelConfig      `koanf:"otel"`
 	Alerts    AlertsConfig    `koanf:"alerts"`
 	Chaos     ChaosConfig     `koanf:"chaos"`
+	Telemetry TelemetryConfig `koanf:"telemetry"`
 }
 
 // CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of
@@ -202,5 +203,6 @@ func Default() Config {
 		Log:       LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
 		OTel:      OTelConfig{Sample: 0.01},
 		Alerts:    AlertsConfig{Objective: 0.999},
+		Telemetry: TelemetryConfig{Profile: true, Flight: true, Spans: true, Slow: time.Second},
 	}
 }

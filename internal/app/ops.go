@@ -40,15 +40,15 @@ func newRoleOps() *roleOps {
 	o.mux.HandleFunc("GET "+figuresPath, o.figures)
 	o.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	o.mux.HandleFunc("GET /readyz", o.readyz)
-	mountPprof(o.mux, func(h http.HandlerFunc) http.HandlerFunc { return h })
+	mountPprof(o.mux, func(h http.HandlerFunc) http.HandlerFunc { return h }, func(w http.ResponseWriter, r *http.Request) { o.measured.profileByHand(w, r) })
 	return o
 }
 
-// mountPprof adds the profiles behind guard.
-func mountPprof(mux *http.ServeMux, guard func(http.HandlerFunc) http.HandlerFunc) {
+// mountPprof adds the profiles behind guard; cpu takes that of the processor.
+func mountPprof(mux *http.ServeMux, guard func(http.HandlerFunc) http.HandlerFunc, cpu http.HandlerFunc) {
 	mux.HandleFunc("/debug/pprof/", guard(pprof.Index))
 	mux.HandleFunc("/debug/pprof/cmdline", guard(pprof.Cmdline))
-	mux.HandleFunc("/debug/pprof/profile", guard(pprof.Profile))
+	mux.HandleFunc("/debug/pprof/profile", guard(cpu))
 	mux.HandleFunc("/debug/pprof/symbol", guard(pprof.Symbol))
 	mux.HandleFunc("/debug/pprof/trace", guard(pprof.Trace))
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"strings"
 	"sync"
@@ -65,8 +66,9 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("POST /admin/cache/warm", p.auth(p.warmStart))
 	mux.HandleFunc("DELETE /admin/cache/warm", p.auth(p.warmCancel))
 	p.chaos.routes(mux, p.auth)
+	p.telemetryRoutes(mux)
 	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
-	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) })
+	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) }, pprof.Profile)
 	csrf := http.NewCrossOriginProtection()
 	csrf.SetDenyHandler(http.HandlerFunc(foreignOrigin))
 	return p.checkHost(csrf.Handler(mux))

@@ -60,6 +60,10 @@ func RunRole(ctx context.Context, roleName string, cfg Config, o RoleOptions) er
 	if err != nil {
 		return fmt.Errorf("%s: %w", roleName, err)
 	}
+	if err := ops.measured.open(cfg.Telemetry, o.Name, log); err != nil {
+		return fmt.Errorf("%s: %w", roleName, err)
+	}
+	ops.measured.mount(ops.mux)
 	return runWithOps(ctx, cfg, log, ops, run)
 }
 

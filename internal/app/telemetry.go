@@ -2,23 +2,81 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/stampede-shop/stampede/internal/httpapi"
+	"github.com/stampede-shop/stampede/internal/shop"
+	"github.com/stampede-shop/stampede/replica"
 	"github.com/stampede-shop/stampede/telemetry"
+	"github.com/stampede-shop/stampede/telemetry/flight"
+	"github.com/stampede-shop/stampede/telemetry/profile"
+	"github.com/stampede-shop/stampede/telemetry/spans"
 )
 
-// measuring is what a role measures of itself: how long things took, by name, and how its runtime fares.
+// TelemetryConfig is what a process keeps of how it fared.
+type TelemetryConfig struct {
+	// Dir is where CPU and heap profiles and traces of slow moments go, a folder for each process; empty: none are made.
+	Dir string `koanf:"dir"`
+	// Profile takes a CPU profile of five seconds and a heap profile each minute.
+	Profile bool `koanf:"profile"`
+	// Flight keeps the execution trace of the last seconds in memory, and writes it when a request takes longer than Slow, or the 99th
+	// percentile jumps.
+	Flight bool          `koanf:"flight"`
+	Slow   time.Duration `koanf:"slow"`
+	// Spans remembers what the last requests spent their time on, and longer what slow and failed ones did.
+	Spans bool `koanf:"spans"`
+}
+
+func (c TelemetryConfig) validate(bad complain) {
+	if c.Slow < 10*time.Millisecond {
+		bad("telemetry.slow", c.Slow, "10ms at least")
+	}
+}
+
+// measuring is what a role measures of itself: how long things took, by name, how its runtime fares, what requests spent their
+// time on, and profiles.
 type measuring struct {
-	set     *telemetry.Set
-	runtime telemetry.RuntimeReader
+	set      *telemetry.Set
+	runtime  telemetry.RuntimeReader
+	spans    *spans.Store        // nil: off
+	profiler *profile.Profiler   // nil: off
+	flight   *flight.Recorder    // nil: off
+	second   telemetry.Histogram // requests of the last second, for flight
+	log      *slog.Logger
 }
 
 func newMeasuring() *measuring {
-	return &measuring{set: telemetry.NewSet(telemetry.Options{})}
+	return &measuring{set: telemetry.NewSet(telemetry.Options{}), log: slog.New(slog.DiscardHandler)}
+}
+
+// open makes what the configuration asks for, before the first request.
+func (m *measuring) open(cfg TelemetryConfig, process string, log *slog.Logger) (err error) {
+	m.log = log
+	if cfg.Spans {
+		m.spans = spans.NewStore(spans.Options{Process: process})
+	}
+	if cfg.Dir == "" {
+		return nil
+	}
+	dir := filepath.Join(cfg.Dir, process)
+	if cfg.Profile {
+		if m.profiler, err = profile.New(profile.Options{Dir: dir, Log: log}); err != nil {
+			return fmt.Errorf("telemetry.dir: %w", err)
+		}
+	}
+	if cfg.Flight {
+		if m.flight, err = flight.New(flight.Options{Dir: dir, Slow: cfg.Slow, Log: log}); err != nil {
+			return fmt.Errorf("telemetry.dir: %w", err)
+		}
+	}
+	return nil
 }
 
 // telemetryStats is the member "telemetry" of a role's /internal/stats.
@@ -31,8 +89,50 @@ func (m *measuring) stats() telemetryStats {
 	return telemetryStats{m.set.Export(), m.runtime.Read()}
 }
 
-// run keeps the windows moving until ctx ends.
-func (m *measuring) run(ctx context.Context) { m.set.Run(ctx) }
+// run keeps the windows moving, profiles and records until ctx ends.
+func (m *measuring) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if m.profiler != nil {
+		wg.Go(func() { m.profiler.Run(ctx) })
+	}
+	if m.flight != nil {
+		wg.Go(func() {
+			if err := m.flight.Run(ctx); err != nil {
+				m.log.Warn("no flight recorder", "error", err)
+			}
+		})
+		wg.Go(func() { m.watch(ctx) })
+	}
+	m.set.Run(ctx)
+}
+
+// fewRequests in a second tell nothing about a percentile.
+const fewRequests = 20
+
+// watch looks each second whether requests have become slow.
+func (m *measuring) watch(ctx context.Context) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if s := m.second.Drain(); s.Count() >= fewRequests {
+				m.flight.Watch(s.Quantile(.99))
+			}
+		}
+	}
+}
+
+// flown tells the flight recorder of a request.
+func (m *measuring) flown(route, id string, took time.Duration) {
+	if m.flight != nil {
+		m.second.Record(took)
+		m.flight.Observe(route, id, took)
+	}
+}
 
 // routes are the series of requests by method and pattern. Patterns come from us, methods from anybody.
 type routes struct {
@@ -86,5 +186,53 @@ func (r *routes) learn(method, pattern string) *telemetry.Series {
 // apiAnswered is what the middleware of an API process calls for each request.
 func (m *measuring) apiAnswered() func(httpapi.Answered) {
 	rs := m.routes()
-	return func(a httpapi.Answered) { rs.series(a.Request.Method, a.Route).RecordStatus(a.Took, a.Status) }
+	return func(a httpapi.Answered) {
+		rs.series(a.Request.Method, a.Route).RecordStatus(a.Took, a.Status)
+		m.flown(a.Route, a.ID, a.Took)
+		if m.spans == nil {
+			return
+		}
+		m.spans.Keep(spans.Answered{ID: a.ID, TraceID: traceID(a.Request.Header), Method: a.Request.Method, Target: a.Request.RequestURI, Route: a.Route,
+			Status: a.Status, Failed: telemetry.Failed(a.Status), Start: a.Start, Took: a.Took, Request: spans.From(a.Request.Context()), Extra: tiers(a.Timing)})
+	}
+}
+
+func traceID(h http.Header) string {
+	if v := h["Traceparent"]; len(v) == 1 {
+		return spans.TraceID(v[0])
+	}
+	return ""
+}
+
+// tiers are the spans of what reported to the Server-Timing header. When they began is not known.
+func tiers(t *shop.Timing) []spans.Span {
+	entries := t.Entries()
+	out := make([]spans.Span, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, spans.Span{Kind: "tier", Name: e.Tier, Detail: e.Desc, Start: spans.Unknown, Took: e.Dur})
+	}
+	return out
+}
+
+// begun makes what is done for a request findable by its context.
+func (m *measuring) begun(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.spans == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, _ := spans.Begin(r.Context(), time.Now())
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// queried is what the databases call for each statement.
+func (m *measuring) queried(ctx context.Context, q replica.Queried) {
+	m.set.Series(telemetry.KindQuery, q.Name).Record(q.Took, q.Err != nil)
+	spans.From(ctx).Ended("db", q.Name, q.Database+" on "+q.Node, q.Took, q.Err)
+}
+
+// worked is what the worker calls for each message.
+func (m *measuring) worked(job string, took time.Duration, err error) {
+	m.set.Series(telemetry.KindJob, job).Record(took, err != nil)
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
 	"github.com/stampede-shop/stampede/telemetry"
+	"github.com/stampede-shop/stampede/telemetry/spans"
 )
 
 // patterns tell which route a path belongs to where there is no mux to ask. They are those of net/http: {name} stands for a segment,
@@ -132,9 +134,36 @@ const anyPath = "/"
 // edgeAnswered is what an edge calls for each request: by the routes of the shop where that is behind it.
 func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 	rs := m.routes()
-	if profile != profileShop {
-		return func(a edge.Answered) { rs.series(a.Method, anyPath).RecordStatus(a.Took, a.Status) }
+	ps := patterns{}
+	if profile == profileShop {
+		ps = shopPatterns()
 	}
-	ps := shopPatterns()
-	return func(a edge.Answered) { ps.series(rs, a.Method, a.Target).RecordStatus(a.Took, a.Status) }
+	return func(a edge.Answered) {
+		var s *telemetry.Series
+		if profile == profileShop {
+			s = ps.series(rs, a.Method, a.Target)
+		} else {
+			s = rs.series(a.Method, anyPath)
+		}
+		s.RecordStatus(a.Took, a.Status)
+		m.flown(s.Name(), a.ID, a.Took)
+		if m.spans != nil && a.Request != nil {
+			m.keepEdge(s.Name(), a)
+		}
+	}
+}
+
+// keepEdge remembers a request with what its answer says about where it came from.
+func (m *measuring) keepEdge(route string, a edge.Answered) {
+	kept := spans.Answered{ID: a.ID, TraceID: traceID(a.Request.Header), Method: a.Method, Target: strings.Clone(a.Target), Route: route, Status: a.Status,
+		Failed: telemetry.Failed(a.Status), Start: a.Start, Took: a.Took}
+	for _, name := range []string{"Cache-Status", "Server-Timing"} {
+		if v := a.Header[name]; len(v) > 0 {
+			kept.Extra = append(kept.Extra, spans.Span{Kind: "header", Name: name, Detail: strings.Join(v, ", "), Start: spans.Unknown})
+		}
+	}
+	if a.Attempts > 0 {
+		kept.Extra = append(kept.Extra, spans.Span{Kind: "origin", Name: "attempts", Detail: strconv.Itoa(a.Attempts), Start: spans.Unknown})
+	}
+	m.spans.Keep(kept)
 }

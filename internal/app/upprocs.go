@@ -41,6 +41,7 @@ func (p *platform) config() (Config, error) {
 	cfg.Edge.Waitroom.File = l.Data.Path(placesFile)
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	cfg.Alerts = alertsOfUp(cfg.Alerts)
+	cfg.Telemetry.Dir = l.Data.Path("telemetry")
 	token, err := secret(l.Data.Path(tokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
 		token, err = given, writeFileAtomic(l.Data.Path(tokenFile), []byte(given+"\n"), 0o600)
@@ -129,7 +130,7 @@ func (p *platform) roleProcess(name, role string, needs []string, args ...string
 
 // passedOn are the keys that variables may set for the roles of `up`: what they do on the way, not where things are.
 var passedOn = []string{
-	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "warm.",
+	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "warm.", "telemetry.",
 	"analytics.compact_days", "analytics.keep_days", "analytics.memory_mib", "analytics.queue_mib",
 }
 

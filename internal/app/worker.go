@@ -25,14 +25,15 @@ func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger,
 		writeJSON(w, http.StatusOK, map[string]any{"telemetry": ops.measured.stats()})
 	})
 	s.chaos.route(ops)
+	s.db.queries.Observe(ops.measured.queried)
 	return func(ctx context.Context) error {
 		defer s.close()
-		return s.work(ctx)
+		return s.work(ctx, ops.measured)
 	}, nil
 }
 
 // work runs relay and jobs until ctx ends.
-func (s *stack) work(ctx context.Context) error {
+func (s *stack) work(ctx context.Context, m *measuring) error {
 	if err := queue.EnsureStreams(ctx, s.js, queue.StreamOptions{}); err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func (s *stack) work(ctx context.Context) error {
 	deps := jobs.Deps{JetStream: s.js, Checkouts: s.checkouts, Stock: s.stores, Orders: s.stores, Users: s.shards, Carts: s.stores,
 		Sweeps: s.shards, Catalog: s.catalog, Purge: s.purgeSeen, Mail: jobs.MailOptions{Dir: s.cfg.Mail.Dir, From: s.cfg.Mail.From,
 			SMTPAddr: s.cfg.Mail.SMTP.Addr, SMTPUsername: s.cfg.Mail.SMTP.Username, SMTPPassword: s.cfg.Mail.SMTP.Password},
-		Log: s.log, Registerer: s.reg, Now: s.chaos.now}
+		Log: s.log, Registerer: s.reg, Now: s.chaos.now, Observe: m.worked}
 	if s.events != nil {
 		deps.Events = s.events
 	}

@@ -78,6 +78,9 @@ type Deps struct {
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil: no metrics
 	Now        func() time.Time      // nil: time.Now
+
+	// Observe is told how long each message took, by the consumer's name; it must be quick. nil: nobody wants to know.
+	Observe func(consumer string, took time.Duration, err error)
 }
 
 // Periods are how often the regular jobs run. Zero means the default.

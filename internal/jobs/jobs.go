@@ -51,7 +51,7 @@ func New(d Deps) (*Jobs, error) {
 		return nil, err
 	}
 	for _, c := range j.work() {
-		c.Handler = traced(c.Durable, c.Handler)
+		c.Handler = d.observed(c.Durable, traced(c.Durable, c.Handler))
 		c.Log, c.Registerer = d.Log, d.Registerer
 		consumer, err := queue.NewConsumer(d.JetStream, c)
 		if err != nil {
@@ -128,6 +128,19 @@ func traced(name string, fn func(context.Context, queue.Message) error) func(con
 		if err != nil {
 			span.SetStatus(codes.Error, err.Error())
 		}
+		return err
+	}
+}
+
+// observed tells Deps.Observe how long each message took.
+func (d Deps) observed(name string, fn func(context.Context, queue.Message) error) func(context.Context, queue.Message) error {
+	if d.Observe == nil {
+		return fn
+	}
+	return func(ctx context.Context, m queue.Message) error {
+		begun := time.Now()
+		err := fn(ctx, m)
+		d.Observe(name, time.Since(begun), err)
 		return err
 	}
 }

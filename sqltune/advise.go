@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,7 +24,7 @@ type AdviseOptions struct {
 	MinGain float64
 	// MaxProposals bounds how many indexes are proposed. Default 10.
 	MaxProposals int
-	// WriteMillis is what an entry of an index is taken to cost a write. Default 0.01 ms.
+	// WriteMillis is what an entry of an index is taken to cost a write. Default 0.005 ms.
 	WriteMillis float64
 	// NoHypoPG leaves HypoPG alone although it is there.
 	NoHypoPG bool
@@ -34,7 +35,7 @@ type AdviseOptions struct {
 func (o *AdviseOptions) defaults() {
 	o.Limits.defaults()
 	o.MaxStatements, o.MaxProposals = cmp.Or(o.MaxStatements, 100), cmp.Or(o.MaxProposals, 10)
-	o.MinGain, o.WriteMillis = cmp.Or(o.MinGain, 0.05), cmp.Or(o.WriteMillis, 0.01)
+	o.MinGain, o.WriteMillis = cmp.Or(o.MinGain, 0.05), cmp.Or(o.WriteMillis, 0.005)
 }
 
 // Proposal is an index that may be worth having.
@@ -64,7 +65,9 @@ type Advice struct {
 	Note      string          `json:"note,omitempty"`
 	Proposals []Proposal      `json:"proposals"`
 	Unused    []schema.Unused `json:"unused"`
-	Skipped   []Skipped       `json:"skipped,omitempty"`
+	// Since is when the server began to count: what nobody has scanned for an hour may be for the end of the month.
+	Since   time.Time `json:"since,omitzero"`
+	Skipped []Skipped `json:"skipped,omitempty"`
 }
 
 const noHypoPG = "HypoPG is not installed in this database, so proposals are not costed: install it (apt-get install postgresql-NN-hypopg) and " +
@@ -81,6 +84,7 @@ func Advise(ctx context.Context, conn *pgx.Conn, work []Statement, o AdviseOptio
 		if err != nil {
 			return err
 		}
+		a.Since = s.Since
 		a.Unused = append(a.Unused, s.Unused(o.Scans)...)
 		v := &advisor{planner: planner{tx, s.Version}, s: s, o: o}
 		if err := v.look(ctx, work[:min(len(work), o.MaxStatements)]); err != nil {

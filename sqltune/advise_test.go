@@ -98,7 +98,7 @@ func TestWorkloadAndAdvice(t *testing.T) {
 // advised checks the advice for the workload: one index by customer, two that are not needed.
 func advised(t *testing.T, conn *pgx.Conn, work []Statement, without bool) {
 	t.Helper()
-	a, err := Advise(t.Context(), conn, work, AdviseOptions{NoHypoPG: without})
+	a, err := Advise(t.Context(), conn, work, AdviseOptions{NoHypoPG: without, WriteMillis: 1e-5})
 	if err != nil {
 		t.Fatal(err)
 	}

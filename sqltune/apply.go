@@ -71,7 +71,10 @@ func Connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 // However Apply ends, no index on trial is left; what a process that was killed has left is dropped by the next call.
 func Apply(ctx context.Context, targets []Target, work []Statement, proposals []Proposal, o ApplyOptions) ([]Verdict, error) {
 	o.defaults()
-	a := &applier{o: o, work: work}
+	a := &applier{o: o, work: work, tables: map[string]bool{}}
+	for _, p := range proposals {
+		a.tables[p.TableName()] = true
+	}
 	defer a.close()
 	for _, t := range targets {
 		if err := a.open(ctx, t); err != nil {
@@ -94,9 +97,10 @@ func Apply(ctx context.Context, targets []Target, work []Statement, proposals []
 
 // applier tries indexes on targets.
 type applier struct {
-	o    ApplyOptions
-	work []Statement
-	on   []*site
+	o      ApplyOptions
+	work   []Statement
+	tables map[string]bool // that indexes are proposed for
+	on     []*site
 }
 
 // site is a target that is connected and locked.
@@ -127,7 +131,7 @@ func (a *applier) open(ctx context.Context, t Target) error {
 		return err
 	}
 	var skipped []Skipped
-	s.replays, skipped, err = bindAll(ctx, conn, a.work, a.o.Runs, a.o.Limits)
+	s.replays, skipped, err = bindAll(ctx, conn, a.work, a.tables, a.o.Runs, a.o.Limits)
 	for _, k := range skipped {
 		a.o.Report("%s: not replayed: %s (%s)", t.Name, short(k.SQL), k.Why)
 	}

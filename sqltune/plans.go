@@ -117,12 +117,15 @@ func count(by map[string]*Filter, p *plan.Plan, st Statement, s *schema.Schema) 
 	}
 }
 
-// leading is an index that begins with a column or expression, empty without one.
-func leading(t *schema.Table, key string) string {
+// leading is an index that begins with a column or expression, one over all rows rather than a partial one; empty without one.
+func leading(t *schema.Table, key string) (name string) {
 	for _, method := range []string{"btree", "gin", "gist", "hash", "brin"} {
-		if leads := t.Leads(key, method); len(leads) > 0 {
-			return leads[0].Name
+		for _, i := range t.Leads(key, method) {
+			if i.Where == "" {
+				return i.Name
+			}
+			name = cmp.Or(name, i.Name)
 		}
 	}
-	return ""
+	return name
 }

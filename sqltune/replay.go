@@ -24,8 +24,8 @@ type replayed struct {
 // reader of a table tells whether the statement reads it.
 func (r replayed) reads(table string) bool { return slices.Contains(r.tables, table) }
 
-// bindAll finds values for all statements that only read. Those without are named.
-func bindAll(ctx context.Context, conn *pgx.Conn, work []Statement, sets int, l Limits) (list []replayed, skipped []Skipped, err error) {
+// bindAll finds values for the statements that read the tables, and read only. Those for which there are none are named.
+func bindAll(ctx context.Context, conn *pgx.Conn, work []Statement, tables map[string]bool, sets int, l Limits) (list []replayed, skipped []Skipped, err error) {
 	l.whole = 10 * l.Timeout
 	err = rolledBack(ctx, conn, l, false, func(ctx context.Context, tx pgx.Tx) error {
 		s, err := schema.Read(ctx, tx)
@@ -39,10 +39,11 @@ func bindAll(ctx context.Context, conn *pgx.Conn, work []Statement, sets int, l 
 				continue
 			}
 			st.SQL = sql
-			r, err := p.bind(ctx, st, s, sets)
+			r, err := p.bind(ctx, st, s, tables, sets)
 			switch {
-			case err == nil:
+			case err == nil && len(r.tables) > 0:
 				list = append(list, r)
+			case err == nil:
 			case ctx.Err() != nil:
 				return errors.Join(ctx.Err(), err)
 			default:
@@ -54,18 +55,21 @@ func bindAll(ctx context.Context, conn *pgx.Conn, work []Statement, sets int, l 
 	return list, skipped, err
 }
 
-func (p planner) bind(ctx context.Context, st Statement, s *schema.Schema, sets int) (r replayed, err error) {
+func (p planner) bind(ctx context.Context, st Statement, s *schema.Schema, tables map[string]bool, sets int) (r replayed, err error) {
 	r.Statement = st
 	pl, err := p.plan(ctx, st.SQL)
 	if err != nil {
+		if ctx.Err() == nil {
+			return r, nil // then no index was proposed for it, either
+		}
 		return r, err
 	}
 	for n := range pl.Root.All() {
-		if t := s.Table(n.Schema, n.Relation); t != nil && index.Scans(n) {
+		if t := s.Table(n.Schema, n.Relation); t != nil && index.Scans(n) && tables[t.FullName()] {
 			r.tables = append(r.tables, t.FullName())
 		}
 	}
-	if hasParams(st.SQL) {
+	if hasParams(st.SQL) && len(r.tables) > 0 {
 		r.sets, err = p.values(ctx, st.SQL, s, sets)
 	}
 	return r, err

@@ -155,7 +155,7 @@ func writeAdvice(w io.Writer, a *sqltune.Advice) error {
 		}
 	}
 	if len(a.Unused) > 0 {
-		b.WriteString("\nIndexes that may not be needed:\n")
+		fmt.Fprintf(&b, "\nIndexes that may not be needed, by what was counted in %s:\n", time.Since(a.Since).Round(time.Minute))
 	}
 	for _, u := range a.Unused {
 		fmt.Fprintf(&b, "   %s on %s, %s: %s\n", u.Index.Name, u.On, find.Bytes(u.Index.Bytes), u.Why)

@@ -21,6 +21,7 @@ type Config struct {
 	API      APIConfig      `koanf:"api"`
 	Edge     EdgeConfig     `koanf:"edge"`
 	Warm     WarmConfig     `koanf:"warm"`
+	Advice   AdviceConfig   `koanf:"advice"`
 	Ops      OpsConfig      `koanf:"ops"`
 	Log      LogConfig      `koanf:"log"`
 	OTel     OTelConfig     `koanf:"otel"`
@@ -188,7 +189,7 @@ func Default() Config {
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
 		Edge: EdgeConfig{Listen: "127.0.0.1:8000", Profile: profilePlain, MaxBody: 1 << 20, Limits: "on",
 			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}},
-		Warm: defaultWarm(),
+		Warm: defaultWarm(), Advice: AdviceConfig{Enabled: true},
 		Ops:  OpsConfig{Listen: "127.0.0.1:8001"},
 		Log:  LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
 		OTel: OTelConfig{Sample: 0.01},

@@ -27,6 +27,7 @@ type platformOps struct {
 	status   func() any
 	failover func() any           // how the primaries and their standbys stand; may be nil
 	own      *prometheus.Registry // metrics of this process; may be nil
+	advisor  *advisor             // may be nil
 }
 
 // member is one role process.
@@ -49,6 +50,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))
 	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards", nil)))
 	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas", p.failover)))
+	mux.HandleFunc("GET /admin/advice", p.auth(p.advice))
 	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
 	mux.HandleFunc("POST /admin/waf/reload", p.auth(p.reloadWAF))
 	mux.HandleFunc("GET /admin/cache/warm", p.auth(p.warmStatus))

@@ -211,6 +211,8 @@ func (p *platform) serve(ctx context.Context) error {
 	ops := &platformOps{token: p.cfg.Admin.Token, host: p.o.OpsHost, members: p.members, status: func() any { return p.status() },
 		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry()}
 	ops.own.MustRegister(p.fo)
+	stop := ops.advise(ctx, p.cfg, p.log)
+	defer stop()
 	err := serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
 	if ctx.Err() != nil {
 		p.progress("stopping")

@@ -38,6 +38,7 @@ func (p *platform) config() (Config, error) {
 	cfg.Edge.Profile, cfg.Edge.Limits = profileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
 	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
+	cfg.Advice.Explain = explainFromEnv()
 	token, err := secret(l.Data.Path(tokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
 		token, err = given, writeFileAtomic(l.Data.Path(tokenFile), []byte(given+"\n"), 0o600)

@@ -28,6 +28,7 @@ func (c Config) Validate() error {
 	c.validateSecrets(bad)
 	c.Edge.validate(bad)
 	c.validateWarm(bad)
+	c.validateAdvice(bad)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", quote(c.Log.Level), "one of debug, info, warn, error")
 	}

@@ -33,10 +33,13 @@ func (m *Model) bestHalf() int {
 }
 
 // truth is what was sold most in a period.
-type truth struct{ place map[string]int }
+type truth struct {
+	place map[string]int
+	aims  []int
+}
 
-func bestSellers(p Period, n int) truth {
-	t := truth{map[string]int{}}
+func bestSellers(p Period, n int, aims []int) truth {
+	t := truth{map[string]int{}, aims}
 	for place, i := range p.Ranked(n) {
 		t.place[p.Products[i].Code] = place
 	}
@@ -49,9 +52,9 @@ func (t truth) target(code string) (y float64) {
 	if !ok {
 		return 0
 	}
-	for _, k := range aims {
+	for _, k := range t.aims {
 		if place < k {
-			y += 1 / float64(len(aims))
+			y += 1 / float64(len(t.aims))
 		}
 	}
 	return y
@@ -59,8 +62,8 @@ func (t truth) target(code string) (y float64) {
 
 // share is which part of the best sellers a ranking names, on the mean of the aims.
 func (t truth) share(codes []string) (sum float64) {
-	for _, k := range aims {
-		sum += float64(t.hits(codes, k)) / float64(k) / float64(len(aims))
+	for _, k := range t.aims {
+		sum += float64(t.hits(codes, k)) / float64(k) / float64(len(t.aims))
 	}
 	return sum
 }

@@ -114,7 +114,7 @@ func Evaluate(ctx context.Context, h History, o EvaluateOptions) (Report, error)
 
 func (o EvaluateOptions) checked(h History) (EvaluateOptions, error) {
 	if len(o.K) == 0 {
-		o.K = slices.Clone(aims)
+		o.K = []int{20, 50, 100}
 	}
 	def(&o.Resamples, 2000)
 	n := len(h.Periods)
@@ -143,7 +143,7 @@ func (o EvaluateOptions) checked(h History) (EvaluateOptions, error) {
 
 func (j *judge) score(m *Model, p Period) {
 	n := slices.Max(j.ks)
-	truth := bestSellers(p, n)
+	truth := bestSellers(p, n, nil)
 	var codes []string
 	for _, f := range m.Top(p.Start, n) {
 		codes = append(codes, f.Code)

@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// aims are the numbers of best sellers that a model learns to name.
-var aims = []int{20, 50, 100}
-
 // Model ranks products by how much will be sold of them in a period. It is not safe for concurrent use.
 type Model struct {
 	o      Options
@@ -47,7 +44,7 @@ type Forecast struct {
 }
 
 // Standing tells how the model did in the last periods, against exponentially decayed frequency with the half-life that did best. Shares
-// are of the 20, 50 and 100 best sellers that were named before, on the mean.
+// are of as many best sellers as Options.Aims say that were named before, on the mean.
 type Standing struct {
 	Periods   int     `json:"periods"`
 	Model     float64 `json:"model"`
@@ -118,8 +115,7 @@ func (m *Model) Observe(p Period) {
 
 // learn compares what was expected of p with what came.
 func (m *Model) learn(p Period) {
-	most := aims[len(aims)-1]
-	truth := bestSellers(p, most)
+	most, truth := m.o.most(), bestSellers(p, m.o.most(), m.o.Aims)
 	for i := range m.halves {
 		m.halves[i].Sum += truth.share(m.frequency(i, most))
 	}
@@ -219,11 +215,15 @@ func (m *Model) Top(at time.Time, n int) []Forecast {
 		at = m.state.Horizon.after(m.state.Last)
 	}
 	if !m.Standing().InUse {
-		return m.forecasts(m.frequency(m.bestHalf(), n), nil)
+		return m.Frequency(n)
 	}
 	codes, scores := m.rank(at, n)
 	return m.forecasts(codes, scores)
 }
+
+// Frequency are the n products that exponentially decayed frequency expects to be sold most, with the half-life that did best so far: what
+// a model falls back to.
+func (m *Model) Frequency(n int) []Forecast { return m.forecasts(m.frequency(m.bestHalf(), n), nil) }
 
 // rank is what the model says, whether it is in use or not.
 func (m *Model) rank(at time.Time, n int) (codes []string, chance map[string]float64) {

@@ -21,8 +21,10 @@ func (c Campaign) on(at time.Time, h Horizon) bool {
 type Options struct {
 	// Seed is what chance in training comes from. Default 1.
 	Seed uint64
-	// Window is over how many periods trees are trained. Default 90 days, or 400 hours.
+	// Window is over how many periods trees are trained. Default 90 days, or 200 hours.
 	Window int
+	// Aims are the numbers of best sellers that it learns to name, ascending. Default 20, 50, 100.
+	Aims []int
 	// Candidates is how many products, those with the best past, are ranked by more than their frequency. Default 600.
 	Candidates int
 	// Trees is how many are trained. Default 60.
@@ -40,7 +42,10 @@ type Options struct {
 func (o Options) withDefaults(h Horizon) Options {
 	window, record := 90, 20
 	if h == Hour {
-		window, record = 400, 100
+		window, record = 200, 100
+	}
+	if len(o.Aims) == 0 {
+		o.Aims = []int{20, 50, 100}
 	}
 	def(&o.Seed, 1)
 	def(&o.Window, window)
@@ -53,11 +58,17 @@ func (o Options) withDefaults(h Horizon) Options {
 }
 
 func (o Options) check() error {
-	if slices.Min([]int{o.Window, o.Candidates, o.Trees, o.Depth, o.Record, o.MaxProducts}) < 1 || o.Depth > 10 {
-		return fmt.Errorf("%w: window, candidates, trees, depth (at most 10), record and products have to be positive", ErrOptions)
+	if len(o.Aims) == 0 || slices.Min([]int{o.Window, o.Candidates, o.Trees, o.Depth, o.Record, o.MaxProducts}) < 1 || o.Depth > 10 {
+		return fmt.Errorf("%w: window, candidates, trees, depth (at most 10), record and products have to be positive, and there has to be an aim", ErrOptions)
+	}
+	if !slices.IsSorted(o.Aims) || o.Aims[0] < 1 {
+		return fmt.Errorf("%w: aims %v: positive numbers, ascending", ErrOptions, o.Aims)
 	}
 	return nil
 }
+
+// most is the largest aim.
+func (o Options) most() int { return o.Aims[len(o.Aims)-1] }
 
 // def sets *v to d when it is the zero value.
 func def[T comparable](v *T, d T) {

@@ -13,9 +13,11 @@ import (
 )
 
 type predictCmd struct {
-	Train    predictTrainCmd    `cmd:"" help:"Learn from sales which products will sell."`
-	Evaluate predictEvaluateCmd `cmd:"" help:"Judge the predictions day by day against what was sold."`
-	Top      predictTopCmd      `cmd:"" help:"The products that will sell most in the next day or hour."`
+	Train       predictTrainCmd       `cmd:"" help:"Learn from sales which products will sell."`
+	Evaluate    predictEvaluateCmd    `cmd:"" help:"Judge the predictions day by day against what was sold."`
+	Top         predictTopCmd         `cmd:"" help:"The products that will sell most in the next day or hour."`
+	Bottlenecks predictBottlenecksCmd `cmd:"" help:"Judge the prediction of bottlenecks on runs whose cause is known."`
+	Record      predictRecordCmd      `cmd:"" help:"Record what a running platform measures of its resources."`
 }
 
 func (predictCmd) Help() string {

@@ -28,6 +28,7 @@ type Config struct {
 	Alerts    AlertsConfig    `koanf:"alerts"`
 	Chaos     ChaosConfig     `koanf:"chaos"`
 	Telemetry TelemetryConfig `koanf:"telemetry"`
+	Advice    AdviceConfig    `koanf:"advice"`
 }
 
 // CatalogConfig names the catalogue database as PostgreSQL DSNs: Primary leads to whichever server accepts writes (a DSN of
@@ -203,6 +204,7 @@ func Default() Config {
 		Log:       LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
 		OTel:      OTelConfig{Sample: 0.01},
 		Alerts:    AlertsConfig{Objective: 0.999},
+		Advice:    AdviceConfig{Enabled: true},
 		Telemetry: TelemetryConfig{Profile: true, Flight: true, Spans: true, Slow: time.Second},
 	}
 }

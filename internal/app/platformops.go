@@ -34,6 +34,7 @@ type platformOps struct {
 	alerts   *watchman            // may be nil
 	desk     *desk                // what the administrator's pages ask; may be nil
 	chaos    *chaosUp             // may be nil
+	advisor  *advisor             // may be nil
 }
 
 // member is one role process.
@@ -60,6 +61,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))
 	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards", nil)))
 	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas", p.failover)))
+	mux.HandleFunc("GET /admin/advice", p.auth(p.advice))
 	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
 	mux.HandleFunc("POST /admin/waf/reload", p.auth(p.reloadWAF))
 	mux.HandleFunc("GET /admin/cache/warm", p.auth(p.warmStatus))

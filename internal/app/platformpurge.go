@@ -75,17 +75,7 @@ func (p *platformOps) reloadWAF(w http.ResponseWriter, r *http.Request) {
 
 // metrics is the exposition of every process in one, each series labelled with its process.
 func (p *platformOps) metrics(w http.ResponseWriter, r *http.Request) {
-	members := p.members()
-	families := map[string]*dto.MetricFamily{}
-	for i, raw := range fanOut(r.Context(), members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/metrics") }) {
-		mergeFamilies(families, raw, members[i].Name)
-	}
-	if p.own != nil {
-		mine, _ := p.own.Gather() // what cannot be collected is left out
-		for _, f := range mine {
-			addFamily(families, f, "up")
-		}
-	}
+	families := p.gather(r.Context())
 	names := make([]string, 0, len(families))
 	for n := range families {
 		names = append(names, n)
@@ -97,6 +87,22 @@ func (p *platformOps) metrics(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// gather collects the metrics of all processes, each labelled with its process.
+func (p *platformOps) gather(ctx context.Context) map[string]*dto.MetricFamily {
+	members := p.members()
+	families := map[string]*dto.MetricFamily{}
+	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/metrics") }) {
+		mergeFamilies(families, raw, members[i].Name)
+	}
+	if p.own != nil {
+		mine, _ := p.own.Gather() // what cannot be collected is left out
+		for _, f := range mine {
+			addFamily(families, f, "up")
+		}
+	}
+	return families
 }
 
 func mergeFamilies(into map[string]*dto.MetricFamily, raw []byte, process string) {

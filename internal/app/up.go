@@ -227,6 +227,7 @@ func (p *platform) serve(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	defer ops.advise(ctx, p.cfg, p.log)()
 	err = serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
 	if ctx.Err() != nil {
 		p.progress("stopping")

@@ -42,6 +42,7 @@ func (p *platform) config() (Config, error) {
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	cfg.Alerts = alertsOfUp(cfg.Alerts)
 	cfg.Telemetry.Dir = l.Data.Path("telemetry")
+	cfg.Advice.Explain = explainFromEnv()
 	token, err := secret(l.Data.Path(tokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
 		token, err = given, writeFileAtomic(l.Data.Path(tokenFile), []byte(given+"\n"), 0o600)

@@ -31,6 +31,7 @@ func (c Config) Validate() error {
 	c.Alerts.validate(bad)
 	c.validateAnalytics(bad)
 	c.Telemetry.validate(bad)
+	c.validateAdvice(bad)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		bad("log.level", quote(c.Log.Level), "one of debug, info, warn, error")
 	}

@@ -1,0 +1,134 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/stampede-shop/stampede/predict/bottleneck"
+)
+
+// AdviceStatus is what `GET /admin/advice` answers: what is full, or will be, the first first; and what was measured last.
+type AdviceStatus struct {
+	Time   time.Time           `json:"time"`
+	Advice []bottleneck.Advice `json:"advice"`
+	Sample *bottleneck.Sample  `json:"sample,omitempty"`
+}
+
+// advisor reads the platform's own metrics once a second, and foretells from them which resource will be full first.
+type advisor struct {
+	gather  func(ctx context.Context) map[string]*dto.MetricFamily
+	meter   *resourceMeter
+	log     *slog.Logger
+	explain *bottleneck.Explainer // nil explains nothing
+
+	mu          sync.Mutex
+	status      AdviceStatus
+	explanation map[string]explained // by resource
+	bg          sync.WaitGroup
+}
+
+// explained is what a language model said of a resource, or that it is being asked.
+type explained struct {
+	at   time.Time
+	text string
+}
+
+const (
+	adviceEvery    = time.Second
+	explainAgain   = 5 * time.Minute
+	maxExplanation = 64 // resources whose explanation is kept
+)
+
+func newAdvisor(cfg Config, log *slog.Logger, gather func(ctx context.Context) map[string]*dto.MetricFamily) *advisor {
+	a := &advisor{gather: gather, meter: newResourceMeter(cfg), log: log, explanation: map[string]explained{}}
+	a.status.Advice = []bottleneck.Advice{}
+	if e := cfg.Advice.Explain; e.URL != "" {
+		a.explain = &bottleneck.Explainer{URL: e.URL, Model: e.Model, Key: e.Key}
+	}
+	return a
+}
+
+// run measures until ctx ends, and returns when nothing of it goes on any more.
+func (a *advisor) run(ctx context.Context) {
+	defer a.bg.Wait()
+	d := bottleneck.New(bottleneck.Options{})
+	tick := time.NewTicker(adviceEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if s, ok := a.meter.sample(time.Now().UTC(), a.gather(ctx)); ok {
+			d.Observe(s)
+			a.publish(ctx, s, d.Advice())
+		}
+	}
+}
+
+func (a *advisor) publish(ctx context.Context, s bottleneck.Sample, list []bottleneck.Advice) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range list {
+		list[i].Explained = a.explanation[list[i].Resource].text
+	}
+	if len(list) > 0 && (len(a.status.Advice) == 0 || a.status.Advice[0].Resource != list[0].Resource) {
+		a.log.Warn("a bottleneck is foretold", "resource", list[0].Resource, "title", list[0].Title, "use", list[0].Use, "seconds", list[0].Seconds,
+			"command", list[0].Command)
+	}
+	a.status = AdviceStatus{Time: s.At, Advice: append([]bottleneck.Advice{}, list...), Sample: &s}
+	if a.explain != nil && len(list) > 0 {
+		a.ask(ctx, list[0])
+	}
+}
+
+// ask has the first advice explained, each resource at most once in explainAgain, and one at a time. The lock is held.
+func (a *advisor) ask(ctx context.Context, first bottleneck.Advice) {
+	if time.Since(a.explanation[first.Resource].at) < explainAgain || len(a.explanation) >= maxExplanation {
+		return
+	}
+	a.explanation[first.Resource] = explained{at: time.Now()}
+	a.bg.Go(func() {
+		text, err := a.explain.Explain(ctx, first)
+		if err != nil {
+			a.log.Warn("advice is not explained", "error", err)
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.explanation[first.Resource] = explained{time.Now(), text}
+	})
+}
+
+// advise begins to foretell, unless it is off; stop ends it.
+func (p *platformOps) advise(ctx context.Context, cfg Config, log *slog.Logger) (stop func()) {
+	if !cfg.Advice.Enabled {
+		return func() {}
+	}
+	p.advisor = newAdvisor(cfg, log, p.gather)
+	ctx, cancel := context.WithCancel(ctx)
+	var bg sync.WaitGroup
+	bg.Go(func() { p.advisor.run(ctx) })
+	return func() {
+		cancel()
+		bg.Wait()
+	}
+}
+
+// advice answers GET /admin/advice.
+func (p *platformOps) advice(w http.ResponseWriter, _ *http.Request) {
+	if p.advisor == nil {
+		opsProblem(w, http.StatusNotFound, "not-found", "advice is off: set advice.enabled: true")
+		return
+	}
+	p.advisor.mu.Lock()
+	st := p.advisor.status
+	p.advisor.mu.Unlock()
+	writeJSON(w, http.StatusOK, st)
+}

@@ -56,6 +56,7 @@ var benchmarks = []benchmark{
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
+	{"events", "a minute of events from encoded batches through JetStream into DuckDB, against its bare appender and bare JetStream", benchEvents},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

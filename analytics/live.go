@@ -51,7 +51,8 @@ type Live struct {
 	// Not in the lists yet: views and units by product, of several batches; categories and searches by word, of one.
 	views, units     map[int64]int64
 	classOf, queryOf []int64
-	gathered         int // events in views and units
+	gathered         int       // events in views and units
+	added            time.Time // when these were last empty
 }
 
 // tally counts one second or minute, which at names.
@@ -150,7 +151,7 @@ func (l *Live) Observe(now time.Time, b *Batch) {
 		l.count(m, s, Kind(kind), b, i, t)
 	}
 	l.words(now, b.Dict)
-	if l.gathered += b.Len(); l.gathered >= maxGathered {
+	if l.gathered += b.Len(); l.gathered >= maxGathered || now.Sub(l.added) >= time.Second {
 		l.products(now)
 	}
 }
@@ -196,7 +197,7 @@ func (l *Live) count(m *minute, s *tally, kind Kind, b *Batch, i int, t int64) {
 
 // products adds to the lists what was gathered: counting a product once for many events is cheaper by far.
 func (l *Live) products(now time.Time) {
-	l.gathered = 0
+	l.gathered, l.added = 0, now
 	for p, n := range l.views {
 		l.viewed.Add(strconv.FormatInt(p, 10), float64(n), now)
 	}

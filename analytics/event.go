@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"time"
 	"unicode/utf8"
@@ -131,10 +130,11 @@ func HashShopper(id string) uint64 {
 	if id == "" {
 		return 0
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(id))
-	// FNV leaves the upper bits of short texts poor; sketches count by them.
-	x := h.Sum64()
+	x := uint64(14695981039346656037) // FNV-1a
+	for i := range len(id) {
+		x = (x ^ uint64(id[i])) * 1099511628211
+	}
+	// It leaves the upper bits of short texts poor; sketches count by them.
 	x = (x ^ x>>33) * 0xff51afd7ed558ccd
 	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
 	return max(1, x^x>>33)

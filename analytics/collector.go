@@ -194,7 +194,7 @@ const publishTimeout = 2 * time.Second
 func Publish(ctx context.Context, js jetstream.JetStream, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	_, err := js.Publish(ctx, subject, raw, jetstream.WithRetryAttempts(0))
+	_, err := js.Publish(ctx, Subject, raw, jetstream.WithRetryAttempts(0))
 	return err
 }
 

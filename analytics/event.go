@@ -1,9 +1,10 @@
 package analytics
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
+	"math/rand/v2"
 	"time"
 	"unicode/utf8"
 
@@ -62,8 +63,15 @@ func (k Kind) Public() bool { return k > KindUnknown && k < KindOrder }
 // ID is an event's identity: a UUID of version 4 or 7 chosen by whoever reports it, or of version 8, made by [DerivedID].
 type ID [16]byte
 
-// NewID makes a UUIDv7.
-func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
+// NewID makes a UUIDv7. It names events, and is no secret.
+func NewID() ID { return IDAt(time.Now()) }
+
+// IDAt is NewID at a moment.
+func IDAt(at time.Time) (id ID) {
+	binary.BigEndian.PutUint64(id[:], uint64(at.UnixMilli())<<16|rand.Uint64()&0x0fff|0x7000)
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)
+	return id
+}
 
 // DerivedID is the same for the same name, and no client can choose it: version 8.
 func DerivedID(name string) ID {
@@ -122,10 +130,11 @@ func HashShopper(id string) uint64 {
 	if id == "" {
 		return 0
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(id))
-	// FNV leaves the upper bits of short texts poor; sketches count by them.
-	x := h.Sum64()
+	x := uint64(14695981039346656037) // FNV-1a
+	for i := range len(id) {
+		x = (x ^ uint64(id[i])) * 1099511628211
+	}
+	// It leaves the upper bits of short texts poor; sketches count by them.
 	x = (x ^ x>>33) * 0xff51afd7ed558ccd
 	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
 	return max(1, x^x>>33)

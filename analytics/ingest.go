@@ -112,7 +112,7 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // liveRestored bounds the events that windows are filled from after a start.
-const liveRestored = 2_000_000
+const liveRestored = 500_000
 
 // restore brings back what the last process knew.
 func (g *Ingester) restore(ctx context.Context) (err error) {

@@ -21,6 +21,7 @@ const (
 	topHalfLife = 10 * time.Minute // of what top lists count
 	sellingHalf = 30 * time.Minute // of the rate at which units are sold
 	cartIdle    = 30 * time.Minute // after which a cart counts as left alone
+	maxGathered = 1 << 18          // events between two additions to the lists
 	maxCarts    = 1 << 20          // followed at once; beyond it only a share of the shoppers is
 )
 
@@ -47,9 +48,11 @@ type Live struct {
 	stock   map[int64]int64
 	last    int64 // µs, newest event
 
-	// Of one batch, to be added to the lists: views and units by product, categories and searches by word.
+	// Not in the lists yet: views and units by product, of several batches; categories and searches by word, of one.
 	views, units     map[int64]int64
 	classOf, queryOf []int64
+	gathered         int       // events in views and units
+	added            time.Time // when these were last empty
 }
 
 // tally counts one second or minute, which at names.
@@ -147,7 +150,10 @@ func (l *Live) Observe(now time.Time, b *Batch) {
 		}
 		l.count(m, s, Kind(kind), b, i, t)
 	}
-	l.top(now, b.Dict)
+	l.words(now, b.Dict)
+	if l.gathered += b.Len(); l.gathered >= maxGathered || now.Sub(l.added) >= time.Second {
+		l.products(now)
+	}
 }
 
 func (l *Live) count(m *minute, s *tally, kind Kind, b *Batch, i int, t int64) {
@@ -189,8 +195,9 @@ func (l *Live) count(m *minute, s *tally, kind Kind, b *Batch, i int, t int64) {
 	}
 }
 
-// top adds what one batch had to the lists.
-func (l *Live) top(now time.Time, words []string) {
+// products adds to the lists what was gathered: counting a product once for many events is cheaper by far.
+func (l *Live) products(now time.Time) {
+	l.gathered, l.added = 0, now
 	for p, n := range l.views {
 		l.viewed.Add(strconv.FormatInt(p, 10), float64(n), now)
 	}
@@ -199,6 +206,10 @@ func (l *Live) top(now time.Time, words []string) {
 	}
 	clear(l.views)
 	clear(l.units)
+}
+
+// words adds what one batch had to the lists of words.
+func (l *Live) words(now time.Time, words []string) {
 	for w := 1; w < len(words); w++ { // 0 is none
 		l.classes.Add(words[w], float64(l.classOf[w]), now)
 		l.queries.Add(words[w], float64(l.queryOf[w]), now)
@@ -222,6 +233,7 @@ func (l *Live) SetStock(available map[int64]int64) {
 func (l *Live) Selling(n int, now time.Time) []int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.products(now)
 	var ids []int64
 	for _, w := range l.sold.Top(n, now) {
 		if id, err := strconv.ParseInt(w.Key, 10, 64); err == nil {

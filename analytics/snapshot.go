@@ -73,6 +73,7 @@ func (l *Live) Snapshot(now time.Time) Snapshot {
 	defer l.mu.Unlock()
 	at := now.UnixMicro()
 	l.sweep(at)
+	l.products(now)
 	s := Snapshot{Time: now.UTC(), Minute: l.lastSeconds(at / 1_000_000), Five: l.lastMinutes(at, 5), Hour: l.lastMinutes(at, 60),
 		Viewed: l.viewed.Top(topShown, now), Sold: l.sold.Top(topShown, now), Classes: l.classes.Top(topShown, now),
 		Queries: l.queries.Top(topShown, now), RunOut: l.runOut(now)}

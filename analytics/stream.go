@@ -9,10 +9,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The stream and its subject.
+// The stream, and the subject that batches are published to.
 const (
 	Stream  = "STAMPEDE_ANALYTICS"
-	subject = "analytics.batch"
+	Subject = "analytics.batch"
 )
 
 // StreamOptions size the stream. The zero value works.
@@ -24,7 +24,7 @@ type StreamOptions struct {
 // EnsureStream makes the stream, or brings its settings up to date. It keeps batches in files and refuses new ones when it is full.
 // Safe to call from several processes at once.
 func EnsureStream(ctx context.Context, js jetstream.JetStream, o StreamOptions) (jetstream.Stream, error) {
-	cfg := jetstream.StreamConfig{Name: Stream, Subjects: []string{subject}, Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew,
+	cfg := jetstream.StreamConfig{Name: Stream, Subjects: []string{Subject}, Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew,
 		MaxBytes: orDefault(o.MaxBytes, 1<<30), Replicas: orDefault(o.Replicas, 1), Duplicates: time.Second,
 		Description: "batches of analytics events, until they are stored"}
 	s, err := js.CreateOrUpdateStream(ctx, cfg)

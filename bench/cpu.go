@@ -4,10 +4,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// cpuTimes are clock ticks since boot: all of the machine's, and those the hypervisor gave to somebody else.
-type cpuTimes struct{ total, stolen float64 }
+// cpuTimes are clock ticks since boot: all of the machine's, those the hypervisor gave to somebody else, and those nobody used.
+type cpuTimes struct{ total, stolen, idle float64 }
 
 // readCPU reads /proc/stat; zero where there is none.
 func readCPU() cpuTimes {
@@ -22,7 +23,10 @@ func readCPU() cpuTimes {
 		if i < 8 { // guest times are counted in user already
 			t.total += v
 		}
-		if i == 7 {
+		switch i {
+		case 3, 4: // with waiting for disks
+			t.idle += v
+		case 7:
 			t.stolen = v
 		}
 	}
@@ -36,4 +40,15 @@ func othersSince(before cpuTimes) float64 {
 		return 0
 	}
 	return (now.stolen - before.stolen) / (now.total - before.total)
+}
+
+// besides is the share of the machine's time since before that was used by anybody but us, who spent ours.
+func besides(before cpuTimes, ours time.Duration) float64 {
+	now := readCPU()
+	const ticks = 100 // a second, on Linux
+	total := now.total - before.total
+	if total <= 0 {
+		return 0
+	}
+	return max(0, 1-(now.idle-before.idle+ours.Seconds()*ticks)/total)
 }

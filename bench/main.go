@@ -57,6 +57,7 @@ var benchmarks = []benchmark{
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
 	{"predict", "hit rate after a cold start and at a spike, warmed with predicted demand, against decayed frequency", benchPredict},
+	{"events", "a minute of events from encoded batches through JetStream into DuckDB, against its bare appender and bare JetStream", benchEvents},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

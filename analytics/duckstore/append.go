@@ -14,6 +14,8 @@ import (
 	"github.com/stampede-shop/stampede/analytics"
 )
 
+var errClosed = errors.New("duckstore: closed")
+
 // writer is the connection that events are appended through. It fills the memory of DuckDB's vectors column by column: going value by
 // value costs more than all the rest of ingestion.
 type writer struct {
@@ -124,7 +126,7 @@ func (s *Store) Append(ctx context.Context, batches []*analytics.Batch, at analy
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.ready {
-		return errors.New("duckstore: closed")
+		return errClosed
 	}
 	if err := run(w.conn, "BEGIN"); err != nil {
 		return err
@@ -217,4 +219,36 @@ func (w *writer) holdWords(dict []string) (held []mapping.DataChunk) {
 // vectorOf is a vector's memory.
 func vectorOf[T any](vec mapping.Vector, n int) []T {
 	return unsafe.Slice((*T)(mapping.VectorGetData(vec)), n)
+}
+
+// ids reads a query of one UUID column, a vector at a time: there may be many millions.
+func (w *writer) ids(query string, f func([]analytics.ID)) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ready {
+		return errClosed
+	}
+	var res mapping.Result
+	defer mapping.DestroyResult(&res)
+	if mapping.Query(w.conn, query, &res) == mapping.StateError {
+		return errOf("read", mapping.ResultError(&res))
+	}
+	some := make([]analytics.ID, w.size)
+	for {
+		chunk := mapping.FetchChunk(res)
+		if chunk.Ptr == nil {
+			return nil
+		}
+		n := int(mapping.DataChunkGetSize(chunk))
+		if n > 0 {
+			for i, h := range vectorOf[huge](mapping.DataChunkGetVector(chunk, 0), n) {
+				some[i] = h.id()
+			}
+			f(some[:n])
+		}
+		mapping.DestroyDataChunk(&chunk)
+		if n == 0 {
+			return nil
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package duckstore
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"github.com/duckdb/duckdb-go/v2/mapping"
@@ -45,13 +46,13 @@ func (w *writer) fill(b *analytics.Batch, from, to int) {
 }
 
 func hugeOf(id analytics.ID) huge {
-	var h huge
-	for i := range 8 {
-		h.high = h.high<<8 | uint64(id[i])
-		h.low = h.low<<8 | uint64(id[8+i])
-	}
-	h.high ^= 1 << 63
-	return h
+	return huge{binary.BigEndian.Uint64(id[8:]), binary.BigEndian.Uint64(id[:8]) ^ 1<<63}
+}
+
+func (h huge) id() (id analytics.ID) {
+	binary.BigEndian.PutUint64(id[:], h.high^1<<63)
+	binary.BigEndian.PutUint64(id[8:], h.low)
+	return id
 }
 
 // numbers copies a column in which 0 means absent.

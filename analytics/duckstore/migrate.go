@@ -13,8 +13,11 @@ import (
 var migrations = [][]string{
 	{
 		"CREATE TYPE kind AS ENUM (" + quotedKinds(15) + ")",
-		`CREATE TABLE event (id UUID, time TIMESTAMP, received TIMESTAMP, kind kind, shopper UBIGINT, product BIGINT, order_id UUID,
-			category VARCHAR, query VARCHAR, quantity INTEGER, amount BIGINT, currency VARCHAR, source VARCHAR, attributes VARCHAR)`,
+		// How each column is compressed is said beforehand where it is known: finding it out costs a fifth of all ingestion.
+		`CREATE TABLE event (id UUID USING COMPRESSION uncompressed, time TIMESTAMP USING COMPRESSION bitpacking, received TIMESTAMP USING COMPRESSION bitpacking,
+			kind kind USING COMPRESSION bitpacking, shopper UBIGINT USING COMPRESSION uncompressed, product BIGINT USING COMPRESSION bitpacking, order_id UUID,
+			category VARCHAR USING COMPRESSION dictionary, query VARCHAR, quantity INTEGER USING COMPRESSION bitpacking, amount BIGINT USING COMPRESSION bitpacking,
+			currency VARCHAR USING COMPRESSION dictionary, source VARCHAR USING COMPRESSION dictionary, attributes VARCHAR)`,
 		"CREATE TABLE place (stream VARCHAR, sequence UBIGINT)",
 		"INSERT INTO place VALUES ('', 0)",
 		"CREATE TABLE part (file VARCHAR, day DATE, events BIGINT, bytes BIGINT)",

@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	path := filepath.Join(s.o.Dir, databaseFile)
+	path := s.Path()
 	connector, err := duckdb.NewConnector(path, nil)
 	if err != nil {
 		return s, fmt.Errorf("duckstore: open %s: %w", path, err)
@@ -123,6 +123,9 @@ func (s *Store) confine(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Path is the database's file.
+func (s *Store) Path() string { return filepath.Join(s.o.Dir, databaseFile) }
 
 // literal quotes a text for SQL.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -43,7 +43,10 @@ func stamp(t time.Time) string { return fmt.Sprintf("make_timestamp(%d)", t.Unix
 
 // ReceivedSince implements analytics.Store.
 func (s *Store) ReceivedSince(ctx context.Context, since time.Time, f func([]analytics.ID)) error {
-	return s.ids(ctx, "SELECT id FROM event WHERE received >= "+stamp(since), f)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.write.ids("SELECT id FROM event WHERE received >= "+stamp(since), f)
 }
 
 func (s *Store) ids(ctx context.Context, query string, f func([]analytics.ID)) error {

@@ -2,21 +2,17 @@ package account
 
 import (
 	"encoding/base64"
-	"net/http"
 	"strings"
 )
 
-// Claimed is the user id that a session cookie claims, unverified: good for counting, for nothing else. "" for none.
+// Claimed is the user id that a Cookie header's session claims, unverified: good for counting, for nothing else. "" for none.
 func Claimed(cookies string) string {
-	lines, err := http.ParseCookie(cookies)
-	if err != nil {
-		return ""
-	}
-	for _, c := range lines {
-		if c.Name != CookieName || len(c.Value) > maxCookieLen {
+	for part := range strings.SplitSeq(cookies, ";") {
+		value, ok := strings.CutPrefix(strings.TrimSpace(part), CookieName+"=")
+		if !ok || len(value) > maxCookieLen {
 			continue
 		}
-		encoded, found := strings.CutPrefix(c.Value, cookieVersion+".")
+		encoded, found := strings.CutPrefix(value, cookieVersion+".")
 		body, _, ok := strings.Cut(encoded, ".")
 		if !found || !ok {
 			continue

@@ -76,7 +76,11 @@ func Audit(ctx context.Context, cfg Config) (postgres.AuditReport, error) {
 		return postgres.AuditReport{}, err
 	}
 	defer s.close()
-	return postgres.Audit(ctx, s.catalog, s.shards, postgres.AuditOptions{})
+	events, err := eventBooks(ctx, cfg)
+	if err != nil {
+		return postgres.AuditReport{}, err
+	}
+	return postgres.Audit(ctx, s.catalog, s.shards, postgres.AuditOptions{Events: events})
 }
 
 // prepare migrates and fills an empty catalogue, before the first role starts.

@@ -19,6 +19,8 @@ type AuditOptions struct {
 	OutboxAge time.Duration
 	// Page is how many orders, and how many products times 20, are looked at at once. 0 means 1000.
 	Page int
+	// Events are reconciled with the orders, too; nil: they are not.
+	Events EventBooks
 	// Timeout bounds the work on one page on one shard. 0 means 30 s.
 	Timeout time.Duration
 }
@@ -85,7 +87,7 @@ type auditor struct {
 // pass looks at everything once.
 func (a *auditor) pass(ctx context.Context) ([]finding, error) {
 	var all []finding
-	for _, part := range []func(context.Context) ([]finding, error){a.orders, a.stock, a.keys, a.outbox, a.twiceBought} {
+	for _, part := range []func(context.Context) ([]finding, error){a.orders, a.stock, a.keys, a.outbox, a.twiceBought, a.eventsOwned} {
 		found, err := part(ctx)
 		if err != nil {
 			return nil, err
@@ -133,6 +135,8 @@ func (a *auditor) lookAt(ctx context.Context, first []finding) (now []finding, e
 			whole["outbox"] = a.outbox
 		case "cart":
 			whole["cart"] = a.twiceBought
+		case "event":
+			whole["event"] = a.eventsOwned
 		}
 	}
 	if now, err = a.ordersByID(ctx, orders); err != nil {

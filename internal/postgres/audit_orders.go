@@ -25,7 +25,8 @@ type dossier struct {
 	payments     []on[sharddb.AuditPaymentsRow]
 	reservations []on[sharddb.AuditReservationsRow]
 	charges      []on[sharddb.AuditChargesRow]
-	pending      bool // an event about it waits in an outbox
+	told         EventOrder // by the event store
+	pending      bool       // an event about it waits in an outbox
 }
 
 // dossiers collects what belongs to the orders, with one round trip to each shard.
@@ -111,6 +112,7 @@ func (a *auditor) judge(d *dossier) []finding {
 	j := &judgement{d: d, checked: a.checked}
 	j.places(a.s.c)
 	j.records()
+	j.events(a.o.Events)
 	switch d.state() {
 	case string(shop.OrderConfirmed):
 		j.confirmed()

@@ -89,6 +89,9 @@ func (a *auditor) orders(ctx context.Context) (all []finding, err error) {
 func (a *auditor) ordersByID(ctx context.Context, ids map[string]bool) (all []finding, err error) {
 	for some := range slices.Chunk(slices.Sorted(maps.Keys(ids)), 4*a.o.Page) {
 		files, err := a.dossiers(ctx, some)
+		if err == nil {
+			err = a.tell(ctx, files, some)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -54,6 +54,8 @@ var auditRules = []struct{ name, about, description string }{
 	{ruleStockPlacement, "product", "stock is on the shards that the ring assigns"},
 	{ruleBoughtOnce, "cart", "no version of a cart was bought twice"},
 	{ruleOutboxFresh, "outbox", "no event has been waiting for delivery for long"},
+	{ruleEventsOrder, "order", "the event store has every order once, with its total, and its cancellation"},
+	{ruleEventsOwned, "event", "every order in the event store is on a shard"},
 	{ruleAvailability, "product", "the catalogue shows the availability that the stock has"},
 }
 
@@ -75,6 +77,8 @@ const (
 	ruleStockPlacement   = "stock-placement"
 	ruleBoughtOnce       = "bought-once"
 	ruleOutboxFresh      = "outbox-fresh"
+	ruleEventsOrder      = "events-order"
+	ruleEventsOwned      = "events-owned"
 	ruleAvailability     = "availability"
 )
 
@@ -89,7 +93,7 @@ var subjectOf = func() map[string]string {
 func (a *auditor) report(still []finding) AuditReport {
 	r := AuditReport{OK: len(still) == 0, InFlight: a.flight}
 	for _, rule := range auditRules {
-		if rule.name == ruleAvailability && a.catalog == nil {
+		if rule.name == ruleAvailability && a.catalog == nil || (rule.name == ruleEventsOrder || rule.name == ruleEventsOwned) && a.o.Events == nil {
 			continue
 		}
 		out := AuditRule{Name: rule.name, Description: rule.description, Checked: a.checked[rule.name],

@@ -46,7 +46,7 @@ func TestLoadWithoutErrors(t *testing.T) {
 // kill -9 of each component under load: under 0.1 % bad answers each, it comes back, the books balance.
 func TestKillEachUnderLoad(t *testing.T) {
 	p := own(t, "kill", "--products", "3000")
-	for _, victim := range []string{"api-1", "worker", "edge", "redis", "replica-1", "nats"} {
+	for _, victim := range []string{"api-1", "worker", "edge", "redis", "replica-1", "nats", "analytics"} {
 		t.Run(victim, func(t *testing.T) {
 			before := p.pid(t, victim)
 			var r loadReport

@@ -130,6 +130,7 @@ func (w *walker) cart(text string) []step {
 	form := url.Values{"product_id": {fmt.Sprint(id)}, "quantity": {"1"}}
 	address := map[string]any{"name": text, "company": text, "line1": text, "line2": text, "city": text, "region": text, "postal_code": "SW1A 1AA", "country": "GB", "phone": "+44 20 7946 0958", "note": text}
 	return []step{
+		{route: "POST /events", path: "/events", body: []map[string]any{{"kind": "search", "query": text, "attributes": map[string]any{"note": text}}}},
 		{route: "POST /cart/add", path: "/cart/add", body: map[string]any{"product_id": id, "quantity": 2}}, {route: "GET /cart", path: "/cart"},
 		{route: "PATCH /cart/items/{product_id}", path: fmt.Sprintf("/cart/items/%d", id), body: map[string]any{"quantity": 1}},
 		{route: "POST /orders/checkout", path: "/orders/checkout", body: map[string]any{"payment": map[string]any{"method": "test"}, "shipping_address": address}},

@@ -56,6 +56,7 @@ var benchmarks = []benchmark{
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
+	{"overload", "goodput and checkouts at 1, 2 and 3 times the saturating rate through the real edge", benchOverload},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

@@ -49,7 +49,8 @@ type stack struct {
 	writer    *cached.Catalog
 	setStock  shop.StockStore // stores, for administrators
 	checkouts *shop.Checkouts
-	warm      *warming // of an API process
+	warm      *warming  // of an API process
+	governor  *governor // of an API process
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower

@@ -130,7 +130,7 @@ func roleEnv() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "warm.") {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, "log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "edge.carts_per_client", "checkout.purchase_limit", "warm.") {
 			env = append(env, kv)
 		}
 	}

@@ -145,3 +145,13 @@ func (b *Batcher[Req, Res]) group(key string) string {
 	}
 	return b.o.Group(key)
 }
+
+// SetSlots changes [Options.Slots] from now on; it has no effect on a Batcher without a bound. n is at least 1.
+func (b *Batcher[Req, Res]) SetSlots(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.slots.bounded {
+		b.slots.size = max(1, n)
+		b.slots.call()
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,6 +127,48 @@ func TestHangingKeyStopsNobody(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Slots can be taken away and given back while callers wait: never more batches run than there are now, and all end.
+func TestSetSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var running, most, allowed atomic.Int64
+		allowed.Store(4)
+		b := batch.New(batch.Options[int, int]{Slots: 4, MaxSize: 1, Run: func(_ context.Context, _ string, reqs []int) ([]batch.Result[int], error) {
+			if n := running.Add(1); n > allowed.Load() {
+				most.Store(n)
+			}
+			defer running.Add(-1)
+			time.Sleep(time.Millisecond)
+			return make([]batch.Result[int], len(reqs)), nil
+		}})
+		var all sync.WaitGroup
+		for i := range 400 {
+			all.Go(func() {
+				if _, err := b.Submit(t.Context(), string(rune('a'+i%8)), i); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(10 * time.Millisecond)
+		b.SetSlots(0) // at least one
+		time.Sleep(2 * time.Millisecond)
+		allowed.Store(1)
+		time.Sleep(20 * time.Millisecond)
+		if running.Load() != 1 || most.Load() > 1 {
+			t.Errorf("%d run, %d did, with one slot", running.Load(), most.Load())
+		}
+		allowed.Store(3)
+		b.SetSlots(3)
+		all.Wait()
+		if most.Load() > 3 {
+			t.Errorf("%d ran with three slots", most.Load())
+		}
 		if err := b.Close(t.Context()); err != nil {
 			t.Error(err)
 		}

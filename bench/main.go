@@ -58,6 +58,7 @@ var benchmarks = []benchmark{
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
 	{"predict", "hit rate after a cold start and at a spike, warmed with predicted demand, against decayed frequency", benchPredict},
 	{"events", "a minute of events from encoded batches through JetStream into DuckDB, against its bare appender and bare JetStream", benchEvents},
+	{"overload", "goodput and checkouts at 1, 2 and 3 times the saturating rate through the real edge", benchOverload},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

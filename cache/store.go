@@ -44,6 +44,7 @@ type member interface {
 	stats() FamilyStats
 	covers(tag string, limit int) []Covered
 	clear()
+	resize(share float64)
 	close()
 }
 

@@ -23,7 +23,7 @@ const (
 )
 
 func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
-	debug.SetGCPercent(200) // the live heap is small beside the cache's bound; fewer collections pay
+	debug.SetGCPercent(apiGC) // the live heap is small beside the cache's bound; fewer collections pay
 	s, err := openStack(ctx, cfg, name, log, ops.reg)
 	if err != nil {
 		return nil, err
@@ -38,6 +38,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 		s.close()
 		return nil, err
 	}
+	s.govern()
 	s.opsRoutes(ops)
 	s.chaos.route(ops)
 	s.db.queries.Observe(ops.measured.queried)
@@ -129,7 +130,7 @@ func (s *stack) opsRoutes(ops *roleOps) {
 	s.warm.routes(ops)
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
-			"queries": s.db.busiest(20), "telemetry": ops.measured.stats()})
+			"queries": s.db.busiest(20), "telemetry": ops.measured.stats(), "governor": s.governor.stats()})
 	})
 	ops.mux.HandleFunc("POST /internal/purge", hereOnly(purgeHandler(s.purgeEverywhere)))
 	ops.mux.HandleFunc("POST /admin/cache/purge", adminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))

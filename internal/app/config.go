@@ -138,6 +138,8 @@ type EdgeConfig struct {
 	TLS       EdgeTLSConfig   `koanf:"tls"`
 	Admission AdmissionConfig `koanf:"admission"`
 	Waitroom  WaitroomConfig  `koanf:"waitroom"`
+	// CartsPerClient is into how many carts one client address may put one product in ten minutes; 0 is no limit.
+	CartsPerClient int `koanf:"carts_per_client"`
 }
 
 // EdgeTLSConfig lets the edge speak TLS, and with it HTTP/2: with a certificate and its key (PEM), or with one for each of the
@@ -197,7 +199,7 @@ func Default() Config {
 		Mail:     MailConfig{From: "shop@localhost"},
 		API:      APIConfig{Listen: "127.0.0.1:8080"},
 		Edge: EdgeConfig{Listen: "127.0.0.1:8000", Profile: profilePlain, MaxBody: 1 << 20, Limits: "on",
-			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}, Admission: defaultAdmission(), Waitroom: defaultWaitroom()},
+			Cache: EdgeCacheConfig{Enabled: true, MemoryMiB: 256, DiskMiB: 1024}, WAF: WAFConfig{Mode: "block", Paranoia: 1}, Admission: defaultAdmission(), Waitroom: defaultWaitroom(), CartsPerClient: 50},
 		Warm:      defaultWarm(),
 		Analytics: defaultAnalytics(),
 		Ops:       OpsConfig{Listen: "127.0.0.1:8001"},

@@ -34,6 +34,8 @@ type edgeNode struct {
 	admission *admission.Limiter
 	sessions  *account.Sessions
 	rooms     *waitroom.Rooms
+	scalpers  *scalpers
+	governor  *governor
 	bus       *edgeBus // nil: alone
 	demand    *edgeDemand
 	closers   []func()
@@ -58,6 +60,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 		defer n.close()
 		defer n.reloadOnHangup(ctx, log)()
 		defer n.runRooms(ctx)()
+		defer n.governor.start()()
 		l, err := listen(ctx, cfg.Edge.Listen)
 		if err != nil {
 			return err
@@ -100,7 +103,7 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
 	}
 	for _, step := range []func() error{
-		func() error { return n.addLimits(&o) }, func() error { return n.addWaitroom(&o, cfg) },
+		func() error { return n.addLimits(&o) }, func() error { return n.addScalpers(&o) }, func() error { return n.addWaitroom(&o, cfg) },
 		func() error { return n.addAdmission(&o) }, func() error { return n.addWAF(&o) },
 		func() error { return n.addCache(&o, cfg, name) }, func() error { n.addDemand(&o); return nil },
 		func() error { return n.addEvents(&o, cfg, name) },
@@ -113,6 +116,7 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 		return n, err
 	}
 	n.closers = append(n.closers, n.Edge.Close)
+	n.governor = n.newGovernor(o.Log)
 	n.bus.attach(n.Edge)
 	return n, nil
 }

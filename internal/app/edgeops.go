@@ -32,6 +32,7 @@ type edgeStats struct {
 	Telemetry *telemetryStats     `json:"telemetry,omitempty"`
 	Admission *admission.Stats    `json:"admission,omitempty"`
 	Rooms     []waitroom.Status   `json:"waiting_rooms,omitempty"`
+	Governor  governorStats       `json:"governor"`
 }
 
 type wafStats struct {
@@ -40,7 +41,7 @@ type wafStats struct {
 }
 
 func (n *edgeNode) stats() edgeStats {
-	s := edgeStats{Live: n.bus == nil || n.bus.Live(), Origins: n.Origins(), Limits: string(n.limits.Mode())}
+	s := edgeStats{Live: n.bus == nil || n.bus.Live(), Origins: n.Origins(), Limits: string(n.limits.Mode()), Governor: n.governor.stats()}
 	if n.cfg.Cache.Enabled {
 		c := n.CacheStats()
 		s.Cache = &c

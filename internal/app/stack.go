@@ -54,6 +54,7 @@ type stack struct {
 	events    *analytics.Collector // of clients; nil: none are collected
 	tracked   *analytics.Collector // of the platform itself; likewise
 	chaos     *chaosRole           // nil: it behaves
+	governor  *governor            // of an API process
 
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower

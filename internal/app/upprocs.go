@@ -131,7 +131,7 @@ func (p *platform) roleProcess(name, role string, needs []string, args ...string
 
 // passedOn are the keys that variables may set for the roles of `up`: what they do on the way, not where things are.
 var passedOn = []string{
-	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "warm.", "telemetry.",
+	"log.", "otel.", "edge.cache.", "edge.waf.", "edge.admission.", "edge.waitroom.", "edge.carts_per_client", "checkout.purchase_limit", "warm.", "telemetry.",
 	"analytics.compact_days", "analytics.keep_days", "analytics.memory_mib", "analytics.queue_mib",
 }
 

@@ -136,7 +136,7 @@ func (e EdgeConfig) validate(bad complain) {
 		v, lo, hi int
 	}{
 		{"max_body", e.MaxBody, 1, 1 << 30}, {"waf.paranoia", e.WAF.Paranoia, 1, 4},
-		{"cache.memory_mib", e.Cache.MemoryMiB, 1, 1 << 20}, {"cache.disk_mib", e.Cache.DiskMiB, 1, 1 << 26},
+		{"carts_per_client", e.CartsPerClient, 0, 1 << 20}, {"cache.memory_mib", e.Cache.MemoryMiB, 1, 1 << 20}, {"cache.disk_mib", e.Cache.DiskMiB, 1, 1 << 26},
 	} {
 		if n.v < n.lo || n.v > n.hi {
 			bad("edge."+n.key, n.v, fmt.Sprintf("from %d to %d", n.lo, n.hi))

@@ -46,6 +46,7 @@ func doors(t *testing.T, opens time.Duration, d *doorsShop) *edgeNode {
 	t.Helper()
 	n := shopEdge(t, d.ServeHTTP, func(c *Config) {
 		c.Edge.Waitroom.Doors = []DoorsConfig{{Name: "lamps", Products: []int64{7}, Opens: time.Now().Add(opens)}}
+		c.Edge.Waitroom.Rate, c.Edge.Waitroom.MinRate, c.Edge.Waitroom.MaxRate = 2, 1, 2
 	})
 	t.Cleanup(n.runRooms(context.Background()))
 	until(t, func() bool { return n.rooms.Open() })

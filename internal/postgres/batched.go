@@ -149,3 +149,10 @@ func (s *Shards) nodeOf(id string) (shard.Node, error) {
 	}
 	return n, nil
 }
+
+// SetSlots changes BatchedOptions.Slots from now on, where there is such a bound: fewer make larger transactions.
+func (b *Batched) SetSlots(n int) {
+	b.steps.SetSlots(n)
+	b.edits.SetSlots(n)
+	b.looks.SetSlots(n)
+}

@@ -50,11 +50,15 @@ func OpenChaos(ctx context.Context, data, ops string, log *slog.Logger) (*Chaos,
 			return nil, err
 		}
 	}
+	c.addFaults()
+	return c, nil
+}
+
+func (c *Chaos) addFaults() {
 	c.here.Add(machineFaults(c.data, c.Status)...)
 	c.here.Add(command.New(command.Options{}))
 	c.here.Add(c.crowdFaults()...)
 	c.here.Add(platformFaults()...)
-	return c, nil
 }
 
 // platformFaults are those that only a platform started with --chaos has. What they left behind can be undone by anybody.
@@ -125,6 +129,13 @@ func (c *Chaos) Inject(ctx context.Context, r chaos.Request) (chaos.Undo, error)
 }
 
 func (c *Chaos) injectHere(ctx context.Context, r chaos.Request) (chaos.Undo, error) {
+	st, err := c.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Params, err = resolveRoles(st, r.Params); err != nil {
+		return nil, err
+	}
 	in, err := c.own()
 	if err != nil {
 		return nil, err

@@ -58,7 +58,8 @@ type chaosReport struct {
 // Experiments tell what holds from what does not; whoever kills the process that injects leaves nothing that the kill switch
 // does not undo.
 func TestChaos(t *testing.T) {
-	p := own(t, "chaos", "--products", "300", "--apis", "2", "--shards", "2", "--replicas", "1", "--chaos")
+	flags := []string{"--products", "300", "--apis", "2", "--shards", "2", "--replicas", "1", "--chaos"}
+	p := own(t, "chaos", flags...)
 	t.Run("Experiments", func(t *testing.T) {
 		for name, text := range chaosShort {
 			p.experiment(t, name, text)
@@ -66,6 +67,7 @@ func TestChaos(t *testing.T) {
 	})
 	t.Run("KillSwitch", func(t *testing.T) { killSwitch(t, p) })
 	t.Run("Calls", func(t *testing.T) { chaosCalls(t, p) })
+	t.Run("Restart", func(t *testing.T) { restartMends(t, p, flags) })
 	p.audit(t)
 }
 
@@ -147,4 +149,19 @@ func chaosCalls(t *testing.T, p *platform) {
 	if err := halted(p.pid(t, "worker")); err == nil {
 		t.Error("still halted")
 	}
+}
+
+// restartMends kills the whole platform while the disks of its shards are "full". The next start finds that in the journal.
+func restartMends(t *testing.T, p *platform, flags []string) {
+	ops, admin := newShopper(p.Ops), []string{"Authorization", "Bearer " + p.token}
+	for _, shard := range []string{"shard1", "shard2"} {
+		ops.must(t, http.StatusCreated, "POST", "/admin/chaos/database-full", map[string]any{"params": map[string]string{"database": shard}}, admin...)
+	}
+	cart := map[string]any{"product_id": 1, "quantity": 1}
+	newShopper(p.URL).must(t, http.StatusServiceUnavailable, "POST", "/cart/add", cart)
+	p.killAll(t)
+	if err := p.up(flags...); err != nil {
+		t.Fatal(err)
+	}
+	newShopper(p.URL).must(t, http.StatusOK, "POST", "/cart/add", cart)
 }

@@ -311,3 +311,12 @@ func TestResolveRoles(t *testing.T) {
 		}
 	}
 }
+
+func FuzzStartupDatabase(f *testing.F) {
+	f.Add(startup("user", "stampede", "database", "shard1"))
+	f.Fuzz(func(t *testing.T, first []byte) {
+		if name, enough := startupDatabase(first); name != "" && (!enough || !strings.Contains(string(first), name)) {
+			t.Errorf("%q of %q", name, first)
+		}
+	})
+}

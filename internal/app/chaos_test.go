@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -319,4 +321,30 @@ func FuzzStartupDatabase(f *testing.F) {
 			t.Errorf("%q of %q", name, first)
 		}
 	})
+}
+
+// The kill switch works when the platform has died, too, with the process that had injected.
+func TestStopAfterDeath(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	filled := filepath.Join(data, "chaos-fill-1")
+	journal := fmt.Sprintf("{\"op\":\"owner\",\"owner\":{\"pid\":1,\"started\":\"never\"}}\n{\"op\":\"begin\",\"id\":\"a\",\"fault\":\"disk-fill\",\"state\":%q}\n", filled)
+	for path, text := range map[string]string{
+		filled: "x", filepath.Join(data, "run", "state.json"): `{"ops_url":"http://127.0.0.1:1"}`, filepath.Join(chaosDir(data), "chaos-1.journal"): journal,
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := OpenChaos(t.Context(), data, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := c.Stop(t.Context())
+	if _, left := os.Stat(filled); err != nil || len(done) != 1 || left == nil {
+		t.Errorf("%+v, %v; the file is there: %v", done, err, left == nil)
+	}
+	if _, err := OpenChaos(t.Context(), data, "http://127.0.0.1:1", nil); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("an address that was given, where nobody answers: %v", err)
+	}
 }

@@ -58,33 +58,6 @@ func New(r *Registry, o Options) (*Injector, error) {
 	return &Injector{faults: r, o: o, journal: j, abandon: make(chan struct{})}, nil
 }
 
-// Request asks for an injection.
-type Request struct {
-	Fault  string            `json:"fault"`
-	Params map[string]string `json:"params,omitempty"`
-	For    time.Duration     `json:"for,omitempty"` // 0, or more than the fault's limit, is that limit
-}
-
-// Injection is a fault that is in force.
-type Injection struct {
-	ID     string    `json:"id"`
-	Fault  string    `json:"fault"`
-	Target string    `json:"target,omitempty"`
-	Params Values    `json:"params,omitempty"`
-	Since  time.Time `json:"since"`
-	Until  time.Time `json:"until"`           // it undoes itself then
-	Error  string    `json:"error,omitempty"` // why the last try to undo it failed; it is tried again
-}
-
-// injection is one from its planning to its end.
-type injection struct {
-	Injection
-	undo Undo
-	stop chan struct{} // closed when it is to be undone
-	once sync.Once
-	done chan struct{} // closed when it is over
-}
-
 // Inject injects a fault and returns when it is in force. It ends when its time is up, or by End, Stop or Close.
 func (in *Injector) Inject(ctx context.Context, req Request) (Injection, error) {
 	f, err := in.faults.Get(req.Fault)

@@ -116,5 +116,24 @@ func stopOwner(ctx context.Context, path string, patience time.Duration, spare [
 	if err := owner.End(ctx, syscall.SIGTERM, patience); err != nil {
 		return fmt.Errorf("chaos: stop the process %d: %w", owner.Pid, err)
 	}
-	return nil
+	return awaitUnlocked(ctx, f)
+}
+
+// unlocks is how long the threads of a process that has ended may take to let go of its files.
+const unlocks = 5 * time.Second
+
+// awaitUnlocked waits until nobody holds a journal.
+func awaitUnlocked(ctx context.Context, f *os.File) error {
+	ctx, cancel := context.WithTimeout(ctx, unlocks)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("chaos: %s is still held: %w", f.Name(), context.Cause(ctx))
+		}
+	}
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
 }

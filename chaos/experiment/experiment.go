@@ -22,10 +22,10 @@ type Experiment struct {
 	Steady []Condition `yaml:"steady"`
 	// Warm is for how long the load is offered before either measurement, so that both find caches warm. Default 3 s; negative
 	// is not at all.
-	Warm time.Duration `yaml:"warm,omitempty"`
-	Faults []Step      `yaml:"faults"`
-	Expect Expect      `yaml:"expect"`
-	Abort  Abort       `yaml:"abort,omitempty"`
+	Warm   time.Duration `yaml:"warm,omitempty"`
+	Faults []Step        `yaml:"faults"`
+	Expect Expect        `yaml:"expect"`
+	Abort  Abort         `yaml:"abort,omitempty"`
 	// Recovery is how long the system may take to be whole again after the last fault. Default 60 s.
 	Recovery time.Duration `yaml:"recovery,omitempty"`
 }

@@ -346,3 +346,22 @@ func TestRandomRoundTrip(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whatever is in a file, it is an experiment that can be written and read again, or an error.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(text))
+	f.Add([]byte("name: a\nfaults: [{fault: b, at: 1s}]\nload: 1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := experiment.Parse(data)
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := e.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := experiment.Parse(out.Bytes()); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+	})
+}

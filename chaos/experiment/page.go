@@ -13,9 +13,8 @@ import (
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"chart": func(r *Report, what string) template.HTML { return template.HTML(chart(r, what)) }, //nolint:gosec // numbers and our own words
-	"ms":    func(v float64) string { return formatSeconds(v) },
-	"pct":   func(v float64) string { return fmt.Sprintf("%.4f %%", 100*v) },
+	"chart":  func(r *Report, what string) template.HTML { return template.HTML(chart(r, what)) }, //nolint:gosec // numbers and our own words
+	"figure": Change.figure,
 }).Parse(pageText))
 
 // WriteHTML writes a page that needs nothing else.
@@ -64,7 +63,11 @@ func chart(r *Report, what string) string {
 	}
 	for i := range 5 {
 		t := end * float64(i) / 4
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%.0f s</text>`, x(t), height-8, t)
+		anchor := "middle"
+		if i == 4 {
+			anchor = "end"
+		}
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s">%.0f s</text>`, x(t), height-8, anchor, t)
 	}
 	for _, s := range r.sides() {
 		var points []string

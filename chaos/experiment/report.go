@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -124,6 +125,18 @@ func (c Change) String() string {
 		unit = " points"
 	}
 	return fmt.Sprintf("%+.3g%s (%+.3g to %+.3g)", 100*c.Change, unit, 100*c.Low, 100*c.High)
+}
+
+// figure writes a value of the metric.
+func (c Change) figure(v float64) string {
+	switch name, _, _ := strings.Cut(c.Metric, "("); {
+	case c.Share:
+		return fmt.Sprintf("%.4f %%", 100*v)
+	case name == "avg" || name[0] == 'p':
+		return formatSeconds(v)
+	default:
+		return fmt.Sprintf("%.4g", v)
+	}
 }
 
 // Write writes report.json and report.html into dir, which is made.

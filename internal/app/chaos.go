@@ -65,7 +65,7 @@ func finder(status func(context.Context) (Status, error)) process.Finder {
 
 // chaosUp is what `up` breaks and mends. With --chaos it takes requests; without, it only mends what was left.
 type chaosUp struct {
-	on       bool
+	status   func() Status
 	dir      string
 	log      *slog.Logger
 	faults   chaos.Registry
@@ -76,7 +76,7 @@ type chaosUp struct {
 
 // openChaos knows all faults, and mends what needs no running platform to be mended: a disk that is full, say.
 func (p *platform) openChaos(ctx context.Context) (err error) {
-	c := &chaosUp{on: p.o.Chaos, dir: chaosDir(p.layout.Data.Dir), log: p.log, rules: newChaosRules(p.members, p.log)}
+	c := &chaosUp{status: p.status, dir: chaosDir(p.layout.Data.Dir), log: p.log, rules: newChaosRules(p.members, p.log)}
 	p.chaos = c
 	c.faults.Add(machineFaults(p.layout.Data.Dir, func(context.Context) (Status, error) { return p.status(), nil })...)
 	c.faults.Add(c.links.Faults()...)
@@ -84,7 +84,7 @@ func (p *platform) openChaos(ctx context.Context) (err error) {
 	c.faults.Add(databaseFaults(p.layout)...)
 	c.faults.Add(cacheFault(p.layout))
 	c.mend(ctx, false)
-	if !c.on {
+	if !p.o.Chaos {
 		return nil
 	}
 	c.injector, err = chaos.New(&c.faults, chaos.Options{Dir: c.dir, Log: p.log})

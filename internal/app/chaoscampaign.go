@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/stampede-shop/stampede/chaos"
@@ -12,6 +11,7 @@ import (
 	"github.com/stampede-shop/stampede/chaos/link"
 	"github.com/stampede-shop/stampede/chaos/pressure"
 	"github.com/stampede-shop/stampede/chaos/process"
+	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // CampaignOptions say what a random experiment is to be.
@@ -69,11 +69,8 @@ func (c *Chaos) menu(st Status) (menu []experiment.Choice) {
 	}
 	for _, p := range st.Processes {
 		add(process.KillFault, "target", p.Name)
-		if !strings.HasPrefix(p.Name, "primary") { // nobody can tell one that hangs from one that is busy
+		if !slices.ContainsFunc(st.Clusters, func(c local.ClusterStatus) bool { return c.Primary == p.Name }) { // nobody can tell one that hangs from one that is busy
 			add(process.PauseFault, "target", p.Name)
-		}
-		if strings.HasPrefix(p.Name, "replica") {
-			add(replicaPauseFault, "target", p.Name)
 		}
 	}
 	for _, l := range c.Links() {
@@ -82,7 +79,12 @@ func (c *Chaos) menu(st Status) (menu []experiment.Choice) {
 		add(link.CutFault, "link", l, "share", "0.5")
 		add(link.HalfOpenFault, "link", l, "share", "0.2")
 	}
-	add(diskSlowFault)
+	for _, c := range st.Clusters {
+		add(diskSlowFault, "target", c.Primary)
+		for _, name := range c.Standbys {
+			add(replicaPauseFault, "target", name)
+		}
+	}
 	add(cacheFlushFault, "every", "1s")
 	add(paymentFault, "share", "0.3")
 	add(paymentFault, "share", "0.3", "outcome", "late")

@@ -31,30 +31,39 @@ type Chaos struct {
 
 var errNeedsChaos = errors.New("the platform has to be started with `stampede up --chaos`")
 
-// OpenChaos finds the platform; none is fine for those who only want to know what there is. Close it.
+// OpenChaos finds the platform. That none runs in the data folder is fine for who only wants to know what there is, or to undo
+// what was left. Close it.
 func OpenChaos(ctx context.Context, data, ops string, log *slog.Logger) (*Chaos, error) {
 	c := &Chaos{data: data, log: log}
-	client, err := NewClient(data, ops)
-	switch {
-	case errors.Is(err, ErrNotRunning):
-	case err != nil:
-		return nil, err
-	default:
-		c.client = client
-		st, err := c.Status(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c.data = st.Data
-		if err := client.Do(ctx, http.MethodGet, "/admin/chaos", nil, &c.up); err != nil && !isStatus(err, http.StatusNotFound) {
-			return nil, err
-		}
+	err := c.connect(ctx, data, ops)
+	if ops == "" && errors.Is(err, ErrNotRunning) {
+		c.client, err = nil, nil
 	}
+	c.addFaults()
+	return c, err
+}
+
+func (c *Chaos) connect(ctx context.Context, data, ops string) (err error) {
+	if c.client, err = NewClient(data, ops); err != nil {
+		return err
+	}
+	st, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	c.data = st.Data
+	err = c.client.Do(ctx, http.MethodGet, "/admin/chaos", nil, &c.up)
+	if err != nil && isStatus(err, http.StatusNotFound) {
+		return nil // it was started without --chaos
+	}
+	return err
+}
+
+func (c *Chaos) addFaults() {
 	c.here.Add(machineFaults(c.data, c.Status)...)
 	c.here.Add(command.New(command.Options{}))
 	c.here.Add(c.crowdFaults()...)
 	c.here.Add(platformFaults()...)
-	return c, nil
 }
 
 // platformFaults are those that only a platform started with --chaos has. What they left behind can be undone by anybody.
@@ -125,6 +134,13 @@ func (c *Chaos) Inject(ctx context.Context, r chaos.Request) (chaos.Undo, error)
 }
 
 func (c *Chaos) injectHere(ctx context.Context, r chaos.Request) (chaos.Undo, error) {
+	st, err := c.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Params, err = resolveRoles(st, r.Params); err != nil {
+		return nil, err
+	}
 	in, err := c.own()
 	if err != nil {
 		return nil, err

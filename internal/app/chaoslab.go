@@ -187,7 +187,7 @@ func (l *ChaosLab) Compare(without, with experiment.Load) ([]experiment.Change, 
 		}
 		if c.Share = m.Name == "error_rate"; c.Share {
 			c.Metric, c.Without, c.With = "success_rate", 1-m.A, 1-m.B
-			c.Change, c.Low, c.High = -m.Change, -m.High, -m.Low
+			c.Change, c.Low, c.High = 0-m.Change, 0-m.High, 0-m.Low // not -0
 		}
 		list = append(list, c)
 	}

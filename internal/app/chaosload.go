@@ -45,7 +45,11 @@ func (s *shoppers) Doubts() []string { return s.Summary.Invalid }
 
 // Series implements experiment.Load.
 func (s *shoppers) Series() (list []experiment.Point) {
-	for _, p := range s.Report.Series {
+	points := s.Report.Series
+	if n := len(points); n > 1 && points[n-1].Seconds < points[n-2].Seconds/2 {
+		points = points[:n-1] // a rest too short to draw
+	}
+	for _, p := range points {
 		x := experiment.Point{At: p.Start + p.Seconds/2, P50: p.P50, P99: p.P99}
 		if p.Seconds > 0 {
 			x.Rate = float64(p.Requests) / p.Seconds

@@ -59,8 +59,13 @@ func (c *chaosUp) inject(w http.ResponseWriter, r *http.Request) {
 		opsProblem(w, http.StatusBadRequest, "malformed", `send {"params":{…},"for":"30s"}, or nothing`)
 		return
 	}
+	params, err := resolveRoles(c.status(), req.Params)
+	if err != nil {
+		chaosProblem(w, err)
+		return
+	}
 	// An injection is not to be broken off half way because whoever asked for it has gone.
-	i, err := c.injector.Inject(context.WithoutCancel(r.Context()), chaos.Request{Fault: r.PathValue("fault"), Params: req.Params, For: d})
+	i, err := c.injector.Inject(context.WithoutCancel(r.Context()), chaos.Request{Fault: r.PathValue("fault"), Params: params, For: d})
 	if err != nil {
 		chaosProblem(w, err)
 		return

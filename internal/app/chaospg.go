@@ -34,14 +34,14 @@ func databaseFaults(l *local.Layout) []chaos.Fault {
 	return []chaos.Fault{
 		{
 			Name: replicaPauseFault, About: "a replica replays nothing any more, and falls behind", Blast: "reads of the catalogue from that replica", Limit: 5 * time.Minute,
-			Params:    []chaos.Param{{Name: "target", About: "the replica's process, like replica-1", Required: true}},
+			Params:    []chaos.Param{{Name: "target", About: "the replica's process, or @replica for one of them", Required: true}},
 			Available: func(context.Context) error { return d.replicated() },
 			Plan:      d.planPause, Recover: recoverSQL(resumeReplay),
 		},
 		{
 			Name: diskSlowFault, About: "every commit waits as for a slow disk (PostgreSQL's commit_delay)", Blast: "all writes of one primary", Limit: 5 * time.Minute,
 			Params: []chaos.Param{
-				{Name: "target", About: "the primary's process", Default: "primary"},
+				{Name: "target", About: "the primary's process, or @primary for whoever that is", Required: true},
 				{Name: "delay", About: "of each commit, at most 100ms", Kind: chaos.Duration, Default: "50ms"},
 			},
 			Plan: d.planSlow, Recover: recoverSQL(quickDisk),

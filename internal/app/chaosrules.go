@@ -40,14 +40,15 @@ type chaosRule struct {
 // rulesPath is where a role's operations endpoint takes rules.
 const rulesPath = "/internal/chaos"
 
-// chaosRules are the rules in force, which `up` tells the roles again and again: one that was started meanwhile knows none.
+// chaosRules are the rules in force, which `up` tells the roles again and again: one that was started, or went on, meanwhile
+// may know others.
 type chaosRules struct {
 	members func() []member
 	log     *slog.Logger
 
 	mu    sync.Mutex
 	rules []*chaosRule
-	stop  func() // ends the telling; nil: nobody is told
+	stop  func() // ends the telling; nil: there was nothing to tell yet
 }
 
 func newChaosRules(members func() []member, log *slog.Logger) *chaosRules {
@@ -74,22 +75,15 @@ func (c *chaosRules) change(ctx context.Context, f func([]*chaosRule) []*chaosRu
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rules = f(slices.Clone(c.rules))
-	if len(c.rules) > 0 && c.stop == nil {
+	if c.stop == nil { // from now on, so that who could not listen when the last rule was dropped hears of it later
 		undo := repeat(tellAgain, func(ctx context.Context) {
-			c.mu.Lock()
-			rules := c.rules
-			c.mu.Unlock()
-			_ = c.tell(ctx, rules) // whoever is away is told when back
+			c.mu.Lock() // held while telling: nobody is to hear last of what was before
+			defer c.mu.Unlock()
+			_ = c.tell(ctx, c.rules) // whoever is away is told when back
 		})
 		c.stop = func() { _ = undo(context.Background()) }
 	}
-	err := c.tell(ctx, c.rules)
-	if len(c.rules) == 0 && c.stop != nil && err == nil {
-		stop := c.stop
-		c.stop = nil
-		go stop() // it may wait for us
-	}
-	return err
+	return c.tell(ctx, c.rules)
 }
 
 // tell sends rules to every role that answers; an error says that none did, or that one refused.

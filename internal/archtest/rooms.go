@@ -64,7 +64,7 @@ var rooms = []room{
 	{dir: "internal/prove", kind: whole},
 	{dir: "bench", kind: whole},
 	{dir: "cmd", kind: whole},
-	{dir: "experiments", kind: whole},
+	{dir: "experiments", kind: whole}, // files, and what embeds them
 	{dir: "test", kind: whole},
 }
 

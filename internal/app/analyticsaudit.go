@@ -31,7 +31,7 @@ func eventBooks(ctx context.Context, cfg Config) (postgres.EventBooks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("events cannot be reconciled: %w", err)
 	}
-	b.since = time.UnixMilli(number(rows[0][0]))
+	b.since = time.UnixMilli(integer(rows[0][0]))
 	return b, nil
 }
 
@@ -54,7 +54,7 @@ func (b *orderBooks) Orders(ctx context.Context, ids []string) (map[string]postg
 	rows, err := b.rows(ctx, `SELECT order_id::VARCHAR, count(*) FILTER (kind = 'order'), count(*) FILTER (kind = 'cancel'), coalesce(sum(amount) FILTER (kind = 'order'), 0)::BIGINT
 		FROM events WHERE kind IN ('order', 'cancel') AND order_id IN (`+strings.Join(list, ",")+`) GROUP BY order_id`)
 	for _, r := range rows {
-		out[fmt.Sprint(r[0])] = postgres.EventOrder{Orders: number(r[1]), Cancels: number(r[2]), Total: number(r[3])}
+		out[fmt.Sprint(r[0])] = postgres.EventOrder{Orders: integer(r[1]), Cancels: integer(r[2]), Total: integer(r[3])}
 	}
 	return out, err
 }
@@ -83,7 +83,7 @@ func (b *orderBooks) rows(ctx context.Context, sql string) ([][]any, error) {
 	return res.Rows, nil
 }
 
-func number(v any) int64 {
+func integer(v any) int64 {
 	n, _ := v.(json.Number)
 	i, _ := n.Int64()
 	return i

@@ -24,8 +24,10 @@ func roleConfigFile(role string) string { return "run/config-" + role + ".yaml" 
 
 // configOf is the configuration file of a role.
 func (p *platform) configOf(role string) string {
-	if p.o.Chaos {
-		return p.layout.Data.Path(roleConfigFile(role))
+	for _, c := range chaosClients {
+		if p.o.Chaos && c.role == role {
+			return p.layout.Data.Path(roleConfigFile(role))
+		}
 	}
 	return p.layout.Data.Path(configFile)
 }

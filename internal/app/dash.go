@@ -28,7 +28,7 @@ func (p *platform) watch(ctx context.Context, ops *platformOps) (stop func(), er
 	if ops.alerts, err = newWatchman(p.cfg, p.log); err != nil {
 		return nil, err
 	}
-	ops.live = dashboard.NewCollector(dashboard.Options{Metrics: ops.gather, Processes: p.pids,
+	ops.live = dashboard.NewCollector(dashboard.Options{Metrics: ops.figures, Processes: p.pids,
 		Extra: func(_ context.Context, s *dashboard.Snapshot) { ops.alerts.judge(p.status(), s) }})
 	ctx, cancel := context.WithCancel(ctx)
 	var gathering sync.WaitGroup
@@ -52,8 +52,8 @@ func (p *platform) pids() map[string]int {
 	return pids
 }
 
-// gather asks every member for its figures; one that does not answer is missing.
-func (p *platformOps) gather(ctx context.Context) map[string][]dashboard.Metric {
+// figures asks every member for what the dashboard shows; one that does not answer is missing.
+func (p *platformOps) figures(ctx context.Context) map[string][]dashboard.Metric {
 	members := p.members()
 	all := map[string][]dashboard.Metric{}
 	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, figuresPath) }) {
@@ -67,6 +67,7 @@ func (p *platformOps) gather(ctx context.Context) map[string][]dashboard.Metric 
 			all["up"] = own
 		}
 	}
+	p.measured.Store(&all)
 	return all
 }
 

@@ -17,7 +17,7 @@ func (n *edgeNode) newGovernor(log *slog.Logger) *governor {
 	knobs := []*knob{gcKnob(edgeGC)}
 	if n.admission != nil {
 		least, most := n.cfg.Admission.Min, float64(n.cfg.Admission.Max)
-		knobs = append(knobs, &knob{name: "admission_max", now: most, low: max(float64(least), most/10), high: most, step: 0.8, press: pressure.starved,
+		knobs = append(knobs, &knob{name: "admission_max", now: most, low: max(float64(least), most/10), high: most, step: 0.8, press: strain.starved,
 			set: func(v float64) { n.admission.Bound(least, int(v)) }})
 	}
 	return newGovernor(log, (&gauges{}).measure, knobs...)
@@ -25,9 +25,9 @@ func (n *edgeNode) newGovernor(log *slog.Logger) *governor {
 
 // govern lets an API process's memory, cache and transactions follow pressure.
 func (s *stack) govern() {
-	knobs := []*knob{gcKnob(apiGC), {name: "l1_share", now: 1, low: 0.1, high: 1, step: 0.7, press: pressure.short, set: s.store.Resize}}
+	knobs := []*knob{gcKnob(apiGC), {name: "l1_share", now: 1, low: 0.1, high: 1, step: 0.7, press: strain.short, set: s.store.Resize}}
 	if slots := float64(s.cfg.Checkout.Slots); s.batched != nil && slots > 1 {
-		knobs = append(knobs, &knob{name: "checkout_slots", now: slots, low: 1, high: slots, step: 0.7, press: pressure.queued,
+		knobs = append(knobs, &knob{name: "checkout_slots", now: slots, low: 1, high: slots, step: 0.7, press: strain.queued,
 			set: func(v float64) { s.batched.SetSlots(int(v)) }})
 	}
 	g := &gauges{pools: func() (all []*pgxpool.Pool) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// pressure is what a process measures about every second.
-type pressure struct {
+// strain is what a process measures about every second.
+type strain struct {
 	Free     float64       `json:"free"`        // share of the memory that this process may use which nobody has; 1: not known
 	Sched    time.Duration `json:"sched_ns"`    // how long runnable work waited for a processor, 99th percentile
 	PoolWait time.Duration `json:"poolwait_ns"` // how long one asking for a database connection waited, on average
@@ -23,17 +23,17 @@ const (
 )
 
 // short tells that memory is (1), that there is plenty (-1), or neither.
-func (p pressure) short() (int, string) {
+func (p strain) short() (int, string) {
 	return verdictOf(p.Free < freeShort, p.Free > freePlenty, fmt.Sprintf("%.0f %% of the memory is free", 100*p.Free))
 }
 
 // starved tells the same of processors.
-func (p pressure) starved() (int, string) {
+func (p strain) starved() (int, string) {
 	return verdictOf(p.Sched > schedLong, p.Sched < schedShort, fmt.Sprintf("work waits %v for a processor", p.Sched.Round(time.Millisecond)))
 }
 
 // queued tells the same of database connections, or of processors.
-func (p pressure) queued() (int, string) {
+func (p strain) queued() (int, string) {
 	if v, why := p.starved(); v > 0 {
 		return v, why
 	}
@@ -56,7 +56,7 @@ type knob struct {
 	now       float64
 	low, high float64 // high is what it is without pressure
 	step      float64 // factor of one move down; back goes by half as much
-	press     func(pressure) (int, string)
+	press     func(strain) (int, string)
 	set       func(float64)
 
 	calm int // samples in a row
@@ -66,7 +66,7 @@ type knob struct {
 const calmBefore = 5
 
 // move turns the knob if p asks for it.
-func (k *knob) move(p pressure) (to float64, why string, moved bool) {
+func (k *knob) move(p strain) (to float64, why string, moved bool) {
 	v, why := k.press(p)
 	to = k.now
 	switch {
@@ -98,15 +98,15 @@ const keptDecisions = 50
 // governor keeps a process within what it has: its knobs follow what is measured.
 type governor struct {
 	log     *slog.Logger
-	measure func() pressure
+	measure func() strain
 	knobs   []*knob
 
 	mu    sync.Mutex
-	last  pressure
+	last  strain
 	since []decision // the latest ones
 }
 
-func newGovernor(log *slog.Logger, measure func() pressure, knobs ...*knob) *governor {
+func newGovernor(log *slog.Logger, measure func() strain, knobs ...*knob) *governor {
 	return &governor{log: log, measure: measure, knobs: knobs}
 }
 
@@ -163,7 +163,7 @@ func (g *governor) step(now time.Time) {
 
 // governorStats is how the governor stands.
 type governorStats struct {
-	Pressure  pressure             `json:"pressure"`
+	Pressure  strain               `json:"pressure"`
 	Knobs     map[string]knobStats `json:"knobs"`
 	Decisions []decision           `json:"decisions"` // the latest last
 }

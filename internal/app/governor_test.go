@@ -18,10 +18,10 @@ func TestGovernor(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var set []float64
-		var p pressure
+		var p strain
 		var log bytes.Buffer
-		k := &knob{name: "k", now: 100, low: 10, high: 100, step: 0.7, press: pressure.short, set: func(v float64) { set = append(set, v) }}
-		g := newGovernor(slog.New(slog.NewTextHandler(&log, nil)), func() pressure { return p }, k)
+		k := &knob{name: "k", now: 100, low: 10, high: 100, step: 0.7, press: strain.short, set: func(v float64) { set = append(set, v) }}
+		g := newGovernor(slog.New(slog.NewTextHandler(&log, nil)), func() strain { return p }, k)
 		for range rapid.IntRange(1, 60).Draw(t, "samples") {
 			before := k.now
 			p.Free = rapid.Float64Range(0, 1).Draw(t, "free")
@@ -56,13 +56,13 @@ func TestGovernor(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		ask  func(pressure) (int, string)
-		p    pressure
+		ask  func(strain) (int, string)
+		p    strain
 		want int
 	}{
-		{pressure.short, pressure{Free: 0.05}, 1}, {pressure.short, pressure{Free: 0.15}, 0}, {pressure.short, pressure{Free: 0.5}, -1},
-		{pressure.starved, pressure{Sched: time.Second}, 1}, {pressure.starved, pressure{Sched: 20 * time.Millisecond}, 0}, {pressure.starved, pressure{}, -1},
-		{pressure.queued, pressure{PoolWait: time.Second}, 1}, {pressure.queued, pressure{Sched: time.Second}, 1}, {pressure.queued, pressure{}, -1},
+		{strain.short, strain{Free: 0.05}, 1}, {strain.short, strain{Free: 0.15}, 0}, {strain.short, strain{Free: 0.5}, -1},
+		{strain.starved, strain{Sched: time.Second}, 1}, {strain.starved, strain{Sched: 20 * time.Millisecond}, 0}, {strain.starved, strain{}, -1},
+		{strain.queued, strain{PoolWait: time.Second}, 1}, {strain.queued, strain{Sched: time.Second}, 1}, {strain.queued, strain{}, -1},
 	} {
 		if got, why := c.ask(c.p); got != c.want || why == "" {
 			t.Errorf("%+v: %d %q, want %d", c.p, got, why, c.want)

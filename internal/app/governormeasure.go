@@ -16,7 +16,7 @@ import (
 // gcKnob turns how much memory is spent to collect garbage less often, and, once it is turned down, bounds the heap as
 // well, a quarter above what is in use.
 func gcKnob(percent float64) *knob {
-	return &knob{name: "gc_percent", now: percent, low: 25, high: percent, step: 0.7, press: pressure.short, set: func(v float64) {
+	return &knob{name: "gc_percent", now: percent, low: 25, high: percent, step: 0.7, press: strain.short, set: func(v float64) {
 		debug.SetGCPercent(int(v))
 		bound := int64(math.MaxInt64)
 		if v < percent {
@@ -43,8 +43,8 @@ type gauges struct {
 	waited   time.Duration
 }
 
-func (g *gauges) measure() pressure {
-	p := pressure{Free: g.free(), Sched: g.schedWait()}
+func (g *gauges) measure() strain {
+	p := strain{Free: g.free(), Sched: g.schedWait()}
 	if g.pools != nil {
 		p.PoolWait = g.poolWait()
 	}

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,8 @@ type platformOps struct {
 	desk     *desk                // what the administrator's pages ask; may be nil
 	chaos    *chaosUp             // may be nil
 	advisor  *advisor             // may be nil
+
+	measured atomic.Pointer[map[string][]dashboard.Metric] // what figures gave last
 }
 
 // member is one role process.

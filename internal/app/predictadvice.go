@@ -9,6 +9,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/stampede-shop/stampede/internal/dashboard"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 )
 
@@ -111,7 +112,7 @@ func (p *platformOps) advise(ctx context.Context, cfg Config, log *slog.Logger) 
 	if !cfg.Advice.Enabled {
 		return func() {}
 	}
-	p.advisor = newAdvisor(cfg, log, p.gather)
+	p.advisor = newAdvisor(cfg, log, p.lastFamilies)
 	ctx, cancel := context.WithCancel(ctx)
 	var bg sync.WaitGroup
 	bg.Go(func() { p.advisor.run(ctx) })
@@ -119,6 +120,40 @@ func (p *platformOps) advise(ctx context.Context, cfg Config, log *slog.Logger) 
 		cancel()
 		bg.Wait()
 	}
+}
+
+// lastFamilies are the dashboard's figures, by metric: both look at the same, which is asked for once.
+func (p *platformOps) lastFamilies(context.Context) map[string]*dto.MetricFamily {
+	families := map[string]*dto.MetricFamily{}
+	all := p.measured.Load()
+	if all == nil {
+		return families
+	}
+	for process, list := range *all {
+		for _, m := range list {
+			f := families[m.Name]
+			if f == nil {
+				f = &dto.MetricFamily{Name: &m.Name}
+				families[m.Name] = f
+			}
+			f.Metric = append(f.Metric, familyMetric(process, m))
+		}
+	}
+	return families
+}
+
+func familyMetric(process string, m dashboard.Metric) *dto.Metric {
+	label := func(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
+	x := &dto.Metric{Label: []*dto.LabelPair{label("process", process)}}
+	for name, value := range m.Labels {
+		x.Label = append(x.Label, label(name, value))
+	}
+	if m.Hist != nil {
+		x.Histogram = &dto.Histogram{SampleCount: &m.Hist.Count, SampleSum: &m.Hist.Sum}
+		return x
+	}
+	x.Counter, x.Gauge = &dto.Counter{Value: &m.Value}, &dto.Gauge{Value: &m.Value}
+	return x
 }
 
 // advice answers GET /admin/advice.

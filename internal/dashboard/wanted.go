@@ -42,7 +42,8 @@ const (
 var wanted = set(edgeSeconds, edgeRequests, edgeInFlight, edgeCache, edgeMemory, limited, wafRequests, routeSeconds, routeRequests,
 	cacheHits, cacheMisses, cacheLoads, cacheStale, cacheBytes, cacheUp, querySeconds, queryErrors, replicaLag, replicaHealthy,
 	replicaReads, replicaLatency, outboxLag, queueMessages, queueLag, queuePending, queueDead, batchSize, batchWait, heapBytes, goroutines,
-	standbys, failovers)
+	standbys, failovers,
+	"process_cpu_seconds_total", "process_resident_memory_bytes", "batch_run_seconds") // of these, advice is made
 
 func set(names ...string) map[string]bool {
 	m := make(map[string]bool, len(names))

@@ -43,33 +43,40 @@ document.addEventListener("snapshot", (e) => {
     if (/^(api|worker|edge|analytics)/.test(name) && ![...who.options].some((o) => o.value === name)) who.append(new Option(name));
   }
 });
+let whole, unit = "";
+const amount = (v) => unit.startsWith("nanoseconds") ? time(v / 1e9) + " a second" : unit === "bytes" ? (v / 1048576).toFixed(1) + " MiB" : v;
+// With something to compare with, red is what has grown and blue what has shrunk.
+const colour = (n, total, before) => {
+  if (!before) return "";
+  const d = n.value / total - (n.base ?? 0) / before;
+  return `color-mix(in srgb, var(${d > 0 ? "--red" : "--blue"}) ${Math.min(75, Math.round(Math.abs(d) * 400))}%, var(--bar))`;
+};
 const flame = (root) => {
-  const box = $("flame"), total = root.value;
+  const box = $("flame"), total = root.value, before = whole.base ?? 0;
   box.replaceChildren();
   let deepest = 0;
   const draw = (n, left, depth) => {
     if (n.value / total < .002 || depth > 60) return;
     deepest = Math.max(deepest, depth);
-    const d = el("div", { textContent: n.name, title: `${n.name}\n${(n.value / total * 100).toFixed(1)} %`, onclick: () => flame(n === root ? whole : n) });
-    d.style.left = left * 100 + "%"; d.style.width = n.value / total * 100 + "%"; d.style.top = depth * 19 + "px";
+    const d = el("div", { textContent: n.name, title: `${n.name}\n${amount(n.value)}, ${(n.value / whole.value * 100).toFixed(1)} %${before ? `; before ${((n.base ?? 0) / before * 100).toFixed(1)} %` : ""}`,
+      onclick: () => flame(n === root ? whole : n) });
+    d.style.left = left * 100 + "%"; d.style.width = n.value / total * 100 + "%"; d.style.top = depth * 19 + "px"; d.style.background = colour(n, whole.value, before);
     box.append(d);
     for (const c of n.children ?? []) { draw(c, left, depth + 1); left += c.value / total; }
   };
   draw(root, 0, 0);
   box.style.height = (deepest + 1) * 19 + "px";
 };
-let whole;
 $("profile").addEventListener("submit", async (e) => {
   e.preventDefault();
-  const button = e.target.querySelector("button");
-  button.disabled = true;
-  $("profilenote").textContent = "measuring…";
+  const span = +$("span").value;
+  const base = $("base").checked ? `&base=-${2 * span}m` : "";
   try {
-    whole = await ask(`/admin/flame?process=${$("who").value}&seconds=${$("seconds").value}`);
-    $("profilenote").textContent = whole.value ? `${time(whole.value / 1e9)} of CPU; click a frame to look closer, the top one to go back` : "it used no CPU";
+    const got = await ask(`/admin/profile?process=${$("who").value}&kind=${$("kind").value}&from=-${span}m${base}`);
+    whole = got.root; unit = got.unit;
+    $("profilenote").textContent = `${amount(whole.value)}; click a frame to look closer, the top one to go back`;
     if (whole.value) flame(whole);
   } catch (err) { $("profilenote").textContent = err.message; }
-  button.disabled = false;
 });
 
 // ---- traces
@@ -79,12 +86,13 @@ $("find").addEventListener("submit", async (e) => {
   if (!id) return;
   $("tracetitle").textContent = "Request " + id;
   try {
-    const got = await ask("/admin/trace/" + encodeURIComponent(id)), spans = got.spans ?? [];
-    const from = Math.min(...spans.map((s) => Date.parse(s.start))), end = Math.max(...spans.map((s) => Date.parse(s.start) + s.duration_s * 1000));
-    $("spans").replaceChildren(...spans.map((s) => {
+    const got = await ask("/admin/trace/" + encodeURIComponent(id)), all = Math.max(got.took_ns, 1);
+    const rows = got.processes.flatMap((p) => [{ who: p.process, what: `${p.method} ${p.route} ${p.status}`, at: p.offset_ns, took: p.took_ns },
+      ...(p.spans ?? []).map((s) => ({ who: p.process, what: `${s.kind} ${s.name} ${s.detail ?? ""} ${s.error ?? ""}`, at: p.offset_ns + Math.max(s.start_ns, 0), took: s.took_ns }))]);
+    $("spans").replaceChildren(...rows.map((r) => {
       const bar = el("b");
-      bar.style.left = (Date.parse(s.start) - from) / (end - from) * 100 + "%"; bar.style.width = s.duration_s * 1000 / (end - from) * 100 + "%";
-      return el("div", { className: "span", title: JSON.stringify(s.labels ?? {}) }, el("span", { textContent: `${s.process}: ${s.name}` }), el("i", {}, bar), el("span", { textContent: time(s.duration_s) }));
+      bar.style.left = Math.min(r.at / all * 100, 100) + "%"; bar.style.width = r.took / all * 100 + "%";
+      return el("div", { className: "span" }, el("span", { textContent: `${r.who}: ${r.what}` }), el("i", {}, bar), el("span", { textContent: time(r.took / 1e9) }));
     }));
   } catch (err) { $("spans").textContent = err.message; }
   $("traced").showModal();

@@ -40,6 +40,8 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Bring the schema of the catalogue and of every shard up to date."`
 	Catalog    catalogCmd    `cmd:"" help:"Import or generate products."`
 	Load       loadCmd       `cmd:"" help:"Simulate shoppers and report what they saw."`
+	Prove      proveCmd      `cmd:"" help:"Measure every success criterion on the running platform."`
+	Plan       planCmd       `cmd:"" help:"Plan capacity from measured costs."`
 	Audit      auditCmd      `cmd:"" help:"Check the books: stock, reservations, orders, payments and outbox over all shards."`
 	Shard      shardCmd      `cmd:"" help:"Which shard holds a key; how evenly keys spread."`
 	Queue      queueCmd      `cmd:"" help:"Queues and dead letters."`

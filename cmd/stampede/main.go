@@ -41,6 +41,8 @@ type cli struct {
 	Catalog    catalogCmd    `cmd:"" help:"Import or generate products."`
 	Load       loadCmd       `cmd:"" help:"Simulate shoppers and report what they saw."`
 	Chaos      chaosCmd      `cmd:"" help:"Inject faults, run experiments with them."`
+	Prove      proveCmd      `cmd:"" help:"Measure every success criterion on the running platform."`
+	Plan       planCmd       `cmd:"" help:"Plan capacity from measured costs."`
 	Audit      auditCmd      `cmd:"" help:"Check the books: stock, reservations, orders, payments and outbox over all shards."`
 	Shard      shardCmd      `cmd:"" help:"Which shard holds a key; how evenly keys spread."`
 	Predict    predictCmd    `cmd:"" help:"Which products will sell most: learn, judge, show."`

@@ -39,36 +39,46 @@ func NewClient(data, ops string) (*Client, error) {
 	return c, nil
 }
 
+// Get is what an operations endpoint answers, as it is.
+func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
+	return c.call(ctx, http.MethodGet, path, nil)
+}
+
 // Do calls an operations endpoint; in and out are JSON, either may be nil.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	raw, err := c.call(ctx, method, path, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, in any) ([]byte, error) {
 	var body io.Reader
 	if in != nil {
 		raw, err := json.Marshal(in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		body = bytes.NewReader(raw)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: its operations endpoint %s does not answer: %w", ErrNotRunning, c.base, err)
+		return nil, fmt.Errorf("%w: its operations endpoint %s does not answer: %w", ErrNotRunning, c.base, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if resp.StatusCode >= 300 {
-		return problemError(method+" "+path, resp.Status, raw)
+		return nil, problemError(method+" "+path, resp.Status, raw)
 	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, out)
+	return raw, nil
 }

@@ -1,0 +1,23 @@
+package cpushare
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrUnavailable says that no quota can be set here; the error that wraps it says why.
+var ErrUnavailable = errors.New("processor time cannot be held to a share here")
+
+// period is how often the quota begins anew. It is short, so that a process that has used its share up does not stand
+// still for long.
+const period = 10 * time.Millisecond
+
+// quota of a period; the kernel takes a millisecond at least.
+func quota(share float64) (time.Duration, error) {
+	q := time.Duration(share * float64(period)).Round(time.Microsecond)
+	if !(share <= 1024) || q < time.Millisecond {
+		return 0, fmt.Errorf("%w: a share of %v cores; at least %v", ErrUnavailable, share, float64(time.Millisecond)/float64(period))
+	}
+	return q, nil
+}

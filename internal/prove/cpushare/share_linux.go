@@ -1,0 +1,157 @@
+package cpushare
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Group is a control group with a quota.
+type Group struct{ dir string }
+
+const prefix = "stampede-share-"
+
+var made atomic.Int64
+
+// New makes a group that gets share cores. Close it when its processes have ended.
+func New(share float64) (*Group, error) {
+	q, err := quota(share)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, p := range places() {
+		p.sweep()
+		g := &Group{filepath.Join(p.dir, fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), made.Add(1)))}
+		if err = p.make(g.dir, q); err == nil {
+			return g, nil
+		}
+		_ = os.Remove(g.dir)
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return nil, fmt.Errorf("%w: no control groups are mounted", ErrUnavailable)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(errs...))
+}
+
+// Add moves a process into the group.
+func (g *Group) Add(pid int) error {
+	return write(g.dir, "cgroup.procs", strconv.Itoa(pid))
+}
+
+// Close removes the group; its processes must have ended. Closing twice is fine.
+func (g *Group) Close() error {
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		err := syscall.Rmdir(g.dir) // a group's files are not removed
+		switch {
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+			return nil
+		case !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline):
+			return fmt.Errorf("remove control group %s: %w", g.dir, err)
+		}
+		time.Sleep(10 * time.Millisecond) // the kernel has not taken the last process out yet, and tells nobody when it has
+	}
+}
+
+// place is where a group can be made.
+type place struct {
+	dir    string
+	second bool // version 2
+}
+
+func (p place) make(dir string, q time.Duration) error {
+	if p.second {
+		// A group has the controllers that its parent hands down.
+		if on, _ := os.ReadFile(filepath.Join(p.dir, "cgroup.subtree_control")); !bytes.Contains(append(on, ' '), []byte("cpu ")) {
+			if err := write(p.dir, "cgroup.subtree_control", "+cpu"); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if p.second {
+		return write(dir, "cpu.max", fmt.Sprintf("%d %d", q.Microseconds(), period.Microseconds()))
+	}
+	if err := write(dir, "cpu.cfs_period_us", strconv.FormatInt(period.Microseconds(), 10)); err != nil {
+		return err
+	}
+	return write(dir, "cpu.cfs_quota_us", strconv.FormatInt(q.Microseconds(), 10))
+}
+
+// sweep removes what a process that was killed has left.
+func (p place) sweep() {
+	left, _ := filepath.Glob(filepath.Join(p.dir, prefix+"*"))
+	for _, dir := range left {
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
+		if pid, err := strconv.Atoi(owner); err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = syscall.Rmdir(dir)
+		}
+	}
+}
+
+func write(dir, file, text string) error {
+	return os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644)
+}
+
+// places are the groups that may be made here: below our own group, or at the top of what is mounted. Version 1 first: where both
+// are mounted it has the controller.
+func places() (list []place) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	own, _ := os.ReadFile("/proc/self/cgroup")
+	var second []place
+	for lines := bufio.NewScanner(bytes.NewReader(mounts)); lines.Scan(); {
+		before, after, ok := strings.Cut(lines.Text(), " - ")
+		at, kind := strings.Fields(before), strings.Fields(after)
+		if !ok || len(at) < 5 || len(kind) < 3 {
+			continue
+		}
+		switch {
+		case kind[0] == "cgroup" && has(kind[2], "cpu"):
+			list = append(list, place{dir: filepath.Join(at[4], group(own, "cpu"))}, place{dir: at[4]})
+		case kind[0] == "cgroup2":
+			for dir := filepath.Join(at[4], group(own, "")); ; dir = filepath.Dir(dir) {
+				second = append(second, place{dir, true})
+				if dir == at[4] || len(dir) <= len(at[4]) {
+					break
+				}
+			}
+		}
+	}
+	return append(list, second...)
+}
+
+func has(list, name string) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		if item == name {
+			return true
+		}
+	}
+	return false
+}
+
+// group is our own in /proc/self/cgroup: of a controller, or of version 2 when that is "".
+func group(own []byte, controller string) string {
+	for line := range strings.Lines(string(own)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 && (parts[1] == controller || controller != "" && has(parts[1], controller)) {
+			return parts[2]
+		}
+	}
+	return "/"
+}

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package cpushare
+
+import "fmt"
+
+// Group is a control group with a quota; there are none here.
+type Group struct{}
+
+// New fails: only Linux has control groups.
+func New(float64) (*Group, error) {
+	return nil, fmt.Errorf("%w: only Linux has control groups", ErrUnavailable)
+}
+
+// Add fails, too.
+func (*Group) Add(int) error { return ErrUnavailable }
+
+// Close does nothing.
+func (*Group) Close() error { return nil }

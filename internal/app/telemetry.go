@@ -22,6 +22,8 @@ import (
 
 // TelemetryConfig is what a process keeps of how it fared.
 type TelemetryConfig struct {
+	// Enabled measures requests, statements and messages by name; without it nothing else here is done either.
+	Enabled bool `koanf:"enabled"`
 	// Dir is where CPU and heap profiles and traces of slow moments go, a folder for each process; empty: none are made.
 	Dir string `koanf:"dir"`
 	// Profile takes a CPU profile of five seconds and a heap profile each minute.
@@ -59,6 +61,9 @@ func newMeasuring() *measuring {
 // open makes what the configuration asks for, before the first request.
 func (m *measuring) open(cfg TelemetryConfig, process string, log *slog.Logger) (err error) {
 	m.log = log
+	if !cfg.Enabled {
+		return nil
+	}
 	if cfg.Spans {
 		m.spans = spans.NewStore(spans.Options{Process: process})
 	}
@@ -235,4 +240,19 @@ func (m *measuring) queried(ctx context.Context, q replica.Queried) {
 // worked is what the worker calls for each message.
 func (m *measuring) worked(job string, took time.Duration, err error) {
 	m.set.Series(telemetry.KindJob, job).Record(took, err != nil)
+}
+
+// measure has the databases tell m of each statement.
+func (s *stack) measure(m *measuring) {
+	if s.cfg.Telemetry.Enabled {
+		s.db.queries.Observe(m.queried)
+	}
+}
+
+// answered is what is to be told of requests; nil for nobody.
+func (s *stack) answered(m *measuring) func(httpapi.Answered) {
+	if !s.cfg.Telemetry.Enabled {
+		return nil
+	}
+	return m.apiAnswered()
 }

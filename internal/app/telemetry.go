@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/replica"
@@ -234,6 +235,7 @@ func (m *measuring) begun(next http.Handler) http.Handler {
 // queried is what the databases call for each statement.
 func (m *measuring) queried(ctx context.Context, q replica.Queried) {
 	m.set.Series(telemetry.KindQuery, q.Name).Record(q.Took, q.Err != nil)
+	m.set.Series(telemetry.KindLink, q.Database+" on "+q.Node).Record(q.Took, q.Err != nil)
 	spans.From(ctx).Ended("db", q.Name, q.Database+" on "+q.Node, q.Took, q.Err)
 }
 
@@ -242,10 +244,21 @@ func (m *measuring) worked(job string, took time.Duration, err error) {
 	m.set.Series(telemetry.KindJob, job).Record(took, err != nil)
 }
 
-// measure has the databases tell m of each statement.
+// measure has databases and caches tell m of what they do.
 func (s *stack) measure(m *measuring) {
 	if s.cfg.Telemetry.Enabled {
 		s.db.queries.Observe(m.queried)
+		s.measured.Store(m)
+	}
+}
+
+// askedCache is what the caches call for each exchange with Redis and each load.
+func (s *stack) askedCache(family string, by cache.Source, took time.Duration, failed bool) {
+	if m := s.measured.Load(); m != nil {
+		m.set.Series(telemetry.KindFamily, family+" "+by.String()).Record(took, failed)
+		if by == cache.L2 {
+			m.set.Series(telemetry.KindLink, "redis").Record(took, failed)
+		}
 	}
 }
 

@@ -55,6 +55,7 @@ var benchmarks = []benchmark{
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
+	{"monitoring", "what all monitoring costs an edge at 10,000 requests a second, on and off in turns", benchMonitoring},
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
 	{"predict", "hit rate after a cold start and at a spike, warmed with predicted demand, against decayed frequency", benchPredict},
 	{"events", "a minute of events from encoded batches through JetStream into DuckDB, against its bare appender and bare JetStream", benchEvents},

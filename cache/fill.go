@@ -40,7 +40,7 @@ func (f *Family[V]) quick(key string) (outcome[V], glance) {
 		return outcome[V]{}, glanceBroken
 	case rec == nil:
 		f.count.l2Miss.Add(1)
-		f.count.l2Time.add(time.Since(start))
+		f.answeredByL2(start)
 		return outcome[V]{}, glanceEmpty
 	case !start.Before(rec.expires):
 		return outcome[V]{}, glanceUnsure
@@ -48,7 +48,7 @@ func (f *Family[V]) quick(key string) (outcome[V], glance) {
 	if known, valid := f.s.l2.table.judge(rec); !known || !valid {
 		return outcome[V]{}, glanceUnsure
 	}
-	f.count.l2Time.add(time.Since(start))
+	f.answeredByL2(start)
 	if e := f.adoptOne(key, rec, born); e != nil {
 		return outcome[V]{entry: e, source: L2}, glanceFound
 	}
@@ -140,7 +140,7 @@ func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entr
 	born, start := f.s.gens.now(), time.Now()
 	v, tags, err := load(ctx)
 	absence := err != nil && f.isAbsence(err)
-	f.count.loaded(start, 1, err != nil && !absence)
+	f.loaded(start, 1, err != nil && !absence)
 	f.s.hot.see(f.name, key, 1)
 	if err != nil && !absence {
 		return &entry[V]{absent: true, facts: &facts{err: err, born: born}}, nil, err

@@ -22,7 +22,7 @@ func (f *Family[V]) fromL2(ctx context.Context, keys []string) (map[string]*entr
 	if err != nil {
 		return nil, err
 	}
-	f.count.l2Time.add(time.Since(start))
+	f.answeredByL2(start)
 	found := f.adopt(keys, recs, born)
 	f.count.l2Miss.Add(uint64(len(keys) - len(found)))
 	return found, nil

@@ -43,7 +43,7 @@ func (b *batch[V]) call(ctx context.Context, keys []string, held []grant) (value
 	f.s.beforeLoad(ctx)
 	born, start = f.s.gens.now(), time.Now()
 	values, err = b.load(ctx, keys)
-	f.count.loaded(start, len(keys), err != nil)
+	f.loaded(start, len(keys), err != nil)
 	return values, born, start, err
 }
 

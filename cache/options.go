@@ -80,6 +80,9 @@ type Options struct {
 	Unheard func(ctx context.Context)
 	// Codec turns values into bytes for L2. Default JSON; []byte and string go as they are.
 	Codec Codec
+	// Observe is told how long each exchange with Redis that answered, and each load, took, by family. It must be quick. nil: nobody
+	// wants to know.
+	Observe func(family string, by Source, took time.Duration, failed bool)
 	// Registerer gets the metrics; nil means none.
 	Registerer prometheus.Registerer
 	// Logger hears of Redis going and coming; nil discards.

@@ -85,14 +85,26 @@ func (p *perTier) both() uint64 { return p.l1.Load() + p.l2.Load() }
 func (c *counters) why(r missReason) { c.missed[r].Add(1) }
 
 // loaded counts a load of so many keys.
-func (c *counters) loaded(start time.Time, keys int, failed bool) {
-	took := time.Since(start)
+func (f *Family[V]) loaded(start time.Time, keys int, failed bool) {
+	c, took := &f.count, time.Since(start)
 	c.loads.Add(1)
 	c.loadedKeys.Add(uint64(keys))
 	c.nanos.Add(uint64(took))
 	c.loadTime.add(took)
 	if failed {
 		c.errors.Add(1)
+	}
+	if observe := f.s.o.Observe; observe != nil {
+		observe(f.name, Load, took, failed)
+	}
+}
+
+// answeredByL2 counts how long an exchange with Redis took.
+func (f *Family[V]) answeredByL2(start time.Time) {
+	took := time.Since(start)
+	f.count.l2Time.add(took)
+	if observe := f.s.o.Observe; observe != nil {
+		observe(f.name, L2, took, false)
 	}
 }
 

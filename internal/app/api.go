@@ -41,7 +41,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 	s.govern()
 	s.opsRoutes(ops)
 	s.chaos.route(ops)
-	s.db.queries.Observe(ops.measured.queried)
+	s.measure(ops.measured)
 	return func(ctx context.Context) error {
 		defer s.close()
 		s.warm.begin()
@@ -88,7 +88,7 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 		return nil, err
 	}
 	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now,
-		Observe: ops.measured.apiAnswered()})
+		Observe: s.answered(ops.measured)})
 	h = s.chaos.wrap(h)
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")

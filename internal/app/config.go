@@ -207,6 +207,6 @@ func Default() Config {
 		OTel:      OTelConfig{Sample: 0.01},
 		Alerts:    AlertsConfig{Objective: 0.999},
 		Advice:    AdviceConfig{Enabled: true},
-		Telemetry: TelemetryConfig{Profile: true, Flight: true, Spans: true, Slow: time.Second},
+		Telemetry: TelemetryConfig{Enabled: true, Profile: true, Flight: true, Spans: true, Slow: time.Second},
 	}
 }

@@ -92,7 +92,9 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 		}
 	}()
 	o := edge.Options{Origins: cfg.Edge.Origins, MaxBodyBytes: int64(cfg.Edge.MaxBody), Log: log, Registerer: reg}
-	o.Observe = n.measured.edgeAnswered(cfg.Edge.Profile)
+	if cfg.Telemetry.Enabled {
+		o.Observe = n.measured.edgeAnswered(cfg.Edge.Profile)
+	}
 	if o.TrustedProxies, err = cfg.Edge.trusted(); err != nil {
 		return n, err
 	}

@@ -56,6 +56,7 @@ type stack struct {
 	chaos     *chaosRole           // nil: it behaves
 	governor  *governor            // of an API process
 
+	measured atomic.Pointer[measuring]   // hears of the caches; nil until there is one
 	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
 	topology *move.Follower
 	late     lateRelays
@@ -209,7 +210,7 @@ func (s *stack) openCache(name string) error {
 	}
 	s.onClose(bus.Close)
 	s.store, err = cache.NewStore(cache.Options{Redis: s.cfg.Redis.addrs(), Bus: bus, Logger: s.log, Registerer: s.reg,
-		OnInvalidate: func(inv cache.Invalidation) { s.require(inv.Meta[metaLSN]) }, Unheard: s.catchUp})
+		OnInvalidate: func(inv cache.Invalidation) { s.require(inv.Meta[metaLSN]) }, Unheard: s.catchUp, Observe: s.askedCache})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/replica"
@@ -22,6 +23,8 @@ import (
 
 // TelemetryConfig is what a process keeps of how it fared.
 type TelemetryConfig struct {
+	// Enabled measures requests, statements and messages by name; without it nothing else here is done either.
+	Enabled bool `koanf:"enabled"`
 	// Dir is where CPU and heap profiles and traces of slow moments go, a folder for each process; empty: none are made.
 	Dir string `koanf:"dir"`
 	// Profile takes a CPU profile of five seconds and a heap profile each minute.
@@ -59,6 +62,9 @@ func newMeasuring() *measuring {
 // open makes what the configuration asks for, before the first request.
 func (m *measuring) open(cfg TelemetryConfig, process string, log *slog.Logger) (err error) {
 	m.log = log
+	if !cfg.Enabled {
+		return nil
+	}
 	if cfg.Spans {
 		m.spans = spans.NewStore(spans.Options{Process: process})
 	}
@@ -229,10 +235,37 @@ func (m *measuring) begun(next http.Handler) http.Handler {
 // queried is what the databases call for each statement.
 func (m *measuring) queried(ctx context.Context, q replica.Queried) {
 	m.set.Series(telemetry.KindQuery, q.Name).Record(q.Took, q.Err != nil)
+	m.set.Series(telemetry.KindLink, q.Database+" on "+q.Node).Record(q.Took, q.Err != nil)
 	spans.From(ctx).Ended("db", q.Name, q.Database+" on "+q.Node, q.Took, q.Err)
 }
 
 // worked is what the worker calls for each message.
 func (m *measuring) worked(job string, took time.Duration, err error) {
 	m.set.Series(telemetry.KindJob, job).Record(took, err != nil)
+}
+
+// measure has databases and caches tell m of what they do.
+func (s *stack) measure(m *measuring) {
+	if s.cfg.Telemetry.Enabled {
+		s.db.queries.Observe(m.queried)
+		s.measured.Store(m)
+	}
+}
+
+// askedCache is what the caches call for each exchange with Redis and each load.
+func (s *stack) askedCache(family string, by cache.Source, took time.Duration, failed bool) {
+	if m := s.measured.Load(); m != nil {
+		m.set.Series(telemetry.KindFamily, family+" "+by.String()).Record(took, failed)
+		if by == cache.L2 {
+			m.set.Series(telemetry.KindLink, "redis").Record(took, failed)
+		}
+	}
+}
+
+// answered is what is to be told of requests; nil for nobody.
+func (s *stack) answered(m *measuring) func(httpapi.Answered) {
+	if !s.cfg.Telemetry.Enabled {
+		return nil
+	}
+	return m.apiAnswered()
 }

@@ -104,7 +104,7 @@ func exportSoon(t *testing.T, m *measuring) telemetryStats {
 	defer tick.Stop()
 	for {
 		s := m.stats()
-		if len(s.Series) > 0 && s.Series[0].Windows[0].Count > 0 {
+		if slices.ContainsFunc(s.Series, func(x telemetry.SeriesExport) bool { return x.Windows[0].Count > 0 }) {
 			return s
 		}
 		select {

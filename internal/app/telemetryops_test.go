@@ -27,7 +27,7 @@ func observed(t *testing.T, name string) (*measuring, member) {
 	t.Helper()
 	dir := t.TempDir()
 	m := newMeasuring()
-	if err := m.open(TelemetryConfig{Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
+	if err := m.open(TelemetryConfig{Enabled: true, Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range []string{"heap-20261127T120000.000Z-old.pb.gz", "heap-20261127T130000.000Z-new.pb.gz"} {

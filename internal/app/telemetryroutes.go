@@ -138,6 +138,7 @@ func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 	if profile == profileShop {
 		ps = shopPatterns()
 	}
+	origins := m.set.Series(telemetry.KindLink, "origins")
 	return func(a edge.Answered) {
 		var s *telemetry.Series
 		if profile == profileShop {
@@ -146,6 +147,9 @@ func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 			s = rs.series(a.Method, anyPath)
 		}
 		s.RecordStatus(a.Took, a.Status)
+		if a.Attempts > 0 { // an origin was asked: nearly all of the time is its
+			origins.Record(a.Took, telemetry.Failed(a.Status))
+		}
 		m.flown(s.Name(), a.ID, a.Took)
 		if m.spans != nil && a.Request != nil {
 			m.keepEdge(s.Name(), a)

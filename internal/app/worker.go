@@ -25,7 +25,7 @@ func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger,
 		writeJSON(w, http.StatusOK, map[string]any{"telemetry": ops.measured.stats()})
 	})
 	s.chaos.route(ops)
-	s.db.queries.Observe(ops.measured.queried)
+	s.measure(ops.measured)
 	return func(ctx context.Context) error {
 		defer s.close()
 		return s.work(ctx, ops.measured)

@@ -130,7 +130,11 @@ func (c queryIndexesCmd) advise(ctx context.Context, t sqltune.Target, nodes []s
 		return nil, err
 	}
 	defer app.CloseQuery(conn)
-	return sqltune.Advise(ctx, conn, work, sqltune.AdviseOptions{Limits: c.limits(), Scans: app.QueryScans(ctx, nodes)})
+	o := sqltune.AdviseOptions{Limits: c.limits(), Scans: app.QueryScans(ctx, nodes)}
+	if c.Statements != "" {
+		o.WriteMillis = 1e-9 // nobody knows how often these are asked, so there is nothing to weigh writes against
+	}
+	return sqltune.Advise(ctx, conn, work, o)
 }
 
 func writeAdvice(w io.Writer, a *sqltune.Advice) error {

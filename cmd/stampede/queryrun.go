@@ -16,7 +16,7 @@ import (
 type queryRunCmd struct {
 	databaseFlags
 	SQL   string `arg:"" help:"The query; - reads it from standard input."`
-	Limit int    `default:"1000" help:"Rows returned of a query that has no LIMIT; -1: all." placeholder:"N"`
+	Limit int    `default:"1000" help:"Rows returned of a query that has no LIMIT; 0: all." placeholder:"N"`
 	CSV   bool   `name:"csv" help:"Print CSV." xor:"format"`
 	JSON  bool   `name:"json" help:"Print an array of JSON objects." xor:"format"`
 }
@@ -31,8 +31,12 @@ func (c queryRunCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Limit == 0 || c.Limit < -1 {
-		return usageError{fmt.Errorf("--limit %d: at least 1, or -1 for all rows", c.Limit)}
+	if c.Limit < 0 {
+		return usageError{fmt.Errorf("--limit %d: at least 1, or 0 for all rows", c.Limit)}
+	}
+	most := c.Limit
+	if most == 0 {
+		most = -1
 	}
 	conn, err := c.open(ctx)
 	if err != nil {
@@ -40,7 +44,7 @@ func (c queryRunCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer app.CloseQuery(conn)
 	to := c.printer(s.Out)
-	out, err := sqltune.Query(ctx, conn, sql, sqltune.QueryOptions{Limits: c.limits(), MaxRows: c.Limit}, to.rows())
+	out, err := sqltune.Query(ctx, conn, sql, sqltune.QueryOptions{Limits: c.limits(), MaxRows: most}, to.rows())
 	if err == nil {
 		err = to.end()
 	}
@@ -49,7 +53,7 @@ func (c queryRunCmd) Run(ctx context.Context, s streams) error {
 	}
 	switch {
 	case out.Cut:
-		_, _ = fmt.Fprintf(s.Err, "LIMIT %d was added, and there are more rows: give a LIMIT of your own, or --limit -1 for all\n", c.Limit)
+		_, _ = fmt.Fprintf(s.Err, "LIMIT %d was added, and there are more rows: give a LIMIT of your own, or --limit 0 for all\n", c.Limit)
 	case out.Bounded:
 		_, _ = fmt.Fprintf(s.Err, "LIMIT %d was added; the result is whole\n", c.Limit)
 	}

@@ -25,7 +25,7 @@ type document struct {
 	Options  Options
 	State    *state
 	Linear   *linear
-	Forest   *forest `json:",omitempty"`
+	Forests  []*forest
 	Window   []storedRows
 	Halves   []halfLife
 	Record   []outcome
@@ -42,7 +42,7 @@ type storedRows struct {
 
 // Encode writes the model.
 func (m *Model) Encode(w io.Writer) error {
-	doc := document{m.o, m.state, m.linear, m.forest, nil, m.halves, m.record, featureNames(m.state.Horizon)}
+	doc := document{m.o, m.state, m.linear, m.forests, nil, m.halves, m.record, featureNames(m.state.Horizon)}
 	for _, r := range m.window {
 		raw := make([]byte, 0, 2*len(r.x))
 		for _, v := range r.x {
@@ -109,10 +109,15 @@ func (d document) model() (*Model, error) {
 		return bad("it was trained on other features than this program has: train again")
 	}
 	sc := d.State.Horizon.scales()
-	if len(d.Linear.Z) != len(names) || len(d.Linear.N) != len(names) || len(d.Halves) != len(sc.base) || !d.State.fits(sc) || !d.Forest.fits(len(names)) {
+	if len(d.Linear.Z) != len(names) || len(d.Linear.N) != len(names) || len(d.Halves) != len(sc.base) || !d.State.fits(sc) {
 		return bad("its parts do not fit each other")
 	}
-	m := &Model{o: d.Options, state: d.State, linear: d.Linear, forest: d.Forest, halves: d.Halves, record: d.Record}
+	for _, f := range d.Forests {
+		if !f.fits(len(names)) {
+			return bad("its trees do not fit")
+		}
+	}
+	m := &Model{o: d.Options, state: d.State, linear: d.Linear, forests: d.Forests, halves: d.Halves, record: d.Record}
 	for _, r := range d.Window {
 		if len(r.X) != 2*len(names)*len(r.Y) || len(r.Offset) != len(r.Y) {
 			return bad("its window does not fit")
@@ -139,7 +144,7 @@ func (s *state) fits(sc scales) bool {
 
 func (f *forest) fits(width int) bool {
 	if f == nil {
-		return true
+		return false
 	}
 	for _, t := range f.Trees {
 		if len(t.Feature) == 0 || len(t.Cut) != len(t.Feature) || len(t.Value) != len(t.Feature) {

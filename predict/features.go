@@ -25,8 +25,9 @@ func featureNames(h Horizon) (names []string) {
 	return names
 }
 
-// candidates are the n products that may be among the best: those in a campaign, then those with the best past, at several scales.
-func (s *state) candidates(n int, campaign map[string]bool) []int {
+// candidates are the n products that may be among the best: those in a campaign, then those with the best past, at several scales and in
+// the same hour or weekday.
+func (s *state) candidates(n int, m moment) []int {
 	type scored struct {
 		i int
 		v float64
@@ -34,10 +35,10 @@ func (s *state) candidates(n int, campaign map[string]bool) []int {
 	list := make([]scored, 0, len(s.Items))
 	last := len(s.sc.orders) - 1
 	for i, it := range s.Items {
-		if campaign[it.Code] {
+		if m.campaign[it.Code] {
 			list = append(list, scored{i, math.Inf(1)})
 		} else if s.N-it.Last <= s.sc.stale {
-			list = append(list, scored{i, it.Orders[last] + it.Orders[1] + it.Logs[1]/4 + it.Logs[3]/2})
+			list = append(list, scored{i, it.Orders[last] + it.Orders[1] + it.Logs[1]/4 + it.Logs[3]/2 + it.Slots[m.slot]/4})
 		}
 	}
 	slices.SortFunc(list, func(a, b scored) int {

@@ -12,13 +12,13 @@ import (
 
 // Model ranks products by how much will be sold of them in a period. It is not safe for concurrent use.
 type Model struct {
-	o      Options
-	state  *state
-	linear *linear
-	forest *forest // nil before there is enough to train on
-	window []rowset
-	halves []halfLife
-	record []outcome // of the last periods, the oldest first
+	o       Options
+	state   *state
+	linear  *linear
+	forests []*forest // the last ones that were trained; none before there is enough to train on
+	window  []rowset
+	halves  []halfLife
+	record  []outcome // of the last periods, the oldest first
 }
 
 // rowset is what was known of the candidates before a period, and what came.
@@ -120,7 +120,7 @@ func (m *Model) learn(p Period) {
 		m.halves[i].Sum += truth.share(m.frequency(i, most))
 	}
 	mo := m.state.moment(p.Start, m.o.Campaigns)
-	cand := m.state.candidates(m.o.Candidates, mo.campaign)
+	cand := m.state.candidates(m.o.Candidates, mo)
 	rows := rowset{at: m.state.N, y: make([]float64, len(cand)), offset: make([]float64, len(cand))}
 	w := m.linear.weights()
 	var x []float64
@@ -130,9 +130,7 @@ func (m *Model) learn(p Period) {
 		x = m.state.features(it, mo, x[:0])
 		rows.y[j], rows.offset[j] = truth.target(it.Code), dot(w, x)
 		scores[j] = rows.offset[j]
-		if m.forest != nil {
-			scores[j] += m.forest.predict(x)
-		}
+		scores[j] += m.correction(x)
 		for _, v := range x {
 			rows.x = append(rows.x, narrow(v))
 		}
@@ -195,7 +193,19 @@ func (m *Model) Fit() {
 			e.weight = append(e.weight, weight)
 		}
 	}
-	m.forest = boost(e, m.o.Trees, m.o.Depth, m.o.Seed)
+	m.forests = append(m.forests, boost(e, m.o.Trees, m.o.Depth, m.o.Seed+uint64(m.state.N)<<16)) //nolint:gosec // not negative
+	m.forests = m.forests[max(0, len(m.forests)-keptForests):]
+}
+
+// keptForests are how many trainings count at a time: each saw other rows and features, and together they are wrong less often.
+const keptForests = 4
+
+// correction is what the trees add to the regression's logit.
+func (m *Model) correction(x []float64) (sum float64) {
+	for _, f := range m.forests {
+		sum += f.predict(x) / float64(len(m.forests))
+	}
+	return sum
 }
 
 // Standing tells how the model does.
@@ -228,16 +238,14 @@ func (m *Model) Frequency(n int) []Forecast { return m.forecasts(m.frequency(m.b
 // rank is what the model says, whether it is in use or not.
 func (m *Model) rank(at time.Time, n int) (codes []string, chance map[string]float64) {
 	mo := m.state.moment(at, m.o.Campaigns)
-	cand := m.state.candidates(m.o.Candidates, mo.campaign)
+	cand := m.state.candidates(m.o.Candidates, mo)
 	w, scores := m.linear.weights(), make([]float64, len(cand))
 	chance = make(map[string]float64, len(cand))
 	var x []float64
 	for j, i := range cand {
 		x = m.state.features(m.state.Items[i], mo, x[:0])
 		scores[j] = dot(w, x)
-		if m.forest != nil {
-			scores[j] += m.forest.predict(x)
-		}
+		scores[j] += m.correction(x)
 		chance[m.state.Items[i].Code] = sigmoid(scores[j])
 	}
 	codes = m.codes(cand, scores, n)

@@ -55,6 +55,7 @@ func (p *platform) config() (Config, error) {
 	for i := range p.o.APIs {
 		cfg.Edge.Origins = append(cfg.Edge.Origins, "unix:"+p.socket(apiName(i)))
 	}
+	cfg.Warm.ModelDir = l.Data.Path("predict")
 	cfg.Warm.Edges = []WarmEdgeConfig{{URL: p.state.URL, Connect: p.edge.Addr().String(), Ops: "unix:" + p.socket("edge.ops")}}
 	return cfg, errors.Join(err, cfg.Validate())
 }

@@ -23,6 +23,7 @@ type warming struct {
 	data  *dataTier
 	edges []*edgeTier
 	find  candidates
+	sight *foresight // nil: frequency alone ranks
 
 	waiting atomic.Bool // shoppers are to be kept away for now
 	ctx     context.Context
@@ -49,8 +50,15 @@ func (s *stack) openWarming(name string) error {
 		w.edges, tiers = append(w.edges, t), append(tiers, t)
 	}
 	seen := warm.NewPopularity(warm.PopularityOptions{HalfLife: cfg.HalfLife})
+	var demand warm.Predictor = seen
 	var err error
-	w.Warmer, err = warm.New(warm.Options{Popularity: seen, Predictor: warm.FillUp(seen, warm.PredictorFunc(w.find.popular)),
+	if cfg.Predict {
+		if w.sight, err = newForesight(cfg, name, seen, s.log); err != nil {
+			return err
+		}
+		demand = w.sight
+	}
+	w.Warmer, err = warm.New(warm.Options{Popularity: seen, Predictor: warm.FillUp(demand, warm.PredictorFunc(w.find.popular)),
 		Values: newWorth(s.catalog, cfg.Margin, w.cfg.Campaigns), Pressure: warm.Most(w.meter, warm.PressureFunc(w.databasePressure)),
 		Life: lifeOf(len(w.edges) > 0), Store: w.store, Name: strings.ReplaceAll(name, ".", "_"), Top: cfg.Top, Rate: cfg.Rate, Capacity: s.cfg.Catalog.PoolSize, Share: cfg.Share,
 		Registerer: s.reg, Log: s.log}, tiers...)
@@ -91,6 +99,9 @@ func (w *warming) begin() {
 		w.bg.Go(func() { e.listen(w.ctx, w) })
 	}
 	w.bg.Go(w.first)
+	if w.sight != nil {
+		w.bg.Go(func() { w.sight.run(w.ctx) })
+	}
 	if !w.cfg.Start || w.cfg.ReadyWithin == 0 {
 		return
 	}

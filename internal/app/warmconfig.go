@@ -23,6 +23,8 @@ type WarmConfig struct {
 	MaxLatency  time.Duration `koanf:"max_latency"`  // it pauses while 5 % of the requests take longer
 	HalfLife    time.Duration `koanf:"half_life"`    // after which a request counts half
 	Margin      float64       `koanf:"margin"`       // of products without an attribute "margin": a share of the price
+	Predict     bool          `koanf:"predict"`      // rank products by a model of demand, where that did better than frequency
+	ModelDir    string        `koanf:"model_dir"`    // folder that keeps the model, a file a process; empty: it is forgotten at a restart
 	// Edges are warmed by requests, and tell what they are asked for.
 	Edges     []WarmEdgeConfig `koanf:"edges"`
 	Campaigns []CampaignConfig `koanf:"campaigns"`
@@ -51,7 +53,7 @@ type CampaignConfig struct {
 // defaultWarm is the configuration before any file, variable or flag.
 func defaultWarm() WarmConfig {
 	return WarmConfig{Start: true, ReadyWithin: 500 * time.Millisecond, Top: 10_000, Rate: 4000, Share: 0.1,
-		MaxLatency: 100 * time.Millisecond, HalfLife: time.Hour, Margin: 0.3}
+		MaxLatency: 100 * time.Millisecond, HalfLife: time.Hour, Margin: 0.3, Predict: true}
 }
 
 const (

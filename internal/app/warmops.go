@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/predict"
 )
 
 var errWarming = errors.New("warming: caches are being filled")
@@ -17,12 +18,13 @@ var errWarming = errors.New("warming: caches are being filled")
 // is known.
 type WarmStatus struct {
 	warm.Progress
-	Tuning    warm.Tuning    `json:"tuning"`
-	Effect    warm.Effect    `json:"effect"`
-	Last      warm.Effect    `json:"last_effect"`
-	Known     int            `json:"known_keys"` // whose demand is known
-	Campaigns []WarmCampaign `json:"campaigns,omitempty"`
-	Refused   string         `json:"refused,omitempty"` // why a run that was asked for did not begin
+	Tuning    warm.Tuning       `json:"tuning"`
+	Effect    warm.Effect       `json:"effect"`
+	Last      warm.Effect       `json:"last_effect"`
+	Known     int               `json:"known_keys"`             // whose demand is known
+	Demand    *predict.Standing `json:"demand_model,omitempty"` // against decayed frequency
+	Campaigns []WarmCampaign    `json:"campaigns,omitempty"`
+	Refused   string            `json:"refused,omitempty"` // why a run that was asked for did not begin
 }
 
 // WarmCampaign is a campaign that is to come.
@@ -41,7 +43,7 @@ type WarmRequest struct {
 
 func (w *warming) status() WarmStatus {
 	all, last := w.Effect()
-	st := WarmStatus{Progress: w.Progress(), Tuning: w.Tuning(), Effect: all, Last: last, Known: w.Popularity().Len()}
+	st := WarmStatus{Progress: w.Progress(), Tuning: w.Tuning(), Effect: all, Last: last, Known: w.Popularity().Len(), Demand: w.sight.standing()}
 	for _, c := range w.cfg.Campaigns {
 		if time.Now().Before(c.Start) {
 			st.Campaigns = append(st.Campaigns, WarmCampaign{c.Name, c.Start, c.Start.Add(-c.Before)})

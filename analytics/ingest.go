@@ -45,14 +45,15 @@ func (o IngestOptions) withDefaults() IngestOptions {
 // Ingester moves events from the stream into a store, each once. One process at a time may run one for a store; the store's file lock
 // sees to that.
 type Ingester struct {
-	js    jetstream.JetStream
-	store Store
-	o     IngestOptions
-	m     *ingestMetrics
-	seen  *seen
-	place Place // handed to the committing goroutine, or committed
-	life  string
-	spare chan *Batch
+	js      jetstream.JetStream
+	store   Store
+	o       IngestOptions
+	m       *ingestMetrics
+	seen    *seen
+	touched uint64 // so that no compiler leaves out touching
+	place   Place  // handed to the committing goroutine, or committed
+	life    string
+	spare   chan *Batch
 
 	committed atomic.Pointer[Place]
 }

@@ -205,7 +205,7 @@ func (r *eventsRig) watch(ctx context.Context) (reading, age timing) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	return timingOf(took, time.Since(began)), timingOf(old, time.Since(began))

@@ -11,6 +11,9 @@ import (
 // clockSlack is how much ahead of its arrival an event may be at most, and so how much older than its copy the stored one can be.
 const clockSlack = 15 * time.Minute
 
+// touched is how many ids are looked for at once.
+const touched = 64
+
 // unique drops from b what came before. Ids of the window are compared in memory; what happened before it is looked up in the store,
 // for as long as that takes: the ids count as seen from here on, so b must not be given up while the process lives.
 func (g *Ingester) unique(ctx context.Context, b *Batch) error {
@@ -23,6 +26,9 @@ func (g *Ingester) unique(ctx context.Context, b *Batch) error {
 	dropped := 0
 	var from, to int64
 	for i, id := range b.IDs {
+		if i%touched == 0 {
+			g.touched += g.seen.touch(b.IDs[i:min(i+touched, b.Len())])
+		}
 		keep[i] = g.seen.add(id)
 		if !keep[i] {
 			dropped++

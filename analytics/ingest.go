@@ -45,14 +45,15 @@ func (o IngestOptions) withDefaults() IngestOptions {
 // Ingester moves events from the stream into a store, each once. One process at a time may run one for a store; the store's file lock
 // sees to that.
 type Ingester struct {
-	js    jetstream.JetStream
-	store Store
-	o     IngestOptions
-	m     *ingestMetrics
-	seen  *seen
-	place Place // handed to the committing goroutine, or committed
-	life  string
-	spare chan *Batch
+	js      jetstream.JetStream
+	store   Store
+	o       IngestOptions
+	m       *ingestMetrics
+	seen    *seen
+	touched uint64 // so that no compiler leaves out touching
+	place   Place  // handed to the committing goroutine, or committed
+	life    string
+	spare   chan *Batch
 
 	committed atomic.Pointer[Place]
 }
@@ -76,7 +77,7 @@ func (g *Ingester) Run(ctx context.Context) error {
 	if err := g.restore(ctx); err != nil {
 		return fmt.Errorf("analytics: the store: %w", err)
 	}
-	groups := make(chan *group, 1)
+	groups := make(chan *group)
 	var all errgroup.Group
 	all.Go(func() error {
 		for it := range groups {
@@ -121,7 +122,7 @@ func (g *Ingester) restore(ctx context.Context) (err error) {
 		return err
 	}
 	g.seen = newSeen(g.o.Window, g.o.MaxIDs, now)
-	err = g.store.ReceivedSince(ctx, now.Add(-g.o.Window-g.seen.period), func(ids []ID) {
+	err = g.store.ReceivedSince(ctx, now.Add(-g.o.Window-g.seen.period), g.o.MaxIDs, func(ids []ID) {
 		for _, id := range ids {
 			g.seen.add(id)
 		}
@@ -194,7 +195,7 @@ func (g *Ingester) read(ctx context.Context, it jetstream.MessagesContext, to ch
 		last.Sequence = meta.Sequence.Stream
 		one := &group{at: last}
 		if b := g.decode(last.Sequence, msg.Data()); b != nil {
-			one.batches, one.events = []*Batch{b}, b.Len()
+			one.batches = []*Batch{b}
 		}
 		select {
 		case to <- one:
@@ -227,45 +228,60 @@ func (g *Ingester) takeSpare() *Batch {
 	}
 }
 
-// gather drops duplicates and joins batches into transactions.
+// gather drops duplicates and joins batches into transactions: as many as come until the last transaction is committed, at most
+// MaxEvents, at least for Flush. So transactions are large when much comes, and an event waits little when not.
 func (g *Ingester) gather(work context.Context, read <-chan *group, groups chan<- *group) error {
-	var cur *group
+	var cur group
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	flush := func() error {
-		if cur == nil {
-			return nil
-		}
-		out := cur
-		cur = nil
-		groups <- out // bounded: a commit ends, if only because ctx does
-		g.place = out.at
-		return nil
-	}
+	due := false
 	for {
+		in, out := read, groups
+		if cur.events >= g.o.MaxEvents {
+			in = nil
+		} else if !due {
+			out = nil
+		}
 		select {
-		case one, ok := <-read:
+		case one, ok := <-in:
 			if !ok {
-				return flush()
+				g.handOn(&cur, groups)
+				return nil
 			}
 			for _, b := range one.batches {
 				if err := g.unique(work, b); err != nil {
-					return errors.Join(err, flush())
+					g.handOn(&cur, groups)
+					return err
 				}
 			}
-			if cur == nil {
-				cur = &group{}
+			if cur.at.Sequence == 0 {
 				timer.Reset(g.o.Flush)
 			}
-			cur.at = one.at
-			for _, b := range one.batches {
-				cur.batches, cur.events = append(cur.batches, b), cur.events+b.Len()
-			}
-			if cur.events >= g.o.MaxEvents {
-				_ = flush()
-			}
+			cur.add(one)
 		case <-timer.C:
-			_ = flush()
+			due = cur.at.Sequence > 0
+		case out <- cur.ready():
+			g.place, due = cur.at, false
+			cur = group{}
 		}
+	}
+}
+
+// add puts one more batch into the group.
+func (it *group) add(one *group) {
+	it.at = one.at
+	for _, b := range one.batches {
+		it.batches, it.events = append(it.batches, b), it.events+b.Len()
+	}
+}
+
+// ready is a group of its own with what has been gathered.
+func (it *group) ready() *group { out := *it; return &out }
+
+// handOn hands on what was gathered, if anything was, whoever waits.
+func (g *Ingester) handOn(it *group, groups chan<- *group) {
+	if it.at.Sequence > 0 {
+		groups <- it.ready() // bounded: a commit ends, if only because the process does
+		g.place = it.at
 	}
 }

@@ -79,6 +79,24 @@ func TestSeenGrowsAndForgets(t *testing.T) {
 	}
 }
 
+// BenchmarkSeenTouched is BenchmarkSeen as the ingester does it.
+func BenchmarkSeenTouched(b *testing.B) {
+	s := newSeen(10*time.Minute, 1<<30, time.Now())
+	n := uint64(0)
+	ids := make([]ID, touched)
+	for b.Loop() {
+		for i := range ids {
+			n += 0x9e3779b97f4a7c15
+			ids[i] = idOf(n>>16, 7)
+		}
+		s.touch(ids)
+		for _, id := range ids {
+			s.add(id)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/touched, "ns/id")
+}
+
 func BenchmarkSeen(b *testing.B) {
 	s := newSeen(10*time.Minute, 1<<30, time.Now())
 	n := uint64(0)

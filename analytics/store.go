@@ -21,8 +21,9 @@ type Store interface {
 	Append(ctx context.Context, batches []*Batch, at Place) error
 	// Stored returns those of ids that are stored with a time from from to to.
 	Stored(ctx context.Context, ids []ID, from, to time.Time) ([]ID, error)
-	// ReceivedSince calls f with the ids of all events received since then; the slice is f's only until it returns.
-	ReceivedSince(ctx context.Context, since time.Time, f func([]ID)) error
+	// ReceivedSince calls f with the ids of all events received since then, but of no more than about limit, the newest; the slice is f's
+	// only until it returns.
+	ReceivedSince(ctx context.Context, since time.Time, limit int, f func([]ID)) error
 	// Recent calls f with at most limit of the newest events since then; the batch is f's only until it returns.
 	Recent(ctx context.Context, since time.Time, limit int, f func(*Batch)) error
 	// Query runs one SELECT over the view "events". It reaches no file and no network, and changes nothing: ErrNotRead otherwise.

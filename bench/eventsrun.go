@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -49,17 +48,15 @@ func (r *eventsRig) ingest(ctx context.Context, during time.Duration, rate float
 	p := &producer{r: r, rate: rate, stored: func() int64 {
 		return counterOf(reg, "stampede_analytics_stored_total") + counterOf(reg, "stampede_analytics_duplicates_total")
 	}}
+	if err := p.first(ctx); err != nil {
+		return run, err
+	}
 	cpu, machine := spentNow(), readCPU()
 	began := time.Now()
 	err = profiled(rate == 0, func() error {
 		var watch sync.WaitGroup
 		wctx, end := context.WithCancel(ctx)
-		watch.Go(func() {
-			for p.stored() == 0 && wctx.Err() == nil {
-				time.Sleep(5 * time.Millisecond)
-			}
-			run.snapshot, run.visible = r.watch(wctx)
-		})
+		watch.Go(func() { run.snapshot, run.visible = r.watch(wctx) })
 		defer watch.Wait()
 		defer end()
 		if err := p.send(ctx, during); err != nil {
@@ -125,7 +122,17 @@ type producer struct {
 	rate        float64
 	stored      func() int64 // with duplicates
 	sent, twice int64
-	failed      atomic.Int64
+}
+
+// first sends one batch and waits until it is stored: what the store remembers has been brought back by then.
+func (p *producer) first(ctx context.Context) error {
+	b := sampleBatch(rand.New(rand.NewPCG(9, 9)))
+	renew(b)
+	if err := p.publish(b.Append(nil)); err != nil {
+		return err
+	}
+	p.sent += int64(b.Len())
+	return p.drain(ctx)
 }
 
 func (p *producer) send(ctx context.Context, during time.Duration) error {
@@ -157,7 +164,7 @@ func (p *producer) send(ctx context.Context, during time.Duration) error {
 
 // wait holds the producer back to its rate, and to so much ahead of the store.
 func (p *producer) wait(ctx context.Context, began time.Time) error {
-	for p.sent+p.twice-p.stored() > eventsAhead || p.rate > 0 && float64(p.sent) > p.rate*time.Since(began).Seconds() {
+	for p.sent+p.twice-p.stored() > eventsAhead || p.rate > 0 && float64(p.sent-eventsBatch) > p.rate*time.Since(began).Seconds() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -198,7 +205,7 @@ func (r *eventsRig) watch(ctx context.Context) (reading, age timing) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	return timingOf(took, time.Since(began)), timingOf(old, time.Since(began))

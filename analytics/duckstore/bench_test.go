@@ -10,15 +10,21 @@ import (
 	"github.com/stampede-shop/stampede/analytics/duckstore"
 )
 
-// BenchmarkAppend appends transactions of two row groups; cpu-ns/event is processor time, which neighbours do not disturb.
+// BenchmarkAppend appends transactions of several sizes; cpu-ns/event is processor time, which neighbours do not disturb.
 func BenchmarkAppend(b *testing.B) {
+	for _, n := range []int{1, 4, 15, 60} {
+		b.Run(fmt.Sprintf("%dk", n*16), func(b *testing.B) { benchmarkAppend(b, n) })
+	}
+}
+
+func benchmarkAppend(b *testing.B, n int) {
 	s, err := duckstore.Open(b.Context(), duckstore.Options{Dir: b.TempDir(), MemoryMiB: 2048})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close() //nolint:errcheck // the folder goes too
 	var batches []*analytics.Batch
-	const each, n = 16_384, 15
+	const each = 16_384
 	for range n {
 		batch := &analytics.Batch{Received: time.Now().UnixMicro()}
 		for i := range each {

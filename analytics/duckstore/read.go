@@ -42,9 +42,15 @@ func (s *Store) Stored(ctx context.Context, ids []analytics.ID, from, to time.Ti
 func stamp(t time.Time) string { return fmt.Sprintf("make_timestamp(%d)", t.UnixMicro()) }
 
 // ReceivedSince implements analytics.Store.
-func (s *Store) ReceivedSince(ctx context.Context, since time.Time, f func([]analytics.ID)) error {
-	if err := ctx.Err(); err != nil {
+func (s *Store) ReceivedSince(ctx context.Context, since time.Time, limit int, f func([]analytics.ID)) error {
+	// Events were received by the batch: there are few such times, however many events.
+	const enough = `SELECT max(received) FROM (SELECT received, sum(count(*)) OVER (ORDER BY received DESC) AS n FROM event WHERE received >= %s GROUP BY received) WHERE n > %d`
+	var from sql.NullTime
+	if err := s.db.QueryRowContext(ctx, fmt.Sprintf(enough, stamp(since), limit)).Scan(&from); err != nil {
 		return err
+	}
+	if from.Valid {
+		since = from.Time
 	}
 	return s.write.ids("SELECT id FROM event WHERE received >= "+stamp(since), f)
 }

@@ -224,3 +224,33 @@ func TestAnOlderStoreIsRefusedByAnOlderProgram(t *testing.T) {
 		t.Errorf("%v %v", s, err)
 	}
 }
+
+// After a start no more ids are brought back than may be remembered: the newest.
+func TestReceivedSinceIsBounded(t *testing.T) {
+	t.Parallel()
+	s := open(t, duckstore.Options{})
+	var batches []*analytics.Batch
+	for m := range 10 {
+		batches = append(batches, batchOf(100, noon.Add(time.Duration(m)*time.Minute)))
+	}
+	if err := s.Append(t.Context(), batches, analytics.Place{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		since time.Time
+		limit int
+		want  int
+	}{{noon, 1000, 1000}, {noon, 1_000_000, 1000}, {noon.Add(5 * time.Minute), 1000, 500}, {noon, 250, 300}, {noon.Add(time.Hour), 10, 0}} {
+		ids := map[analytics.ID]bool{}
+		if err := s.ReceivedSince(t.Context(), c.since, c.limit, func(some []analytics.ID) {
+			for _, id := range some {
+				ids[id] = true
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(ids) != c.want || c.want > 0 && !ids[batches[9].IDs[99]] {
+			t.Errorf("%+v: %d ids", c, len(ids))
+		}
+	}
+}

@@ -131,27 +131,11 @@ func pinPlatform(ctx context.Context, data string) error {
 	if runtime.NumCPU() < 2 {
 		return nil
 	}
-	out, err := stampede(ctx, "status", "--data", data, "--json")
+	root, edge, err := platformPIDs(ctx, data)
 	if err != nil {
 		return err
 	}
-	var st struct {
-		PID       int `json:"pid"`
-		Processes []struct {
-			Name string `json:"name"`
-			PID  int    `json:"pid"`
-		} `json:"processes"`
-	}
-	if err := json.Unmarshal(out, &st); err != nil {
-		return err
-	}
-	edge := 0
-	for _, p := range st.Processes {
-		if p.Name == "edge" {
-			edge = p.PID
-		}
-	}
-	for _, pid := range append(descendants(st.PID), st.PID) {
+	for _, pid := range append(descendants(root), root) {
 		core := "0"
 		if pid == edge {
 			core = "1"

@@ -12,8 +12,8 @@
 //     never waits, and takes at most three quarters of the places.
 //   - Within a class the first request of a client comes before the second of another: somebody who asks five hundred
 //     times at once delays mostly themselves. A client that is alone may have everything.
-//   - After a standing queue of 100 ms the newest go first (adaptive LIFO): those who waited longest are the least likely to
-//     be still there.
+//   - When some were refused lately, and the oldest of a queue have waited for half of their patience, the newest go first
+//     (adaptive LIFO): those who waited longest are the least likely to be still there.
 //   - A lower class that waits gets every sixteenth place, so that the shop can still be looked at during a rush of buyers.
 //   - A place is never lost: it comes back when the answer begins, or the handler ends, panics included.
 //

@@ -14,10 +14,9 @@ import (
 var ErrOverloaded = errors.New("admission: overloaded")
 
 const (
-	standing   = 100 * time.Millisecond // a queue that is not empty for so long is a standing one
-	lowestTurn = 16                     // every so many places go to the lowest class that waits
-	crawlShare = 0.75                   // of the places that crawlers may take
-	maxBackOff = 10                     // seconds that somebody is asked to stay away, at most
+	lowestTurn = 16   // every so many places go to the lowest class that waits
+	crawlShare = 0.75 // of the places that crawlers may take
+	maxBackOff = 10   // seconds that somebody is asked to stay away, at most
 )
 
 // Limiter decides who may go on. It is safe for concurrent use and starts nothing in the background.
@@ -31,8 +30,7 @@ type Limiter struct {
 	inFlight int
 	clients  map[uint64]int // requests of each client, under way or waiting
 	queue    queue
-	busy     time.Time // since when somebody has been waiting; zero: nobody is
-	handed   uint      // places that went to somebody who waited
+	handed   uint // places that went to somebody who waited
 	recent   recent
 }
 
@@ -124,10 +122,7 @@ func (l *Limiter) enqueue(now time.Time, class Class, client uint64) *waiter {
 		l.shed(now, least.class)
 		close(least.decided)
 	}
-	if l.queue.total == 0 {
-		l.busy = now
-	}
-	w.decided = make(chan struct{})
+	w.since, w.decided = now, make(chan struct{})
 	l.clients[client]++
 	l.queue.push(w)
 	return w
@@ -137,9 +132,6 @@ func (l *Limiter) enqueue(now time.Time, class Class, client uint64) *waiter {
 func (l *Limiter) leave(w *waiter) {
 	l.queue.remove(w)
 	l.forget(w.client)
-	if l.queue.total == 0 {
-		l.busy = time.Time{}
-	}
 }
 
 func (l *Limiter) forget(client uint64) {
@@ -203,11 +195,8 @@ func (p *Permit) Done(r Result) {
 func (l *Limiter) hand(now time.Time) {
 	for l.queue.total > 0 && l.inFlight < l.control.places() {
 		l.handed++
-		w := l.queue.first(now.Sub(l.busy) >= standing, l.handed%lowestTurn == 0)
+		w := l.queue.first(now, l.opts.Patience, l.recent.refusedShare(now) > 0, l.handed%lowestTurn == 0)
 		l.queue.remove(w)
-		if l.queue.total == 0 {
-			l.busy = time.Time{}
-		}
 		l.inFlight++ // the client is counted since it waits
 		l.control.highest = max(l.control.highest, l.inFlight)
 		l.recent.admit(now)

@@ -37,9 +37,9 @@ type Options struct {
 	Target time.Duration
 	// Ceiling is one that always is. Default 400 ms.
 	Ceiling time.Duration
-	// Patience bounds the wait for a place, by class. Default 500, 300 and 150 ms; crawlers do not wait.
+	// Patience bounds the wait for a place, by class. Default 1 s, 800 ms and 600 ms; crawlers do not wait.
 	Patience [3]time.Duration
-	// MaxWaiting bounds how many wait. Default 512.
+	// MaxWaiting bounds how many wait. Default 2048.
 	MaxWaiting int
 
 	// Classify tells the class of a request. Default: GET, HEAD and OPTIONS are Browse, the rest Cart.
@@ -62,10 +62,10 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.Initial, min(64, o.Max))
 	def(&o.Target, 50*time.Millisecond)
 	def(&o.Ceiling, 400*time.Millisecond)
-	for c, d := range [...]time.Duration{500 * time.Millisecond, 300 * time.Millisecond, 150 * time.Millisecond} {
+	for c, d := range [...]time.Duration{time.Second, 800 * time.Millisecond, 600 * time.Millisecond} {
 		def(&o.Patience[c], d)
 	}
-	def(&o.MaxWaiting, 512)
+	def(&o.MaxWaiting, 2048)
 	def(&o.ReadAhead, 64<<10)
 	if o.Classify == nil {
 		o.Classify = byMethod

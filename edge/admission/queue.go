@@ -1,5 +1,7 @@
 package admission
 
+import "time"
+
 // levels is how finely the requests of one client are told apart: its first, its second, … its sixteenth and beyond.
 const levels = 16
 
@@ -8,6 +10,7 @@ type waiter struct {
 	class      Class
 	level      int
 	client     uint64
+	since      time.Time
 	decided    chan struct{} // closed when it has got its place, or was pushed out
 	admitted   bool
 	prev, next *waiter
@@ -61,7 +64,9 @@ func (q *queue) remove(w *waiter) {
 }
 
 // first is who is next: the highest class, or the lowest that waits, and in it the lowest level; nil when nobody waits.
-func (q *queue) first(newestFirst, lowest bool) *waiter {
+// In an overload, where the oldest has waited for half of its patience, the newest is served: the old ones are likely to be
+// gone before their turn, and else everybody would wait for as long as they can.
+func (q *queue) first(now time.Time, patience [3]time.Duration, overload, lowest bool) *waiter {
 	for i := range classes {
 		class := i
 		if lowest {
@@ -74,7 +79,7 @@ func (q *queue) first(newestFirst, lowest bool) *waiter {
 			l := &q.lines[class][level]
 			switch {
 			case l.oldest == nil:
-			case newestFirst:
+			case overload && now.Sub(l.oldest.since) >= patience[class]/2:
 				return l.newest
 			default:
 				return l.oldest

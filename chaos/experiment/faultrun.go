@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -62,7 +63,10 @@ func (f *faultRun) step(ctx context.Context, i int, s Step, begin time.Time) {
 	}
 	undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 	defer cancel()
-	if err := undo(undoing); err != nil {
+	switch err := undo(undoing); {
+	case errors.Is(err, ErrFinding):
+		in.Error = err.Error()
+	case err != nil:
 		in.Error = "not undone: " + err.Error()
 	}
 	in.To = time.Now()

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -15,13 +16,17 @@ type Lab interface {
 	Settle(ctx context.Context) error
 	// Prepare makes a load ready, so that playing it begins at once.
 	Prepare(ctx context.Context, load *yaml.Node) (Player, error)
-	// Inject injects a fault, which lasts for so long unless it is undone before.
+	// Inject injects a fault, which lasts for so long unless it is undone before. When undo returns an error that is ErrFinding it
+	// is undone, and something was seen that must not be.
 	Inject(ctx context.Context, s Step) (undo func(context.Context) error, err error)
 	// Audit checks what must never be wrong, and says what is.
 	Audit(ctx context.Context) (wrong []string, err error)
 	// Compare tells by how much the second load differs from the first.
 	Compare(without, with Load) ([]Change, error)
 }
+
+// ErrFinding says that while a fault was in force something happened that must not.
+var ErrFinding = errors.New("found")
 
 // Player is a load that is ready to be offered.
 type Player interface {

@@ -110,12 +110,17 @@ func (r *Report) WriteText(w io.Writer) error {
 			_, _ = fmt.Fprintf(t, "  change\t\t%s\t%s\n", c.Metric, c.String())
 		}
 	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
 	for _, s := range r.sides() {
 		for _, d := range s.Doubts {
-			_, _ = fmt.Fprintf(t, "  doubt\t%s\t%s\t\n", s.name, d)
+			if _, err := fmt.Fprintf(w, "  doubt, %s faults: %s\n", s.name, d); err != nil {
+				return err
+			}
 		}
 	}
-	return t.Flush()
+	return nil
 }
 
 // String is the change and its interval.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/chaos"
+	"github.com/stampede-shop/stampede/chaos/experiment"
 	"github.com/stampede-shop/stampede/chaos/pressure"
 	"github.com/stampede-shop/stampede/experiments"
 	"github.com/stampede-shop/stampede/internal/app"
@@ -64,31 +66,39 @@ func (c chaosListCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	faults := ch.List(ctx)
 	if c.JSON {
-		type one struct {
-			Name  string            `json:"name"`
-			About string            `json:"about"`
-			Needs map[string]string `json:"needs,omitempty"`
-		}
-		out := struct {
-			Experiments []one             `json:"experiments"`
-			Faults      []chaos.Info      `json:"faults"`
-			Links       []string          `json:"links"`
-			Active      []chaos.Injection `json:"active"`
-		}{Faults: faults, Links: ch.Links(), Active: ch.Active()}
-		for _, e := range list {
-			out.Experiments = append(out.Experiments, one{e.Name, e.About, e.Needs})
-		}
-		return printJSON(s.Out, out)
+		return chaosJSON(ctx, s, ch, list)
 	}
 	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "EXPERIMENT\tNEEDS\t")
 	for _, e := range list {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", e.Name, needsText(e.Needs), e.About)
 	}
+	printFaults(ctx, w, ch)
+	return w.Flush()
+}
+
+func chaosJSON(ctx context.Context, s streams, ch *app.Chaos, list []*experiment.Experiment) error {
+	type one struct {
+		Name  string            `json:"name"`
+		About string            `json:"about"`
+		Needs map[string]string `json:"needs,omitempty"`
+	}
+	out := struct {
+		Experiments []one             `json:"experiments"`
+		Faults      []chaos.Info      `json:"faults"`
+		Links       []string          `json:"links"`
+		Active      []chaos.Injection `json:"active"`
+	}{Faults: ch.List(ctx), Links: ch.Links(), Active: ch.Active()}
+	for _, e := range list {
+		out.Experiments = append(out.Experiments, one{e.Name, e.About, e.Needs})
+	}
+	return printJSON(s.Out, out)
+}
+
+func printFaults(ctx context.Context, w io.Writer, ch *app.Chaos) {
 	_, _ = fmt.Fprintln(w, "\nFAULT\tPARAMETERS\t")
-	for _, f := range faults {
+	for _, f := range ch.List(ctx) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, paramsText(f.Params), f.About)
 		if !f.Available {
 			_, _ = fmt.Fprintf(w, "\t\t  not here: %s\n", f.Reason)
@@ -100,7 +110,6 @@ func (c chaosListCmd) Run(ctx context.Context, s streams) error {
 	if links := ch.Links(); len(links) > 0 {
 		_, _ = fmt.Fprintf(w, "\nLINKS\t%s\n", strings.Join(links, " "))
 	}
-	return w.Flush()
 }
 
 func needsText(needs map[string]string) string {

@@ -107,6 +107,9 @@ func (c *chaosUp) mend(ctx context.Context, running bool) {
 	}
 }
 
+// takes tells whether faults can be injected.
+func (c *chaosUp) takes() bool { return c != nil && c.injector != nil }
+
 const chaosEnds = 20 * time.Second
 
 // close undoes everything. Safe in any state.

@@ -348,3 +348,13 @@ func TestStopAfterDeath(t *testing.T) {
 		t.Errorf("an address that was given, where nobody answers: %v", err)
 	}
 }
+
+// Every role has links, so that a new one is not forgotten.
+func TestEveryRoleHasLinks(t *testing.T) {
+	t.Parallel()
+	for _, r := range roles {
+		if !slices.ContainsFunc(chaosClients, func(c chaosClient) bool { return c.role == r.name }) {
+			t.Errorf("%s has none: add it to chaosClients", r.name)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type Chaos struct {
 	here   chaos.Registry
 	up     ChaosState // what the platform can do itself
 
+	editor   *editor // of the last catalogue-edits
 	mu       sync.Mutex
 	injector *chaos.Injector // of faults from here; made when it is needed
 }
@@ -63,6 +64,7 @@ func (c *Chaos) addFaults() {
 	c.here.Add(machineFaults(c.data, c.Status)...)
 	c.here.Add(command.New(command.Options{}))
 	c.here.Add(c.crowdFaults()...)
+	c.here.Add(c.editFault())
 	c.here.Add(platformFaults()...)
 }
 
@@ -152,6 +154,9 @@ func (c *Chaos) injectHere(ctx context.Context, r chaos.Request) (chaos.Undo, er
 	return func(ctx context.Context) error {
 		if err := in.End(ctx, i.ID); err != nil && !errors.Is(err, chaos.ErrNotActive) {
 			return err
+		}
+		if r.Fault == editsFault {
+			return c.editor.found()
 		}
 		return nil
 	}, nil

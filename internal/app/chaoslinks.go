@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/stampede-shop/stampede/chaos/link"
@@ -16,18 +17,24 @@ import (
 	"github.com/stampede-shop/stampede/internal/local/pg"
 )
 
-// chaosClients are the roles that get links of their own, and the folder of their sockets: a letter, since paths of sockets must
-// be short.
-var chaosClients = []struct{ role, folder string }{{"api", "a"}, {"worker", "w"}, {"edge", "e"}}
+// chaosClients are the roles that get links of their own, what they talk to besides NATS, and the folder of their sockets: a
+// letter, since paths of sockets must be short.
+var chaosClients = []chaosClient{
+	{role: "api", folder: "a", redis: true, databases: true}, {role: "worker", folder: "w", redis: true, databases: true},
+	{role: "analytics", folder: "n", databases: true}, {role: "edge", folder: "e", origins: true},
+}
+
+type chaosClient struct {
+	role, folder              string
+	redis, databases, origins bool
+}
 
 func roleConfigFile(role string) string { return "run/config-" + role + ".yaml" }
 
 // configOf is the configuration file of a role.
 func (p *platform) configOf(role string) string {
-	for _, c := range chaosClients {
-		if p.o.Chaos && c.role == role {
-			return p.layout.Data.Path(roleConfigFile(role))
-		}
+	if p.o.Chaos && slices.ContainsFunc(chaosClients, func(c chaosClient) bool { return c.role == role }) {
+		return p.layout.Data.Path(roleConfigFile(role))
 	}
 	return p.layout.Data.Path(configFile)
 }
@@ -43,7 +50,7 @@ func (p *platform) openLinks(ctx context.Context) error {
 		return fmt.Errorf("--chaos: the folder of sockets %s has too long a path for proxies in it: choose a shorter --data", root)
 	}
 	for _, c := range chaosClients {
-		l := linker{p: p, role: c.role, dir: filepath.Join(root, c.folder)}
+		l := linker{chaosClient: c, p: p, dir: filepath.Join(root, c.folder)}
 		if err := os.MkdirAll(l.dir, 0o700); err != nil {
 			return err
 		}
@@ -60,9 +67,9 @@ func (p *platform) openLinks(ctx context.Context) error {
 
 // linker makes the links of one role.
 type linker struct {
-	p    *platform
-	role string
-	dir  string // of its sockets
+	chaosClient
+	p   *platform
+	dir string // of its sockets
 }
 
 // config is the configuration of the role, through proxies.
@@ -73,18 +80,21 @@ func (l linker) config(ctx context.Context) (Config, error) {
 	if cfg.NATS.URL, err = l.nats(ctx, cfg.NATS.URL); err != nil {
 		return cfg, err
 	}
-	if l.role == "edge" {
-		return l.origins(ctx, cfg)
+	if l.origins {
+		return l.throughOrigins(ctx, cfg)
 	}
-	if cfg.Redis.Addr != "" { // the members of a cluster name each other to clients, and no proxy
+	if l.redis && cfg.Redis.Addr != "" { // the members of a cluster name each other to clients, and no proxy
 		if cfg.Redis.Addr, err = l.unix(ctx, "redis", cfg.Redis.Addr, nil); err != nil {
 			return cfg, err
 		}
 	}
+	if !l.databases {
+		return cfg, nil
+	}
 	if err := l.servers(ctx); err != nil {
 		return cfg, err
 	}
-	return l.databases(cfg)
+	return l.throughServers(cfg)
 }
 
 // unix makes a link to the server at a Unix socket.
@@ -120,7 +130,7 @@ func (l linker) nats(ctx context.Context, far string) (string, error) {
 	return u.String(), nil
 }
 
-func (l linker) origins(ctx context.Context, cfg Config) (Config, error) {
+func (l linker) throughOrigins(ctx context.Context, cfg Config) (Config, error) {
 	cfg.Edge.Origins = append([]string(nil), cfg.Edge.Origins...)
 	for i, o := range cfg.Edge.Origins {
 		near, err := l.unix(ctx, apiName(i), strings.TrimPrefix(o, "unix:"), nil)
@@ -146,8 +156,8 @@ func (l linker) servers(ctx context.Context) error {
 	return nil
 }
 
-// databases leads every DSN through the proxies: the folder of the sockets is all that differs.
-func (l linker) databases(cfg Config) (_ Config, err error) {
+// throughServers leads every DSN through the proxies: the folder of the sockets is all that differs.
+func (l linker) throughServers(cfg Config) (_ Config, err error) {
 	move := func(dsn string) string {
 		moved, e := moveDSN(dsn, l.dir)
 		if e != nil {

@@ -28,7 +28,7 @@ type chaosRequest struct {
 func (c *chaosUp) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc) {
 	on := func(h http.HandlerFunc) http.HandlerFunc {
 		return auth(func(w http.ResponseWriter, r *http.Request) {
-			if c == nil || c.injector == nil {
+			if !c.takes() {
 				opsProblem(w, http.StatusNotFound, "not-found", "faults are injected by platforms that were started with `stampede up --chaos`")
 				return
 			}

@@ -31,7 +31,7 @@ func (p *platformOps) deskRoutes(mux *http.ServeMux) {
 		return
 	}
 	mux.HandleFunc("GET /{$}", p.auth(func(w http.ResponseWriter, _ *http.Request) {
-		dashboard.Page(w, http.StatusOK, "live", map[string]any{"Chaos": p.chaos != nil})
+		dashboard.Page(w, http.StatusOK, "live", map[string]any{"Chaos": p.chaos.takes()})
 	}))
 	for _, name := range []string{"products", "orders", "dead"} {
 		mux.HandleFunc("GET /"+name, p.auth(func(w http.ResponseWriter, _ *http.Request) { dashboard.Page(w, http.StatusOK, name, nil) }))

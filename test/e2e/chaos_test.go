@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -164,4 +165,37 @@ func restartMends(t *testing.T, p *platform, flags []string) {
 		t.Fatal(err)
 	}
 	newShopper(p.URL).must(t, http.StatusOK, "POST", "/cart/add", cart)
+}
+
+// The long form: every experiment that ships, and then random faults for as long as is asked for. Off unless STAMPEDE_SOAK is set.
+func TestExperimentsThatShip(t *testing.T) {
+	if os.Getenv("STAMPEDE_SOAK") == "" {
+		t.Skip("half an hour: set STAMPEDE_SOAK")
+	}
+	p := own(t, "experiments", "--chaos", "--apis", "2", "--clusters", "2", "--replicas", "1", "--products", "2000")
+	out, stderr, err := run(t.Context(), nil, "chaos", "list", "--json", "--data", p.data)
+	var list struct {
+		Experiments []struct{ Name string } `json:"experiments"`
+	}
+	if err := errors.Join(err, json.Unmarshal([]byte(out), &list)); err != nil || len(list.Experiments) < 15 {
+		t.Fatalf("%v\n%s\n%s", err, out, stderr)
+	}
+	for _, e := range list.Experiments {
+		t.Run(e.Name, func(t *testing.T) { p.long(t, 10*time.Minute, "chaos", "run", e.Name) })
+	}
+	length, err := time.ParseDuration(cmp.Or(os.Getenv("STAMPEDE_SOAK_FOR"), "5m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.long(t, 3*length+10*time.Minute, "chaos", "campaign", "--for", length.String())
+}
+
+// long runs a command that takes its time; its seed, if it chose one, is in what it prints.
+func (p *platform) long(t *testing.T, limit time.Duration, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, binary, append(args, "--data", p.data)...).CombinedOutput(); err != nil {
+		t.Errorf("%v: %v\n%s", args, err, out)
+	}
 }

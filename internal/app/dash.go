@@ -53,11 +53,11 @@ func (p *platform) pids() map[string]int {
 }
 
 // figures asks every member for what the dashboard shows; one that does not answer is missing.
-func (p *platformOps) figures(ctx context.Context) map[string][]dashboard.Metric {
+func (p *platformOps) figures(ctx context.Context) map[string][]dashboard.Family {
 	members := p.members()
-	all := map[string][]dashboard.Metric{}
+	all := map[string][]dashboard.Family{}
 	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, figuresPath) }) {
-		var list []dashboard.Metric
+		var list []dashboard.Family
 		if raw != nil && json.Unmarshal(raw, &list) == nil {
 			all[members[i].Name] = list
 		}

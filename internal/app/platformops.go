@@ -37,7 +37,7 @@ type platformOps struct {
 	chaos    *chaosUp             // may be nil
 	advisor  *advisor             // may be nil
 
-	measured atomic.Pointer[map[string][]dashboard.Metric] // what figures gave last
+	measured atomic.Pointer[map[string][]dashboard.Family] // what figures gave last
 }
 
 // member is one role process.

@@ -130,30 +130,35 @@ func (p *platformOps) lastFamilies(context.Context) map[string]*dto.MetricFamily
 		return families
 	}
 	for process, list := range *all {
-		for _, m := range list {
-			f := families[m.Name]
+		for i := range list {
+			f := families[list[i].Name]
 			if f == nil {
-				f = &dto.MetricFamily{Name: &m.Name}
-				families[m.Name] = f
+				f = &dto.MetricFamily{Name: &list[i].Name}
+				families[list[i].Name] = f
 			}
-			f.Metric = append(f.Metric, familyMetric(process, m))
+			f.Metric = append(f.Metric, familyMetrics(process, &list[i])...)
 		}
 	}
 	return families
 }
 
-func familyMetric(process string, m dashboard.Metric) *dto.Metric {
+func familyMetrics(process string, f *dashboard.Family) []*dto.Metric {
 	label := func(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
-	x := &dto.Metric{Label: []*dto.LabelPair{label("process", process)}}
-	for name, value := range m.Labels {
-		x.Label = append(x.Label, label(name, value))
+	list := make([]*dto.Metric, len(f.Series))
+	for i := range f.Series {
+		s := &f.Series[i]
+		x := &dto.Metric{Label: []*dto.LabelPair{label("process", process)}}
+		for j, name := range f.Labels {
+			x.Label = append(x.Label, label(name, s.Labels[j]))
+		}
+		if f.Bounds != nil {
+			x.Histogram = &dto.Histogram{SampleCount: &s.Count, SampleSum: &s.Sum}
+		} else {
+			x.Counter, x.Gauge = &dto.Counter{Value: &s.Value}, &dto.Gauge{Value: &s.Value}
+		}
+		list[i] = x
 	}
-	if m.Hist != nil {
-		x.Histogram = &dto.Histogram{SampleCount: &m.Hist.Count, SampleSum: &m.Hist.Sum}
-		return x
-	}
-	x.Counter, x.Gauge = &dto.Counter{Value: &m.Value}, &dto.Gauge{Value: &m.Value}
-	return x
+	return list
 }
 
 // advice answers GET /admin/advice.

@@ -9,7 +9,7 @@ import (
 // Options say where a [Collector] gets its figures.
 type Options struct {
 	// Metrics asks every process for what [Export] gave there; one that does not answer is missing. Required.
-	Metrics func(ctx context.Context) map[string][]Metric
+	Metrics func(ctx context.Context) map[string][]Family
 	// Processes are the ids of the processes whose CPU and memory are counted, by name; nil counts none.
 	Processes func() map[string]int
 	// Extra adds figures from elsewhere to a snapshot before it is kept; may be nil.

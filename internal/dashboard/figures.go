@@ -19,7 +19,7 @@ func (s *Snapshot) caches(now span) {
 		if h1+m1+h2+m2 == 0 {
 			continue
 		}
-		f := Family{Name: name, Rate: (h1 + m1) / sec, Loads: loads / sec}
+		f := CacheFamily{Name: name, Rate: (h1 + m1) / sec, Loads: loads / sec}
 		if h1+m1 > 0 {
 			f.L1 = h1 / (h1 + m1)
 		}
@@ -28,7 +28,7 @@ func (s *Snapshot) caches(now span) {
 		}
 		s.Families = append(s.Families, f)
 	}
-	slices.SortFunc(s.Families, func(a, b Family) int { return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(s.Families, func(a, b CacheFamily) int { return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(a.Name, b.Name)) })
 	ratio(v, "cache.l1.hit_ratio", l1, l1+l1m)
 	ratio(v, "cache.l2.hit_ratio", l2, l2+l2m)
 	v["cache.loads_rps"] = now.growth(sel(cacheLoads)) / sec
@@ -94,10 +94,10 @@ func (s *Snapshot) databases(now, ten span) {
 // replicas are seen by several processes: the worst of what they say counts, and the reads of all.
 func replicas(now span) []Replica {
 	found := map[string]*Replica{}
-	at := func(m series) *Replica {
-		k := m.Labels["set"] + " " + m.Labels["node"]
+	at := func(m *point) *Replica {
+		k := m.label("set") + " " + m.label("node")
 		if found[k] == nil {
-			found[k] = &Replica{Name: m.Labels["node"], Set: m.Labels["set"], Healthy: true}
+			found[k] = &Replica{Name: m.label("node"), Set: m.label("set"), Healthy: true}
 		}
 		return found[k]
 	}
@@ -113,7 +113,7 @@ func replicas(now span) []Replica {
 		r := at(m)
 		r.Latency = max(r.Latency, m.Value)
 	}
-	now.each(sel(replicaReads), func(m series, before Metric) { at(m).Rate += (m.Value - before.Value) / now.seconds() })
+	now.each(sel(replicaReads), func(m *point, before *Series) { at(m).Rate += (m.Value - before.Value) / now.seconds() })
 	list := make([]Replica, 0, len(found))
 	for _, r := range found {
 		list = append(list, *r)
@@ -133,11 +133,11 @@ func (s *Snapshot) queues(now, ten span) {
 		return found[name]
 	}
 	for _, m := range now.values(sel(queuePending)) {
-		at(m.Labels["consumer"]).Pending += m.Value
+		at(m.label("consumer")).Pending += m.Value
 		v["queue.depth"] += m.Value
 	}
 	for _, m := range now.values(sel(queueDead)) {
-		at(m.Labels["consumer"]).Dead += m.Value
+		at(m.label("consumer")).Dead += m.Value
 		v["queue.dead"] += m.Value
 	}
 	for name, n := range now.growthBy(sel(queueMessages), "consumer") {

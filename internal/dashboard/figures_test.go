@@ -10,20 +10,24 @@ import (
 	"pgregory.net/rapid"
 )
 
-func counter(name string, v float64, labels ...string) Metric {
-	return Metric{Name: name, Value: v, Labels: sel(name, labels...).labels}
+func counter(name string, v float64, labels ...string) Family {
+	f := Family{Name: name, Series: []Series{{Value: v}}}
+	for i := 0; i < len(labels); i += 2 {
+		f.Labels, f.Series[0].Labels = append(f.Labels, labels[i]), append(f.Series[0].Labels, labels[i+1])
+	}
+	return f
 }
 
-func at(second int64, all map[string][]Metric) *frame { return newFrame(time.Unix(second, 0), all) }
+func at(second int64, all map[string][]Family) *frame { return newFrame(time.Unix(second, 0), all) }
 
 // Rates are what was counted between two moments, over both processes, and a process that began anew counts from zero.
 func TestRates(t *testing.T) {
 	t.Parallel()
-	from := at(100, map[string][]Metric{
+	from := at(100, map[string][]Family{
 		"edge": {counter(edgeRequests, 1000, "code", "200"), counter(edgeRequests, 50, "code", "503")},
 		"two":  {counter(edgeRequests, 9000, "code", "200")},
 	})
-	to := at(102, map[string][]Metric{
+	to := at(102, map[string][]Family{
 		"edge": {counter(edgeRequests, 1180, "code", "200"), counter(edgeRequests, 60, "code", "503"), counter(edgeRequests, 10, "code", "429")},
 		"two":  {counter(edgeRequests, 100, "code", "200")},
 	})
@@ -46,8 +50,8 @@ func TestRates(t *testing.T) {
 // Tiers, replicas and queues are each what their own series say.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	from := at(0, map[string][]Metric{})
-	to := at(2, map[string][]Metric{
+	from := at(0, map[string][]Family{})
+	to := at(2, map[string][]Family{
 		"api-1": {
 			counter(cacheHits, 90, "family", "product", "tier", "l1"), counter(cacheMisses, 10, "family", "product", "tier", "l1"),
 			counter(cacheHits, 6, "family", "product", "tier", "l2"), counter(cacheMisses, 4, "family", "product", "tier", "l2"),
@@ -83,12 +87,12 @@ func TestQuantileIsInItsBucket(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: edgeSeconds, Buckets: []float64{.1, .5, 1, 2, 5, 10}})
 		reg.MustRegister(h)
-		export := func() map[string][]Metric {
+		export := func() map[string][]Family {
 			list, err := Export(reg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return map[string][]Metric{"edge": list}
+			return map[string][]Family{"edge": list}
 		}
 		h.Observe(3) // before: must not count
 		from := at(0, export())

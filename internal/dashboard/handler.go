@@ -81,7 +81,7 @@ func (c *Collector) ServeHistory(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(struct { // the client may be gone
-		Series
+		Stretch
 		Heat Heats `json:"heat"`
 	}{c.history.Last(time.Duration(minutes) * time.Minute), c.Heat()})
 }

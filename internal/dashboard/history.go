@@ -56,8 +56,8 @@ func (h *History) Add(t time.Time, values map[string]float64) {
 	}
 }
 
-// Series is a stretch of history: one value for every Step seconds from From on; null where nothing is known.
-type Series struct {
+// Stretch is a part of history: one value for every Step seconds from From on; null where nothing is known.
+type Stretch struct {
 	From   int64                 `json:"from"`
 	Step   int64                 `json:"step"`
 	Values map[string][]*float32 `json:"values"`
@@ -67,13 +67,13 @@ type Series struct {
 const maxPoints = 900
 
 // Last returns the last d of every figure.
-func (h *History) Last(d time.Duration) Series {
+func (h *History) Last(d time.Duration) Stretch {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := min(max(int64(d/time.Second), 1), int64(slots))
 	step := (n + maxPoints - 1) / maxPoints
 	from := max(h.last-n+1, h.first)
-	s := Series{From: from, Step: step, Values: map[string][]*float32{}}
+	s := Stretch{From: from, Step: step, Values: map[string][]*float32{}}
 	for name, ring := range h.names {
 		var points []*float32
 		for at := from; at <= h.last; at += step {

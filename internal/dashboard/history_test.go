@@ -70,9 +70,9 @@ func TestCollector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0.0
 		c := NewCollector(Options{
-			Metrics: func(context.Context) map[string][]Metric {
+			Metrics: func(context.Context) map[string][]Family {
 				n += 100
-				return map[string][]Metric{"edge": {counter(edgeRequests, n, "code", "200")}}
+				return map[string][]Family{"edge": {counter(edgeRequests, n, "code", "200")}}
 			},
 			Extra: func(_ context.Context, s *Snapshot) { s.Values["extra"] = 1 },
 		})
@@ -88,7 +88,7 @@ func TestCollector(t *testing.T) {
 		<-done
 		w := httptest.NewRecorder()
 		c.ServeHistory(w, httptest.NewRequest("GET", "/?minutes=1", nil))
-		var got Series
+		var got Stretch
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Values["http.rps"]) < 20 {
 			t.Errorf("%v %s", err, w.Body)
 		}

@@ -15,35 +15,30 @@ func (d *spread) count() (n float64) {
 }
 
 // add puts the growth of one histogram on top; histograms of other bounds are left out.
-func (d *spread) add(now, before *Hist) {
-	if now == nil {
+func (d *spread) add(now *point, before *Series) {
+	bounds := now.family.Bounds
+	if now.Count == 0 || len(now.Counts) != len(bounds) {
 		return
 	}
 	if d.bounds == nil {
-		d.bounds, d.counts = now.Bounds, make([]float64, len(now.Bounds)+1)
+		d.bounds, d.counts = bounds, make([]float64, len(bounds)+1)
 	}
-	if len(d.bounds) != len(now.Bounds) {
+	if len(d.bounds) != len(bounds) {
 		return
 	}
 	var below float64
-	at := func(h *Hist, i int) float64 {
-		switch {
-		case h == nil:
-			return 0
-		case i < len(h.Counts):
-			return float64(h.Counts[i])
+	at := func(s *Series, i int) float64 {
+		if i < len(s.Counts) {
+			return float64(s.Counts[i])
 		}
-		return float64(h.Count)
+		return float64(s.Count)
 	}
 	for i := range d.counts {
-		upTo := at(now, i) - at(before, i)
+		upTo := at(now.Series, i) - at(before, i)
 		d.counts[i] += upTo - below
 		below = upTo
 	}
-	d.sum += now.Sum
-	if before != nil {
-		d.sum -= before.Sum
-	}
+	d.sum += now.Sum - before.Sum
 }
 
 // quantile is the value below which a share q lies, taking values to be spread evenly within a bucket; 0 of nothing. What is
@@ -69,25 +64,25 @@ func (d *spread) quantile(q float64) float64 {
 
 func (s span) spread(q selector) *spread {
 	d := &spread{}
-	s.each(q, func(now series, before Metric) { d.add(now.Hist, before.Hist) })
+	s.each(q, d.add)
 	return d
 }
 
 // spreadBy is the same by the value of a label, or of several joined by a space.
 func (s span) spreadBy(q selector, labels ...string) map[string]*spread {
 	m := map[string]*spread{}
-	s.each(q, func(now series, before Metric) {
+	s.each(q, func(now *point, before *Series) {
 		k := ""
 		for i, l := range labels {
 			if i > 0 {
 				k += " "
 			}
-			k += now.Labels[l]
+			k += now.label(l)
 		}
 		if m[k] == nil {
 			m[k] = &spread{}
 		}
-		m[k].add(now.Hist, before.Hist)
+		m[k].add(now, before)
 	})
 	return m
 }

@@ -14,7 +14,7 @@ type Snapshot struct {
 	Routes    []Row              `json:"routes"`
 	Shards    []Row              `json:"shards"`
 	Queries   []Row              `json:"queries"`
-	Families  []Family           `json:"families"`
+	Families  []CacheFamily      `json:"families"`
 	Replicas  []Replica          `json:"replicas"`
 	Queues    []Queue            `json:"queues"`
 	Processes []Usage            `json:"processes"`
@@ -31,8 +31,8 @@ type Row struct {
 	P99     float64 `json:"p99_s"`
 }
 
-// Family is a cache family: the share of lookups that each tier answered.
-type Family struct {
+// CacheFamily is a cache family: the share of lookups that each tier answered.
+type CacheFamily struct {
 	Name  string  `json:"name"`
 	Rate  float64 `json:"rate"`
 	L1    float64 `json:"l1"`

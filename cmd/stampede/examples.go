@@ -23,3 +23,7 @@ func (configCmd) Help() string {
 func (versionCmd) Help() string { return "Example:\n  stampede version" }
 
 func (helpCmd) Help() string { return "Example:\n  stampede help catalog import" }
+
+func (analyticsCmd) Help() string {
+	return "Examples:\n  stampede analytics query \"SELECT kind, count(*) FROM events GROUP BY kind\"\n  stampede analytics report funnel"
+}

@@ -17,8 +17,9 @@ import (
 const (
 	monitoringRate   = 10_000 // requests a second
 	monitoringPassed = 0.2    // share of them that no cache answers
-	monitoringRounds = 5
-	monitoringSlice  = 12 * time.Second // of one side in a round
+	monitoringRounds = 6
+	monitoringSlice  = 8 * time.Second // of one side in a round
+	monitoringLeast  = 0.5             // of the rate has to be reached; what it costs is scaled to all of it
 )
 
 // monitored is an edge with more or less monitoring.
@@ -129,7 +130,7 @@ func (s *monitored) measure(ctx context.Context, load steady) (rate float64, err
 		return 0, err
 	}
 	rate = float64(n) / took
-	if rate < 0.95*monitoringRate {
+	if rate < monitoringLeast*monitoringRate {
 		return rate, fmt.Errorf("only %.0f requests a second were made: the machine is too busy", rate)
 	}
 	s.used = append(s.used, (threadTime(s.pid)-before).Seconds()/took*monitoringRate/rate)

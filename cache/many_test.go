@@ -277,3 +277,32 @@ func TestGetManyTimeouts(t *testing.T) {
 	close(release)
 	eventually(t, "the load is finished in the background", func() bool { v, ok := f.Peek("1"); return ok && v == "new" })
 }
+
+// Loads and exchanges with Redis are told of by family.
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	told := map[string]int{}
+	a, b, _ := pair(t, localtest.Redis(t).Addr, func(o *cache.Options) {
+		o.Observe = func(family string, by cache.Source, took time.Duration, failed bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			told[family+" "+by.String()]++
+			if failed || took <= 0 {
+				t.Errorf("%s %v: %v, %v", family, by, took, failed)
+			}
+		}
+	})
+	var d db
+	d.set("1", "v1")
+	get(t, cache.New[string](a, "row", cache.FamilyOptions{}), &d, "1")
+	settled(t, a, "row", "1", "v1")
+	if _, src := get(t, cache.New[string](b, "row", cache.FamilyOptions{}), &d, "1"); src != cache.L2 {
+		t.Fatalf("from %v", src)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if told["row load"] != 1 || told["row l2"] < 2 {
+		t.Errorf("%v", told)
+	}
+}

@@ -17,7 +17,7 @@ type Answered struct {
 	ID       string
 	Request  *http.Request
 	Header   http.Header // of the answer
-	Attempts int         // at origins
+	Attempts int         // at origins; what the cache fetches for several at once is not counted here, Cache-Status tells of it
 }
 
 // answered describes the request that a belongs to; whole is false when its answer was cut off.

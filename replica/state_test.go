@@ -172,6 +172,27 @@ func TestQueriesAreCounted(t *testing.T) {
 	}
 }
 
+func TestStatementsAreObserved(t *testing.T) {
+	t.Parallel()
+	q := NewQueries(QueriesOptions{})
+	tr := q.Tracer("shard1", "replica-1")
+	type of struct{}
+	var got []Queried
+	q.Observe(func(ctx context.Context, d Queried) {
+		if ctx.Value(of{}) != "the request" {
+			t.Error("the context is not that of the statement")
+		}
+		got = append(got, d)
+	})
+	failure := errors.New("no")
+	ctx := context.WithValue(t.Context(), of{}, "the request")
+	ctx = tr.TraceQueryStart(ctx, nil, pgx.TraceQueryStartData{SQL: "-- name: GetCart :one\nSELECT 1"})
+	tr.TraceQueryEnd(ctx, nil, pgx.TraceQueryEndData{CommandTag: pgconn.NewCommandTag("SELECT 3"), Err: failure})
+	if len(got) != 1 || got[0].Name != "GetCart" || got[0].Database != "shard1" || got[0].Node != "replica-1" || got[0].Rows != 3 || got[0].Took <= 0 || got[0].Err != failure { //nolint:errorlint // the very same
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestStatementsAreBounded(t *testing.T) {
 	t.Parallel()
 	q := NewQueries(QueriesOptions{})

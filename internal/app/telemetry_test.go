@@ -82,7 +82,11 @@ func TestRequestsAreCountedByRoute(t *testing.T) {
 		api(httpapi.Answered{Request: r, Status: 405, Took: time.Millisecond})
 	}
 	m.edgeAnswered(profilePlain)(edge.Answered{Method: "GET", Target: "/whatever", Status: 200, Took: time.Millisecond})
+	atEdge(edge.Answered{Method: "GET", Target: "/cart", Status: 200, Took: time.Second, Header: http.Header{"Cache-Status": {"stampede; fwd=bypass"}}})
 	exported := exportSoon(t, m)
+	if s := exported.Find(telemetry.KindLink, "origins"); s == nil || s.Window("10s").Count != 1 {
+		t.Errorf("requests that were passed on: %+v", s)
+	}
 	for name, want := range map[string][3]uint64{"GET /products/{id}": {20, 10, 10}, "other unmatched": {10, 0, 0}, "GET /": {1, 0, 1}} {
 		s := exported.Find(telemetry.KindRoute, name)
 		if s == nil {

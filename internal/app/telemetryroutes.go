@@ -147,7 +147,7 @@ func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 			s = rs.series(a.Method, anyPath)
 		}
 		s.RecordStatus(a.Took, a.Status)
-		if a.Attempts > 0 { // an origin was asked: nearly all of the time is its
+		if a.Attempts > 0 || forwarded(a.Header) { // an origin was asked: nearly all of the time is its
 			origins.Record(a.Took, telemetry.Failed(a.Status))
 		}
 		m.flown(s.Name(), a.ID, a.Took)
@@ -155,6 +155,12 @@ func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 			m.keepEdge(s.Name(), a)
 		}
 	}
+}
+
+// forwarded tells an answer that came from an origin, by the cache in front of it (RFC 9211).
+func forwarded(h http.Header) bool {
+	v := h["Cache-Status"]
+	return len(v) > 0 && strings.Contains(v[0], "; fwd=")
 }
 
 // keepEdge remembers a request with what its answer says about where it came from.

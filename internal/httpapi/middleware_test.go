@@ -144,3 +144,33 @@ func TestServerTimingIsSafe(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Whoever observes is told of each request once, with what is known of it.
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /things/{id}", func(w http.ResponseWriter, r *http.Request) {
+		shop.Observe(r.Context(), "db", "replica-1", 5)
+		if r.PathValue("id") == "bad" {
+			panic("oh")
+		}
+		w.WriteHeader(http.StatusTeapot)
+	})
+	var got []Answered
+	h := Middleware(Routed(mux), MiddlewareDeps{Observe: func(a Answered) { got = append(got, a) }, NewID: func() string { return "made" }})
+	for _, path := range []string{"/things/7", "/things/bad", "/nowhere"} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+	}
+	if len(got) != 3 {
+		t.Fatalf("told %d times", len(got))
+	}
+	for i, want := range []Answered{{Route: "/things/{id}", Status: 418}, {Route: "/things/{id}", Status: 500}, {Status: 404}} {
+		a := got[i]
+		if a.Route != want.Route || a.Status != want.Status || a.ID != "made" || a.Start.IsZero() || (a.Cause != nil) != (want.Status == 500) {
+			t.Errorf("%+v, want %+v", a, want)
+		}
+	}
+	if e := got[0].Timing.Entries(); len(e) != 1 || e[0].Desc != "replica-1" {
+		t.Errorf("%+v", e)
+	}
+}

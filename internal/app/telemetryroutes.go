@@ -134,16 +134,19 @@ const anyPath = "/"
 // edgeAnswered is what an edge calls for each request: by the routes of the shop where that is behind it.
 func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 	rs := m.routes()
-	ps := patterns{}
+	var ps patterns
+	var anyGet *telemetry.Series // of what is plain: the most frequent, found once
 	if profile == profileShop {
 		ps = shopPatterns()
+	} else {
+		anyGet = rs.series(http.MethodGet, anyPath)
 	}
 	origins := m.set.Series(telemetry.KindLink, "origins")
 	return func(a edge.Answered) {
-		var s *telemetry.Series
+		s := anyGet
 		if profile == profileShop {
 			s = ps.series(rs, a.Method, a.Target)
-		} else {
+		} else if a.Method != http.MethodGet {
 			s = rs.series(a.Method, anyPath)
 		}
 		s.RecordStatus(a.Took, a.Status)

@@ -88,17 +88,17 @@ func indexColumns(head []string) (columnIndex, error) {
 func (c columnIndex) sale(rec []string) (s Sale, err error) {
 	s.Invoice, s.Code = strings.Clone(strings.TrimSpace(rec[c.invoice])), strings.Clone(strings.TrimSpace(rec[c.code]))
 	if s.Quantity, err = number(rec[c.quantity], maxQuantity); err != nil {
-		return s, fmt.Errorf("Quantity %w", err)
+		return s, fmt.Errorf("column Quantity: %w", err)
 	}
 	if s.At, err = parseTime(strings.TrimSpace(rec[c.date])); err != nil {
-		return s, fmt.Errorf("InvoiceDate %w", err)
+		return s, fmt.Errorf("column InvoiceDate: %w", err)
 	}
 	if c.name >= 0 {
 		s.Name = strings.Clone(strings.TrimSpace(rec[c.name]))
 	}
 	if c.price >= 0 && strings.TrimSpace(rec[c.price]) != "" {
 		if s.Price, err = number(rec[c.price], math.MaxFloat64); err != nil {
-			return s, fmt.Errorf("UnitPrice %w", err)
+			return s, fmt.Errorf("column UnitPrice: %w", err)
 		}
 	}
 	return s, nil

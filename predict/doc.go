@@ -8,7 +8,7 @@
 //	err = m.Save("demand.model")
 //
 // A model ranks by a logistic regression that learns with every period (FTRL-Proximal), corrected by gradient-boosted trees over the
-// last weeks; both see the same features of a product: counts that decay at several rates, their trends, its place among the best
+// last weeks, the mean of four trainings; both see the same features of a product: counts that decay at several rates, their trends, its place among the best
 // sellers, weekday or hour, season, change of price, campaigns, and what sells of late in the same baskets and with the same words in
 // its name.
 //

@@ -63,11 +63,10 @@ type Report struct {
 
 // judge collects hits, by ranker, K and period.
 type judge struct {
-	ks    []int
-	names []string
-	prec  map[string][][]float64
-	rec   map[string][][]float64
-	days  []int // of the periods, numbered
+	ks   []int
+	prec map[string][][]float64
+	rec  map[string][][]float64
+	days []int // of the periods, numbered
 }
 
 // Evaluate goes through a history; before each period from From to To, it trains on what came before (hours: trees once a day), ranks,

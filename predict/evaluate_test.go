@@ -128,8 +128,8 @@ func TestEvaluateRealHistory(t *testing.T) {
 	}
 	t.Parallel()
 	h := realHistory(t, predict.Day)
-	o := predict.Options{Trees: 20, Candidates: 400, Window: 40}
-	r, err := predict.Evaluate(context.Background(), h, predict.EvaluateOptions{From: time.Date(2011, 8, 1, 0, 0, 0, 0, time.UTC), K: []int{50, 100}, Options: o})
+	o := predict.Options{Trees: 10, Candidates: 300, Window: 30}
+	r, err := predict.Evaluate(context.Background(), h, predict.EvaluateOptions{From: time.Date(2011, 8, 15, 0, 0, 0, 0, time.UTC), K: []int{100}, Options: o})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,10 +68,10 @@ func TestReadHistoryRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                       "no first line",
 		"InvoiceNo,StockCode,Quantity\n":         "no column InvoiceDate",
-		head + "1,A,x,2011-01-03 09:00:00\n":     `sales.csv, line 2: Quantity "x"`,
+		head + "1,A,x,2011-01-03 09:00:00\n":     `sales.csv, line 2: column Quantity: "x"`,
 		head + "1,A,NaN,2011-01-03 09:00:00\n":   `"NaN"`,
 		head + "1,A,1e300,2011-01-03 09:00:00\n": `"1e300"`,
-		head + "1,A,1,yesterday\n":               `line 2: InvoiceDate "yesterday"`,
+		head + "1,A,1,yesterday\n":               `line 2: column InvoiceDate: "yesterday"`,
 		head + "1,A,1\n":                         "wrong number of fields",
 		head + "1,A,1,2011-01-03 09:00:00\n2,A,1,2011-01-02 09:00:00\n": "have to be in order",
 	} {

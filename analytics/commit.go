@@ -59,6 +59,9 @@ func (g *Ingester) unique(ctx context.Context, b *Batch) error {
 	if g.o.Enrich != nil {
 		g.o.Enrich(b)
 	}
+	if g.o.Live != nil {
+		g.o.Live.Observe(now, b) // the stream has them on file, and this process stores them or none after it does
+	}
 	return nil
 }
 
@@ -104,9 +107,6 @@ func (g *Ingester) commit(ctx context.Context, it *group) {
 	g.m.stored.Add(float64(it.events))
 	g.committed.Store(&it.at)
 	for _, b := range it.batches {
-		if g.o.Live != nil {
-			g.o.Live.Observe(g.o.Now(), b)
-		}
 		select {
 		case g.spare <- b:
 		default:

@@ -18,7 +18,8 @@
 //     memory, exactly; an older one is looked up in the store.
 //   - A full stream, or a dead one, is [ErrBusy] for whoever adds, never a loss. Events handed to [Collector.Track], whose callers do not
 //     wait, are dropped when too many of them wait, and counted.
-//   - Windows show an event at most [IngestOptions].Flush after it has come, and never one that is not stored.
+//   - Windows show an event as soon as it has come from the stream, which has it on file, and once; after a start they are made of what is
+//     stored.
 //
 // # When not to use it
 //

@@ -17,10 +17,10 @@ import (
 type IngestOptions struct {
 	Window    time.Duration // how long ids are remembered; default 10 min
 	MaxIDs    int           // ids remembered at most, at some 30 bytes each; beyond it the window shrinks. Default 16 million
-	Flush     time.Duration // how long an event waits for its transaction; default 250 ms
+	Flush     time.Duration // how long an event waits for its transaction, at least; default 500 ms
 	MaxEvents int           // of a transaction; default 245,760, two row groups of DuckDB
 	Stream    StreamOptions
-	Live      *Live         // told of what was stored; nil: nobody is
+	Live      *Live         // told of what came, before it is stored; nil: nobody is
 	Enrich    func(*Batch)  // fills in what events do not say, such as categories; nil: nothing
 	Trim      time.Duration // how often the stream drops what is stored; default 2 s
 	// SetAside is given a batch that cannot be read, before it is skipped; nil: it is logged only.
@@ -32,7 +32,7 @@ type IngestOptions struct {
 
 func (o IngestOptions) withDefaults() IngestOptions {
 	o.Window, o.MaxIDs = orDefault(o.Window, 10*time.Minute), orDefault(o.MaxIDs, 16<<20)
-	o.Flush, o.MaxEvents, o.Trim = orDefault(o.Flush, 250*time.Millisecond), orDefault(o.MaxEvents, 2*122_880), orDefault(o.Trim, 2*time.Second)
+	o.Flush, o.MaxEvents, o.Trim = orDefault(o.Flush, 500*time.Millisecond), orDefault(o.MaxEvents, 2*122_880), orDefault(o.Trim, 2*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

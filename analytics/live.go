@@ -124,7 +124,7 @@ func (l *Live) second(at int64) *tally {
 	return s
 }
 
-// Observe counts events that are stored. Some 50 ns each.
+// Observe counts events, each of which is to be passed once. Some 50 ns each.
 func (l *Live) Observe(now time.Time, b *Batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

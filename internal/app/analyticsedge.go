@@ -34,7 +34,8 @@ func (n *edgeNode) addEvents(o *edge.Options, cfg Config, name string) error {
 		nc.Close()
 		return err
 	}
-	e := &edgeEvents{analytics.NewCollector(js, analytics.CollectorOptions{Delay: trackDelay, Patience: trackPatience, Registerer: o.Registerer, Log: o.Log})}
+	n.events = &edgeEvents{analytics.NewCollector(js, analytics.CollectorOptions{Delay: trackDelay, Patience: trackPatience, Registerer: o.Registerer, Log: o.Log})}
+	e := n.events
 	n.closers = append(n.closers, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), collectorEnd)
 		defer cancel()
@@ -87,6 +88,19 @@ func (e *edgeEvents) misses(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// admittedEvery is for how long a shopper who goes on shopping past a waiting room is reported once.
+const admittedEvery = 10 * time.Minute
+
+// admitted reports a shopper who is let in while a waiting room queues. A nil receiver reports nothing.
+func (e *edgeEvents) admitted(userID string) {
+	if e == nil || userID == "" {
+		return
+	}
+	now := time.Now()
+	e.to.Track(analytics.Event{ID: analytics.DerivedID(fmt.Sprint("admission ", userID, now.Truncate(admittedEvery).Unix())), Time: now, Kind: analytics.KindAdmission,
+		Shopper: analytics.HashShopper(userID), Source: "edge"})
 }
 
 // statusWriter knows the status of an answer.

@@ -38,6 +38,7 @@ type edgeNode struct {
 	governor  *governor
 	bus       *edgeBus // nil: alone
 	demand    *edgeDemand
+	events    *edgeEvents // nil: none are collected
 	closers   []func()
 }
 

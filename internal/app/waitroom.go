@@ -123,6 +123,7 @@ func (n *edgeNode) queueUp(next http.Handler) http.Handler {
 		case !n.letIn(w, r):
 			return
 		default:
+			n.events.admitted(n.session(r))
 			if ids := n.heldProducts(r); len(ids) > 0 {
 				r.Header.Set(shop.HeaderHold, joinIDs(ids))
 			}

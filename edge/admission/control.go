@@ -19,7 +19,9 @@ const (
 	usedUp       = 0.9 // of the limit: only then is it raised
 	probe        = 0.6 // of the limit is left when it is looked at whether that has helped
 	helped       = 0.85
-	overloadCost = 2.0 // what an answer that says "overloaded" counts at least, in comfortable latencies
+	grace        = 1.25 // times comfort that checkouts may take: they are few, and their mean jitters
+	follow       = 0.3  // of the way that the load of checkouts goes to what a window has shown
+	overloadCost = 2.0  // what an answer that says "overloaded" counts at least, in comfortable latencies
 )
 
 // control is the limit and what it follows from: additive growth, decrease by how far latency is above comfort. It is a
@@ -30,6 +32,7 @@ type control struct {
 	least, most     float64
 	limit           float64
 	usual           [classes]learner
+	checkouts       float64 // their load alone, smoothed
 
 	before struct{ limit, load float64 } // when the limit began to shrink; zero: it does not
 	judge  time.Time                     // windows that begin after this show whether that has helped; zero: not yet
@@ -84,7 +87,7 @@ func (c *control) end(now time.Time, age time.Duration, total int) {
 			load += c.sum[class] / c.comfort(Class(class))
 		}
 	}
-	load /= float64(total)
+	load = max(load/float64(total), c.checkoutLoad())
 	if share := float64(c.over) / float64(total); share > 0 {
 		load = load*(1-share) + max(load, overloadCost)*share
 	}
@@ -104,6 +107,17 @@ func (c *control) end(now time.Time, age time.Duration, total int) {
 	default:
 		c.before.limit = 0
 	}
+}
+
+// checkoutLoad is how far checkouts are from comfort. They pass through more of the service than others and suffer first, but
+// are too few to show in the mean, and often in a window.
+func (c *control) checkoutLoad() float64 {
+	if n := c.n[Checkout]; n > 0 {
+		c.checkouts += (c.sum[Checkout]/float64(n)/c.comfort(Checkout) - c.checkouts) * min(1, follow*float64(n)/5)
+	} else {
+		c.checkouts *= 1 - follow // none: nothing suffers
+	}
+	return c.checkouts / grace
 }
 
 // shrink reduces the limit, and after a while asks for a verdict on that.

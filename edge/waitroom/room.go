@@ -174,6 +174,22 @@ func (r *room) place(now time.Time, t token) (p Place, ok bool) {
 	return p, t.number <= r.counts.Issued+issuedElsewhere
 }
 
+// seen makes the store know a number that it has lost, by a crash: whoever holds a place holds the proof that it was given.
+func (r *room) seen(ctx context.Context, number int64) {
+	r.mu.Lock()
+	lost := number > r.counts.Issued
+	r.counts.Issued = max(r.counts.Issued, number)
+	r.mu.Unlock()
+	if !lost {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	if err := r.opts.Store.Seen(ctx, r.Name, number); err != nil {
+		r.opts.Log.Warn("a place is not known", "room", r.Name, "number", number, "error", err)
+	}
+}
+
 // issuedElsewhere is how far other edges may be ahead of what this one knows. Beyond it a number is from a queue that was
 // lost.
 const issuedElsewhere = 10_000

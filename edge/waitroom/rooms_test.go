@@ -218,6 +218,37 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// Places that were in no file when the edge was killed are good all the same.
+func TestPlacesOutliveTheFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, stop := rooms(t, Options{Rooms: lamps(time.Minute), Rate: 1, MaxRate: 1})
+		var crowd []*shopper
+		for range 5 {
+			s := newShopper()
+			s.ask(q, "lamps", "/cart/add")
+			crowd = append(crowd, s)
+		}
+		stop()
+		q, stop = rooms(t, Options{Rooms: lamps(time.Minute), Rate: 1, MaxRate: 1}) // with a store that knows nothing
+		defer stop()
+		for i, s := range crowd {
+			if got := s.ask(q, "lamps", "/queue"); got.Position != int64(i) {
+				t.Errorf("shopper %d is at %d", i, got.Position)
+			}
+		}
+		if got := newShopper().ask(q, "lamps", "/cart/add"); got.Position != 5 {
+			t.Errorf("who comes new is at %d", got.Position)
+		}
+		time.Sleep(time.Minute + 6*time.Second)
+		for i, s := range crowd {
+			if got := s.ask(q, "lamps", "/queue"); !got.Admitted {
+				t.Errorf("shopper %d is not in", i)
+			}
+		}
+	})
+}
+
 // What is sold out is told at once, to all who wait, and taken back when there is some again.
 func TestHopeless(t *testing.T) {
 	t.Parallel()

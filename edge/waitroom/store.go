@@ -23,6 +23,8 @@ type Store interface {
 	Next(ctx context.Context, room string) (int64, error)
 	// Admit lets in so many more, but none that has no number yet, and returns how things stand. 0 only asks.
 	Admit(ctx context.Context, room string, more int64) (Counts, error)
+	// Seen tells that a number was given out, of which the store may not know any more.
+	Seen(ctx context.Context, room string, number int64) error
 }
 
 // Local is a [Store] of one edge, in memory and, with a path, in a file.
@@ -97,6 +99,15 @@ func (l *Local) Admit(_ context.Context, room string, more int64) (Counts, error
 	r.Lead = 2 * (r.Issued - r.written)
 	r.written = r.Issued
 	return r.Counts, l.write()
+}
+
+// Seen implements Store.
+func (l *Local) Seen(_ context.Context, room string, number int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.room(room)
+	r.Issued = max(r.Issued, number)
+	return nil
 }
 
 // write replaces the file; l.mu is held.

@@ -83,6 +83,7 @@ func (q *Rooms) find(r *http.Request, room *room, session string, now time.Time)
 		}
 		if t, ok := open(q.opts.Keys, c.Value, room.Name, session); ok && now.Sub(t.issued) < placeAge {
 			if p, ok := room.place(now, t); ok {
+				room.seen(r.Context(), t.number)
 				return p, true
 			}
 		}

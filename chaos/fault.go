@@ -12,7 +12,7 @@ var (
 	ErrUnknown     = errors.New("chaos: no such fault")
 	ErrUnavailable = errors.New("chaos: the fault is not possible here")
 	ErrParams      = errors.New("chaos: wrong parameters")
-	ErrBusy        = errors.New("chaos: the target is held by another fault")
+	ErrBusy        = errors.New("chaos: the target is held by another fault, or too many are in force")
 	ErrStopped     = errors.New("chaos: stopped")
 	ErrNotActive   = errors.New("chaos: no such injection is active")
 	ErrNotUndone   = errors.New("chaos: a fault is not undone yet")

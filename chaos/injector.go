@@ -18,6 +18,9 @@ const (
 	defaultRetry       = time.Second
 )
 
+// MaxActive is how many injections may be in force at a time.
+const MaxActive = 256
+
 // Options of an Injector; the zero value works.
 type Options struct {
 	// Dir is the folder of the journal, which has to outlive the process. "" keeps none: then what a killed process left
@@ -93,6 +96,9 @@ func (in *Injector) reserve(f Fault, target string, v Values) (*injection, error
 	defer in.mu.Unlock()
 	if in.closed || in.stops > 0 {
 		return nil, ErrStopped
+	}
+	if len(in.active) >= MaxActive {
+		return nil, fmt.Errorf("%w: %d are in force: undo some of them", ErrBusy, len(in.active))
 	}
 	for _, other := range in.active {
 		if target != "" && other.Target == target {

@@ -269,6 +269,27 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// There is a bound to what is in force.
+func TestBound(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	var reg chaos.Registry
+	reg.Add(w.mark("scratch"))
+	in, err := chaos.New(&reg, chaos.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range chaos.MaxActive + 1 {
+		_, err := in.Inject(t.Context(), chaos.Request{Fault: "scratch", Params: map[string]string{"thing": fmt.Sprint(n)}})
+		if full := n == chaos.MaxActive; full != errors.Is(err, chaos.ErrBusy) || !full && err != nil {
+			t.Fatalf("the %dth: %v", n+1, err)
+		}
+	}
+	if err := in.Close(t.Context()); err != nil || len(w.state()) != 0 {
+		t.Error(err, w.state())
+	}
+}
+
 // An injector is asked for the same thing by many at once: one gets it.
 func TestInjectConcurrently(t *testing.T) {
 	t.Parallel()

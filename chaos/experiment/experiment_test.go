@@ -148,6 +148,7 @@ func (l *fakeLoad) lengthOr() time.Duration {
 
 func (l *fakeLoad) Started() time.Time { return l.start }
 func (l *fakeLoad) Doubts() []string   { return []string{"only a fake"} }
+func (l *fakeLoad) Failures() []string { return []string{"7 × http_503"} }
 func (l *fakeLoad) Series() []experiment.Point {
 	return []experiment.Point{{At: 0, Rate: 10}, {At: 10, Rate: 10, Errors: 0.1, P99: 0.2}}
 }
@@ -289,7 +290,7 @@ func TestWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"a-fault", "passed", "A &lt;b&gt;fault", "<polyline", "class=\"fault\"", "only a fake"} {
+	for _, want := range []string{"a-fault", "passed", "A &lt;b&gt;fault", "<polyline", "class=\"fault\"", "only a fake", "7 × http_503"} {
 		if !bytes.Contains(page, []byte(want)) {
 			t.Errorf("%q is not on the page", want)
 		}

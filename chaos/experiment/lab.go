@@ -41,6 +41,8 @@ type Load interface {
 	// Metrics of a part of the load, from and to counting from its start; to 0 is its end.
 	Metrics(from, to time.Duration) Metrics
 	Series() []Point
+	// Failures are the bad answers in words, a line for each kind.
+	Failures() []string
 	// Doubts are reasons not to believe the figures.
 	Doubts() []string
 }

@@ -57,12 +57,14 @@ type Window struct {
 
 // Side is one of the two loads.
 type Side struct {
-	Metrics Metrics  `json:"metrics"`
-	Series  []Point  `json:"series"`
-	Doubts  []string `json:"doubts,omitempty"`
+	Metrics Metrics `json:"metrics"`
+	Series  []Point `json:"series"`
+	// Failures are the bad answers in words, a line for each kind.
+	Failures []string `json:"failures,omitempty"`
+	Doubts   []string `json:"doubts,omitempty"`
 }
 
-func sideOf(l Load) Side { return Side{l.Metrics(0, 0), l.Series(), l.Doubts()} }
+func sideOf(l Load) Side { return Side{l.Metrics(0, 0), l.Series(), l.Failures(), l.Doubts()} }
 
 type namedSide struct {
 	name string
@@ -114,6 +116,11 @@ func (r *Report) WriteText(w io.Writer) error {
 		return err
 	}
 	for _, s := range r.sides() {
+		for _, f := range s.Failures {
+			if _, err := fmt.Fprintf(w, "  bad answers, %s faults: %s\n", s.name, f); err != nil {
+				return err
+			}
+		}
 		for _, d := range s.Doubts {
 			if _, err := fmt.Fprintf(w, "  doubt, %s faults: %s\n", s.name, d); err != nil {
 				return err

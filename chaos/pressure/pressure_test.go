@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,6 +130,47 @@ func TestDiskIsBounded(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 0 {
 		t.Errorf("there is %v", files)
+	}
+}
+
+// Room is taken, as much as is not to be left, and given back.
+func TestDiskIsFilled(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := injector(t, pressure.Disk(dir))
+	sizes := func() (all []int64) {
+		files, _ := filepath.Glob(filepath.Join(dir, "*"))
+		for _, f := range files {
+			if info, err := os.Stat(f); err == nil {
+				all = append(all, info.Size())
+			}
+		}
+		return all
+	}
+	const take = 48 << 20 // others write to the same file system meanwhile
+	for try := range 20 {
+		var st syscall.Statfs_t
+		if err := syscall.Statfs(dir, &st); err != nil {
+			t.Fatal(err)
+		}
+		leave := int64(st.Bavail)*int64(st.Bsize) - take
+		if leave < 64<<20 {
+			t.Skip("there is too little room here to take some of it")
+		}
+		_, err := in.Inject(t.Context(), chaos.Request{Fault: pressure.DiskFault, Params: map[string]string{"leave": fmt.Sprint(leave)}})
+		if errors.Is(err, chaos.ErrUnavailable) && try < 19 {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if got := sizes(); len(got) != 1 || got[0] == 0 {
+		t.Errorf("there are files of %d bytes", got)
+	}
+	if err := in.Stop(t.Context()); err != nil || len(sizes()) != 0 {
+		t.Errorf("undone, and there are files of %d bytes: %v", sizes(), err)
 	}
 }
 

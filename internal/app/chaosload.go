@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stampede-shop/stampede/chaos/experiment"
@@ -42,6 +45,19 @@ func (s *shoppers) Started() time.Time { return s.Summary.StartedAt }
 
 // Doubts implements experiment.Load.
 func (s *shoppers) Doubts() []string { return s.Summary.Invalid }
+
+// Failures implements experiment.Load.
+func (s *shoppers) Failures() (list []string) {
+	for _, kind := range slices.Sorted(maps.Keys(s.Errors)) {
+		f := s.Errors[kind]
+		line := fmt.Sprintf("%d × %s", f.Count, kind)
+		if len(f.Samples) > 0 {
+			line += ", such as " + f.Samples[0]
+		}
+		list = append(list, line)
+	}
+	return list
+}
 
 // Series implements experiment.Load.
 func (s *shoppers) Series() (list []experiment.Point) {

@@ -18,6 +18,9 @@ type ChaosState struct {
 	Links  []string          `json:"links"`
 }
 
+// injectTimeout bounds one injection.
+const injectTimeout = 30 * time.Second
+
 // chaosRequest is the body of POST /admin/chaos/{fault}; it may be empty.
 type chaosRequest struct {
 	Params map[string]string `json:"params"`
@@ -65,7 +68,9 @@ func (c *chaosUp) inject(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// An injection is not to be broken off half way because whoever asked for it has gone.
-	i, err := c.injector.Inject(context.WithoutCancel(r.Context()), chaos.Request{Fault: r.PathValue("fault"), Params: params, For: d})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), injectTimeout)
+	defer cancel()
+	i, err := c.injector.Inject(ctx, chaos.Request{Fault: r.PathValue("fault"), Params: params, For: d})
 	if err != nil {
 		chaosProblem(w, err)
 		return

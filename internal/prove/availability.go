@@ -53,7 +53,7 @@ func (t *trial) shake(ctx context.Context) (shaking, error) {
 		done := make(chan error, 1)
 		var r *loadsim.Report
 		go func() {
-			load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: max(1, min(shakeRate, b.Capacity/perShake)), Duration: longest}
+			load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: max(t.o.least, min(shakeRate, b.Capacity/perShake)), Duration: longest}
 			var err error
 			r, err = t.play(loading, "faults", load, do(scenario.Browse, 6, ""), do(scenario.View, 4, ""),
 				scenario.Step{Do: scenario.Leave, Chance: 0.5}, do(scenario.Add, 1, scenario.OfHot), do(scenario.Checkout, 1, ""))

@@ -19,6 +19,11 @@ func measureCost(ctx context.Context, t *trial) (Finding, error) {
 	if err != nil {
 		return Finding{}, err
 	}
+	if t.plans() {
+		if _, err := t.trade(ctx); err != nil {
+			return Finding{}, err
+		}
+	}
 	if len(w.used) == 0 {
 		_, err := t.platform.Usage(ctx)
 		return Finding{}, fmt.Errorf("%w: what the platform's processes use is not known: %w", ErrCannot, err)
@@ -31,7 +36,7 @@ func measureCost(ctx context.Context, t *trial) (Finding, error) {
 		Measured: fmt.Sprintf("%s %s an order, with the %.0f requests that lead to it", dollars(e.Total), p.Currency, requests),
 		Value:    e.Total, Unit: p.Currency,
 		How: fmt.Sprintf("%s orders in %.0f s of journeys (%d lists, %d products, a cart, a checkout): processor time, memory and storage of every process of the platform as the kernel counted them, bytes that reached shoppers (compressed), times the prices in the list",
-			thousands(float64(w.Orders)), w.Seconds, walkLists, walkViews),
+			thousands(float64(w.Orders)), w.Seconds, t.o.lists, walkViews),
 		Limits: "processors, memory and storage are reckoned at their list prices, with " + percent(1-p.Utilisation) + " of the processors as head room; payment providers, people, idle nights and keeping the data are not in it",
 		Details: []string{fmt.Sprintf("processors %s, memory %s, storage operations %s, egress %s", dollars(e.CPU), dollars(e.Memory), dollars(e.IO), dollars(e.Egress)),
 			"written: " + writers(w.used)},

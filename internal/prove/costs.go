@@ -34,7 +34,7 @@ func (t *trial) costs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	trade, err := t.trade(ctx, b.Capacity)
+	trade, err := t.trade(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,11 +102,17 @@ const (
 	perTrade  = 150   // requests/s that the browse mix must reach for each of them
 )
 
-// trade are carts and checkouts alone.
-func (t *trial) trade(ctx context.Context, reach float64) (Load, error) {
-	load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: max(1, min(tradeRate, reach/perTrade)), Duration: 2 * t.pace.probe}
-	l, _, err := t.watched(ctx, func() (*loadsim.Report, error) {
-		return t.play(ctx, "trade", load, do(scenario.Add, walkUnits, scenario.OfHot), do(scenario.Checkout, 1, ""))
+// trade are carts and checkouts alone. They come before anything is broken: who was started anew is busy with warming up.
+func (t *trial) trade(ctx context.Context) (Load, error) {
+	return t.traded.get(func() (Load, error) {
+		b, err := t.browse(ctx)
+		if err != nil {
+			return Load{}, err
+		}
+		load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: max(t.o.least, min(tradeRate, b.Capacity/perTrade)), Duration: 2 * t.pace.probe}
+		l, _, err := t.watched(ctx, func() (*loadsim.Report, error) {
+			return t.play(ctx, "trade", load, do(scenario.Add, walkUnits, scenario.OfHot), do(scenario.Checkout, 1, ""))
+		})
+		return l, err
 	})
-	return l, err
 }

@@ -53,7 +53,7 @@ func (l *ledger) RoundTrip(req *http.Request) (*http.Response, error) {
 	case strings.HasSuffix(req.URL.Path, "/orders/checkout"):
 		return l.buy(req)
 	case strings.HasSuffix(req.URL.Path, "/cart/add"):
-		res, err := l.next.RoundTrip(req)
+		res, _, err := l.whole(req)
 		l.filled(req, res)
 		return res, err
 	}
@@ -125,14 +125,27 @@ func (l *ledger) buy(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// whole passes a request on and reads its answer, also when the load is broken off meanwhile: what is bought and put into carts has
+// to be known, to be undone.
+func (l *ledger) whole(req *http.Request) (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), callLimit)
+	defer cancel()
+	res, err := l.next.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(res.Body, answerBytes))
+	if err != nil {
+		return nil, nil, err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(raw))
+	return res, raw, nil
+}
+
 // once passes a checkout on; id is the order's where it was acknowledged.
 func (l *ledger) once(req *http.Request) (res *http.Response, id string, err error) {
-	var raw []byte
-	if res, err = l.next.RoundTrip(req); err == nil {
-		raw, err = io.ReadAll(io.LimitReader(res.Body, answerBytes))
-		_ = res.Body.Close()
-		res.Body = io.NopCloser(bytes.NewReader(raw))
-	}
+	res, raw, err := l.whole(req)
 	c, noCookie := req.Cookie(sessionCookie)
 	if noCookie != nil {
 		return res, "", err

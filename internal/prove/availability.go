@@ -133,6 +133,9 @@ func measureAvailability(ctx context.Context, t *trial) (Finding, error) {
 	for kind, text := range s.kinds {
 		f.Details = append(f.Details, "bad: "+kind+" "+text)
 	}
+	if s.Places > 0 {
+		f.Details = append(f.Details, fmt.Sprintf("%s answers were places in the waiting room, which count as neither", thousands(float64(s.Places))))
+	}
 	if s.Requests < enoughSeen {
 		f.Details = append(f.Details, fmt.Sprintf("%s requests are too few to tell 99.99 %%: a single bad one would fail it", thousands(float64(s.Requests))))
 	}

@@ -46,6 +46,7 @@ type Load struct {
 	Good     float64            `json:"good"`    // share
 	Requests int64              `json:"requests"`
 	Orders   int64              `json:"orders"`
+	Places   int64              `json:"places"` // answers that were a place in the waiting room: neither good nor bad, and not among the requests
 	Seconds  float64            `json:"seconds"`
 	P50      map[string]float64 `json:"p50"` // seconds, by step
 	P95      map[string]float64 `json:"p95"`
@@ -139,7 +140,7 @@ func (t *trial) watched(ctx context.Context, load func() (*loadsim.Report, error
 func loadOf(r *loadsim.Report) Load {
 	l := Load{
 		Scenario: r.Summary.Scenario, Offered: r.Summary.Rate, Rate: r.Summary.Throughput, Good: r.Summary.SuccessRate,
-		Requests: r.Summary.TotalRequests, Orders: r.Summary.Orders, Seconds: r.Summary.Duration, Lag: r.Generator.Lag.P99,
+		Requests: r.Summary.TotalRequests, Orders: r.Summary.Orders, Places: r.WaitingRoom.Places, Seconds: r.Summary.Duration, Lag: r.Generator.Lag.P99,
 		P50: map[string]float64{}, P95: map[string]float64{}, P99: map[string]float64{}, Cores: map[string]float64{},
 	}
 	for step, d := range r.ResponseTimes {
@@ -223,6 +224,9 @@ func (l Load) where() string {
 	text := "cores busy: " + strings.Join(parts, ", ")
 	if l.Busy > 0 {
 		text += fmt.Sprintf(", others on this machine %.2f; it was %.0f %% busy", l.Others, 100*l.Busy)
+	}
+	if l.Places > 0 {
+		text += fmt.Sprintf("; %s answers were places in the waiting room, which count as neither", thousands(float64(l.Places)))
 	}
 	return text
 }

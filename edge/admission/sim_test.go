@@ -181,7 +181,7 @@ func TestLimitFollows(t *testing.T) {
 		load(l, s, 1500, 0, 8*time.Second)
 		after := l.Stats().Limit
 		t.Logf("limit %d, while slow %d, then %d", before, during, after)
-		if during >= before || during < cap(s.workers) || after <= during {
+		if during >= before || during < cap(s.workers)*4/5 || after <= during { // it swings around what keeps the workers busy
 			t.Errorf("limit %d, while slow %d, then %d", before, during, after)
 		}
 	})

@@ -92,7 +92,7 @@ func (c proveCmd) measure(ctx context.Context, s streams, costs bool) (r *prove.
 // findPrices reads the file given, or that of the data folder, which is made when there is none.
 func findPrices(file, data string) (prove.Prices, error) {
 	if file == "" {
-		file = filepath.Join(data, "prices.yaml")
+		file = filepath.Join(data, prove.PricesFile)
 		if err := prove.WritePrices(file); err != nil {
 			return prove.Prices{}, err
 		}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/dashboard"
-	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/telemetry/alert"
 )
 
@@ -75,20 +73,6 @@ func newWatchman(cfg Config, log *slog.Logger) (*watchman, error) {
 }
 
 func (w *watchman) close() { w.tell.Close() }
-
-// judge adds what only the supervisor knows, and hands the figures to the rules.
-func (w *watchman) judge(st Status, s *dashboard.Snapshot) {
-	running := 0
-	for _, p := range st.Processes {
-		if p.State == string(local.StateRunning) {
-			running++
-		}
-	}
-	if len(st.Processes) > 0 {
-		s.Values["processes.up_ratio"] = float64(running) / float64(len(st.Processes))
-	}
-	w.Observe(s.Time, s.Values)
-}
 
 // routes adds what is asked of alerts.
 func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc) {

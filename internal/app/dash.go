@@ -28,8 +28,12 @@ func (p *platform) watch(ctx context.Context, ops *platformOps) (stop func(), er
 	if ops.alerts, err = newWatchman(p.cfg, p.log); err != nil {
 		return nil, err
 	}
+	prices := pricesIn(p.layout.Data.Dir)
 	ops.live = dashboard.NewCollector(dashboard.Options{Metrics: ops.figures, Processes: p.pids,
-		Extra: func(_ context.Context, s *dashboard.Snapshot) { ops.alerts.judge(p.status(), s) }})
+		Extra: func(ctx context.Context, s *dashboard.Snapshot) {
+			ops.enrich(ctx, p.status(), prices, s)
+			ops.alerts.Observe(s.Time, s.Values)
+		}})
 	ctx, cancel := context.WithCancel(ctx)
 	var gathering sync.WaitGroup
 	gathering.Go(func() { ops.live.Run(ctx) })

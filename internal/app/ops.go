@@ -35,6 +35,7 @@ const readyTimeout = 2 * time.Second
 
 func newRoleOps() *roleOps {
 	o := &roleOps{reg: prometheus.NewRegistry(), mux: http.NewServeMux(), measured: newMeasuring()}
+	o.reg.MustRegister(runtimeGauges(o.measured)...)
 	o.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.reg, promhttp.HandlerOpts{}))
 	o.mux.HandleFunc("GET "+figuresPath, o.figures)

@@ -155,8 +155,13 @@ func (s *Snapshot) queues(now, ten span) {
 	}
 }
 
-// usage is CPU and memory by process.
+// usage is CPU and memory by process, and the worst of what runtimes say of themselves.
 func (s *Snapshot) usage(now span) {
+	for name, metric := range map[string]string{"runtime.gc_cpu.max": RuntimeGC, "runtime.sched_p99_s.max": RuntimeWait} {
+		for _, m := range now.values(sel(metric)) {
+			s.Values[name] = max(s.Values[name], m.Value)
+		}
+	}
 	for name, cpu := range now.to.cpu {
 		u := Usage{Name: name, Bytes: now.to.rss[name]}
 		if before, ok := now.from.cpu[name]; ok && cpu >= before {

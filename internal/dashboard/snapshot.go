@@ -106,6 +106,16 @@ func (s *Snapshot) traffic(now, ten span) {
 	v["http.in_flight"] = now.sum(sel(edgeInFlight))
 	v["limit.refused_rps"] = (now.growth(sel(limited, "outcome", "session")) + now.growth(sel(limited, "outcome", "address"))) / sec
 	v["waf.blocked_rps"] = now.growth(sel(wafRequests, "outcome", "blocked")) / sec
+	shed := now.growth(sel(admission, "outcome", "shed"))
+	refused := v["limit.refused_rps"]*sec + shed
+	v["admission.shed_rps"] = shed / sec
+	ratio(v, "shed.ratio", refused, max(all, refused))
+	if limits := now.values(sel(admissionLimit)); len(limits) > 0 {
+		v["admission.limit"], v["admission.in_flight"] = now.sum(sel(admissionLimit)), now.sum(sel(admissionBusy))
+	}
+	if rooms := now.values(sel(roomWaiting)); len(rooms) > 0 {
+		v["waitroom.waiting"] = now.sum(sel(roomWaiting))
+	}
 	s.Routes = rows(ten, ten.spreadBy(sel(routeSeconds), "method", "route"), func(name string) float64 {
 		method, route, _ := strings.Cut(name, " ")
 		return ten.growth(sel(routeRequests, "method", method, "route", route, "status", "5xx"))

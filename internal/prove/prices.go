@@ -118,3 +118,11 @@ func (p Prices) expenses(used map[string]Resources, egress int64, seconds float6
 	e.Total = e.CPU + e.Memory + e.IO + e.Egress
 	return e
 }
+
+// PricesFile is the name of the file of prices in a platform's data folder.
+const PricesFile = "prices.yaml"
+
+// Machine is what an hour of so many busy processors and bytes of memory costs; reads, writes and egress are not in it.
+func (p Prices) Machine(cores, memory float64) float64 {
+	return cores*p.VCPUHour/p.Utilisation + memory/gib*p.MemoryHour
+}

@@ -160,7 +160,7 @@ func TestSetSlots(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		allowed.Store(1)
 		time.Sleep(20 * time.Millisecond)
-		if running.Load() != 1 || most.Load() > 1 {
+		if running.Load() > 1 || most.Load() > 1 { // none, at the moment between two
 			t.Errorf("%d run, %d did, with one slot", running.Load(), most.Load())
 		}
 		allowed.Store(3)

@@ -141,6 +141,8 @@ func (a *applier) open(ctx context.Context, t Target) error {
 func (a *applier) close() {
 	for _, s := range a.on {
 		ctx, cancel := context.WithTimeout(context.Background(), endAfter)
+		// A server ends a session some time after its connection; who comes next shall not find the lock of one who has gone.
+		_, _ = s.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 		_ = s.conn.Close(ctx)
 		cancel()
 	}

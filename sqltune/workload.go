@@ -106,7 +106,7 @@ func counted(doc, node string) (Statement, bool) {
 var marks = map[string]bool{"stampede_rows": true, "stampede_with": true, "stampede_without": true, "pg_prepared_statements": true,
 	"pg_stat_statements": true, "pg_stat_user_indexes": true, "pg_stat_user_tables": true, "pg_stats": true, "pg_opclass": true,
 	"pg_extension": true, "hypopg_create_index": true, "hypopg_drop_index": true, "hypopg_relation_size": true, "hypopg_reset": true,
-	"pg_postmaster_start_time": true, "tablesample": true, "pg_try_advisory_lock": true, "obj_description": true, "pg_index": true,
+	"pg_postmaster_start_time": true, "tablesample": true, "pg_try_advisory_lock": true, "pg_advisory_unlock_all": true, "obj_description": true, "pg_index": true,
 	"starts_with": true}
 
 func ours(sql string) bool {

@@ -19,16 +19,7 @@ import (
 )
 
 // events runs a SELECT over the event store.
-func (p *platform) events(t *testing.T, sql string) []map[string]any {
-	t.Helper()
-	rows, err := p.tryEvents(sql)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
-
-func (p *platform) tryEvents(sql string) (rows []map[string]any, err error) {
+func (p *platform) events(sql string) (rows []map[string]any, err error) {
 	out, stderr, err := run(context.Background(), nil, "analytics", "query", "--json", "--data", p.data, sql)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, stderr)
@@ -79,13 +70,16 @@ func TestEventsOfTheShop(t *testing.T) {
 		return nil
 	})
 	t.Logf("shown after %v", time.Since(sent).Round(time.Millisecond))
-	rows := p.events(t, "SELECT order_id::VARCHAR AS id, amount FROM events WHERE kind = 'order'")
-	if len(rows) != 1 || rows[0]["id"] != o.ID || int64(rows[0]["amount"].(float64)) != o.Total {
-		t.Errorf("orders: %v, bought %+v", rows, o)
-	}
+	eventually(t, 20*time.Second, "the order is stored", func() error { // windows are a little ahead of the store
+		rows, err := p.events("SELECT order_id::VARCHAR AS id, amount FROM events WHERE kind = 'order'")
+		if err != nil || len(rows) != 1 || rows[0]["id"] != o.ID || int64(rows[0]["amount"].(float64)) != o.Total {
+			return fmt.Errorf("orders: %v, bought %+v, %w", rows, o, err)
+		}
+		return nil
+	})
 	s.must(t, http.StatusOK, "POST", "/orders/"+o.ID+"/cancel", nil)
 	eventually(t, 20*time.Second, "the cancellation is stored", func() error {
-		if rows, err := p.tryEvents("SELECT 1 FROM events WHERE kind = 'cancel'"); err != nil || len(rows) != 1 {
+		if rows, err := p.events("SELECT 1 FROM events WHERE kind = 'cancel'"); err != nil || len(rows) != 1 {
 			return fmt.Errorf("%v %w", rows, err)
 		}
 		return nil
@@ -146,7 +140,7 @@ func TestEventsSurviveKills(t *testing.T) {
 	b.all.Wait()
 	t.Logf("%d events acknowledged, %d requests sent again, %d orders", acknowledged.Load(), refused.Load(), len(b.orders))
 	eventually(t, 60*time.Second, "every acknowledged event is stored", func() error {
-		rows, err := p.tryEvents("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM events WHERE source = 'e2e'")
+		rows, err := p.events("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM events WHERE source = 'e2e'")
 		if err != nil {
 			return err
 		}

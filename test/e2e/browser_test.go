@@ -50,6 +50,8 @@ func TestBrowserJourney(t *testing.T) {
 		chromedp.Click(css(`a[href^="/p/"]`)),
 		chromedp.WaitVisible(css(`form[action="/bag/add"] button`)),
 		chromedp.Click(css(`form[action="/bag/add"] button`)),
+		chromedp.WaitVisible(css(`.added a`)), // in place: the page stays
+		chromedp.Click(css(`.added a`)),
 		chromedp.WaitVisible(css(`form[action="/bag/checkout"] button`)),
 		chromedp.Click(css(`form[action="/bag/checkout"] button`)),
 		chromedp.WaitVisible(css(`.state`)),

@@ -23,8 +23,16 @@ type AdmissionConfig struct {
 
 // defaultAdmission is the configuration before any file, variable or flag.
 func defaultAdmission() AdmissionConfig {
-	return AdmissionConfig{Enabled: true, Min: 8, Max: 1000, Target: 50 * time.Millisecond}
+	return AdmissionConfig{Enabled: true, Min: 16, Max: 1000, Target: 150 * time.Millisecond}
 }
+
+// admissionCeiling is a latency that is always worth admitting fewer for. It leaves checkouts, whose commits wait for a standby's disk,
+// some room below the second they shall take at most, also where everything shares two cores.
+const admissionCeiling = 800 * time.Millisecond
+
+// admissionPatience is how long a checkout, a cart and a page wait for a place: what is answered within two seconds is good, and a wait of
+// one is better than a refusal.
+var admissionPatience = [3]time.Duration{1200 * time.Millisecond, 1100 * time.Millisecond, time.Second}
 
 func (a AdmissionConfig) validate(bad complain) {
 	if a.Min < 1 || a.Min > 100_000 {
@@ -33,8 +41,8 @@ func (a AdmissionConfig) validate(bad complain) {
 	if a.Max < a.Min || a.Max > 100_000 {
 		bad("edge.admission.max", a.Max, "from edge.admission.min to 100000 requests")
 	}
-	if a.Target < time.Millisecond || a.Target > 400*time.Millisecond {
-		bad("edge.admission.target", a.Target, "1ms to 400ms")
+	if a.Target < time.Millisecond || a.Target > admissionCeiling {
+		bad("edge.admission.target", a.Target, "1ms to 800ms")
 	}
 }
 
@@ -44,7 +52,7 @@ func (n *edgeNode) addAdmission(o *edge.Options) (err error) {
 	if !c.Enabled {
 		return nil
 	}
-	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Registerer: o.Registerer, Client: n.client}
+	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Ceiling: admissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
 	if n.cfg.Profile == profileShop {
 		a.Classify, a.Refuse = importance, tellBusy
 	}

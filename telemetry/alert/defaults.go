@@ -52,8 +52,8 @@ func DefaultRules(d Defaults) []Rule {
 		{Name: "db-unusual", Severity: Ticket, Group: "latency", For: 20 * time.Second, Text: "Statements take much longer than usual.",
 			When: Anomaly{Sample: "db.p99_s", Is: Above, Scale: Log, Z: 5, By: 1, ByAbs: 0.02}},
 
-		{Name: "replica-lag", Severity: Ticket, Group: "data", For: 15 * time.Second, Text: "A replica is behind; reads go to others, or to the primary.",
-			When: Threshold{Sample: "replica.lag_s.max", Is: Above, Limit: 5, Clear: 2}},
+		{Name: "replica-lag", Severity: Ticket, Group: "data", For: 2 * time.Second, Text: "A replica is behind; reads go to others, or to the primary.",
+			When: Threshold{Sample: "replica.lag_s.max", Is: Above, Limit: 2, Clear: 1}},
 		{Name: "replicas-gone", Severity: Page, Group: "data", For: 15 * time.Second, Text: "No replica takes reads: the primary has them all.",
 			When: Threshold{Sample: "replica.usable", Is: Below, Limit: 1}},
 		{Name: "queue-depth", Severity: Ticket, Group: "data", For: time.Minute, Text: "The worker does not keep up: mails, stock and purges are late.",

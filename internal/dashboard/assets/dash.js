@@ -27,7 +27,7 @@ const tiles = [
   ["edge.hit_ratio", "edge hits", share, (v) => v > .8, (v) => v < .5],
   ["orders.per_min", "orders/min", num],
   ["revenue.per_min", "revenue/min", money],
-  ["cost.per_order", "cost an order", dollars, (v) => v < .001, (v) => v > .01],
+  ["cost.per_order", "cost of 1,000 orders", (v) => dollars(v * 1000), (v) => v < .001, (v) => v > .01],
   ["db.p99_s", "query p99", time, (v) => v < .01, (v) => v > .1],
   ["replica.lag_s.max", "replica lag", time, (v) => v < .5, (v) => v > 5],
   ["queue.depth", "waiting in the queue", num, (v) => v < 1000, (v) => v > 1e5],

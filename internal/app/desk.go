@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -46,8 +46,8 @@ func (p *platformOps) deskRoutes(mux *http.ServeMux) {
 
 // product hands a call about products on to the shop, with the administrator's token.
 func (d *desk) product(w http.ResponseWriter, r *http.Request) {
-	target := (&url.URL{Path: "/" + r.PathValue("path"), RawQuery: r.URL.RawQuery})
-	if first, _, _ := bytes.Cut([]byte(r.PathValue("path")), []byte("/")); string(first) != "products" {
+	target := url.URL{Path: "/" + r.PathValue("path"), RawQuery: r.URL.RawQuery}
+	if first, _, _ := strings.Cut(r.PathValue("path"), "/"); first != "products" {
 		opsProblem(w, http.StatusNotFound, "not-found", "only /admin/shop/products… goes on to the shop")
 		return
 	}

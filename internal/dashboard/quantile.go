@@ -4,7 +4,6 @@ package dashboard
 type spread struct {
 	bounds []float64
 	counts []float64 // one more than bounds: what is above all
-	sum    float64
 }
 
 func (d *spread) count() (n float64) {
@@ -38,7 +37,6 @@ func (d *spread) add(now *point, before *Series) {
 		d.counts[i] += upTo - below
 		below = upTo
 	}
-	d.sum += now.Sum - before.Sum
 }
 
 // quantile is the value below which a share q lies, taking values to be spread evenly within a bucket; 0 of nothing. What is

@@ -16,7 +16,6 @@ const (
 	cacheLoads     = "stampede_cache_loads_total"
 	cacheStale     = "stampede_cache_stale_total"
 	cacheBytes     = "stampede_cache_l1_bytes"
-	cacheUp        = "stampede_cache_l2_up"
 	querySeconds   = "stampede_query_seconds"
 	queryErrors    = "stampede_query_errors_total"
 	replicaLag     = "stampede_replica_lag_seconds"
@@ -28,11 +27,6 @@ const (
 	queueLag       = "queue_lag_seconds"
 	queuePending   = "stampede_queue_pending"
 	queueDead      = "stampede_queue_dead"
-	batchSize      = "batch_size"
-	batchWait      = "batch_wait_seconds"
-	heapBytes      = "go_memstats_heap_inuse_bytes"
-	goroutines     = "go_goroutines"
-	standbys       = "stampede_failover_standbys"
 	failovers      = "stampede_failovers_total"
 	checkoutPath   = "/orders/checkout"
 	pageCheckout   = "/bag/checkout"
@@ -48,9 +42,8 @@ const (
 )
 
 var wanted = set(edgeSeconds, edgeRequests, edgeInFlight, edgeCache, edgeMemory, limited, wafRequests, routeSeconds, routeRequests,
-	cacheHits, cacheMisses, cacheLoads, cacheStale, cacheBytes, cacheUp, querySeconds, queryErrors, replicaLag, replicaHealthy,
-	replicaReads, replicaLatency, outboxLag, queueMessages, queueLag, queuePending, queueDead, batchSize, batchWait, heapBytes, goroutines,
-	standbys, failovers, admission, admissionLimit, admissionBusy, roomWaiting, RuntimeGC, RuntimeWait,
+	cacheHits, cacheMisses, cacheLoads, cacheStale, cacheBytes, querySeconds, queryErrors, replicaLag, replicaHealthy,
+	replicaReads, replicaLatency, outboxLag, queueMessages, queueLag, queuePending, queueDead, failovers, admission, admissionLimit, admissionBusy, roomWaiting, RuntimeGC, RuntimeWait,
 	"process_cpu_seconds_total", "process_resident_memory_bytes", "batch_run_seconds") // of these, advice is made
 
 func set(names ...string) map[string]bool {

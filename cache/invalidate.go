@@ -118,13 +118,27 @@ func (s *Store) dropLocal(m message) {
 			f.clear()
 		}
 	}
+	s.l2Told(m) // before the next one drops anything, which ends what is noted here
 }
 
-// heard notes the numbers of a message whose changes have been made here.
+// heard counts a message whose changes have been made here.
 func (s *Store) heard(m message) {
 	if s.l2 != nil {
-		s.l2.table.told(m.reading().moment, m.Tags)
 		s.l2.ledger.hear(m.reading(), len(m.Tags) > 0, len(m.Keys) > 0, m.Clear)
+	}
+}
+
+// noted is heard for what was dropped here before its number was known.
+func (s *Store) noted(m message) {
+	s.dropping.Lock()
+	s.l2Told(m)
+	s.dropping.Unlock()
+	s.heard(m)
+}
+
+func (s *Store) l2Told(m message) {
+	if s.l2 != nil {
+		s.l2.table.told(m.reading().moment, m.Tags)
 	}
 }
 
@@ -150,7 +164,7 @@ func (s *Store) mended(r reading, c change) {
 		m.Keys = append(m.Keys, keyRef{Redis: k})
 	}
 	m.number(r)
-	s.heard(m)
+	s.noted(m)
 	ctx, cancel := context.WithTimeout(context.Background(), s.l2.patience())
 	defer cancel()
 	_ = s.broadcast(ctx, m) // whoever does not hear it drops its memory, no more
@@ -183,7 +197,7 @@ func (s *Store) receive(data []byte) {
 		return
 	}
 	if m.Counted {
-		s.heard(m)
+		s.noted(m)
 		return
 	}
 	s.received.Add(1)

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -13,6 +14,9 @@ type table struct {
 	g     *generations
 	epoch atomic.Pointer[knownEpoch]
 	cells [tableSize]atomic.Pointer[knownVersion]
+
+	telling sync.Mutex
+	newest  moment // the latest that told noted
 }
 
 const (
@@ -50,13 +54,28 @@ func (t *table) learn(born uint64, epoch string, versions map[string]uint64) {
 
 // told notes the number of an invalidation that has happened here: that is the version of its tags now, or a later one. So
 // Redis need not be asked, and is not believed when it has forgotten it, as a replica may that has taken over.
+// Word of two invalidations may come in either order. What comes late is not believed, since it may bring back the version before:
+// it only ends what is older still.
 func (t *table) told(m moment, tags []string) {
 	if m.epoch == "" {
 		return
 	}
+	t.telling.Lock()
+	defer t.telling.Unlock()
+	last, _ := t.newest.word()
+	word, _ := m.word()
+	late := last == word && m.n < t.newest.n
+	if !late {
+		t.newest = m
+	}
 	born, until := t.g.now(), time.Now().Add(tableAge).UnixNano()
 	for _, tag := range tags {
-		t.cell(tag).Store(&knownVersion{m.epoch, tag, m.n, born, until})
+		cell := t.cell(tag)
+		if !late {
+			cell.Store(&knownVersion{m.epoch, tag, m.n, born, until})
+		} else if k := cell.Load(); k != nil && k.version < m.n {
+			cell.CompareAndSwap(k, nil)
+		}
 	}
 }
 

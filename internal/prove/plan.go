@@ -159,12 +159,11 @@ func (k kindOf) size(c Costs, t Target, views, orders float64) (Part, []limit) {
 	need := part.Cores / float64(groups)
 	n, ok := law.Needed(need)
 	var limits []limit
-	if !ok {
+	if best, more := k.split(law, part.Cores, groups); !ok || max(n, k.least)*groups > best*more {
 		// As many as are of use in each group, and more groups.
-		best := bestSize(law)
-		each := law.Throughput(float64(best))
-		more := int(math.Ceil(part.Cores / each))
-		limits = append(limits, limit{float64(groups) * each / part.Cores, fmt.Sprintf("%s: by contention and coherency as measured no number of them in %d groups is enough; %d independent groups of %d are reckoned with", k.name, groups, more, best)})
+		if !ok {
+			limits = append(limits, limit{float64(groups) * law.Throughput(float64(best)) / part.Cores, fmt.Sprintf("%s: by contention and coherency as measured no number of them in %d groups is enough; %d independent groups of %d are reckoned with", k.name, groups, more, best)})
+		}
 		groups, n = more, best
 	}
 	n = max(n, k.least)
@@ -175,6 +174,12 @@ func (k kindOf) size(c Costs, t Target, views, orders float64) (Part, []limit) {
 		limits = append(limits, limit{top / need, fmt.Sprintf("%s: contention and coherency; beyond this they need to be independent groups", k.name)})
 	}
 	return part, limits
+}
+
+// split is how many groups of how many servers it takes when a group has no more of them than are of use.
+func (k kindOf) split(law usl.Law, cores float64, least int) (size, groups int) {
+	size = max(bestSize(law), k.least)
+	return size, max(int(math.Ceil(cores/law.Throughput(float64(size)))), least)
 }
 
 // bestSize is the largest group in which the last server still adds two thirds of what it would alone.

@@ -186,14 +186,21 @@ func TestLostMessageIsNoticed(t *testing.T) {
 		}
 		wire.deaf.Store(false)
 	}
-	lost := b.Stats().L2.Lost
-	for range 50 { // nothing is lost: nothing is dropped
+	nothingImagined(t, r.Addr)
+}
+
+// nothingImagined checks over some beats that while no message is lost, nothing is dropped. A beat is longer here than a busy machine
+// holds a message up.
+func nothingImagined(t *testing.T, redis string) {
+	const beat = 300 * time.Millisecond
+	a, b, _ := pair(t, redis, func(o *cache.Options) { o.Beat, o.Prefix = beat, "whole:" })
+	for end := time.Now().Add(4 * beat); time.Now().Before(end); {
 		if err := a.Invalidate(t.Context(), []string{"other"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := b.Stats().L2.Lost; n != lost {
-		t.Errorf("%d losses imagined", n-lost)
+	if n := b.Stats().L2.Lost; n != 0 {
+		t.Errorf("%d losses imagined", n)
 	}
 }
 

@@ -21,7 +21,8 @@ type campaign struct {
 	On       bool
 	Next     time.Time
 	Products []shop.Product
-	More     bool // the campaign's page has more of them
+	More     bool // there are more of them
+	Alone    bool // on its own page
 }
 
 func campaignURL(slug string) string { return "/sale/" + slug }
@@ -77,7 +78,7 @@ func (s *site) sale(w http.ResponseWriter, r *http.Request) error {
 		if c.Slug != slug {
 			continue
 		}
-		k := campaign{Campaign: c, On: c.On(now), Next: c.Next(now)}
+		k := campaign{Campaign: c, On: c.On(now), Next: c.Next(now), Alone: true}
 		var err error
 		if k.Products, k.More, err = s.offers(r.Context(), c, shop.MaxCampaignProducts); err != nil {
 			return err

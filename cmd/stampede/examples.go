@@ -6,6 +6,10 @@ func (catalogCmd) Help() string {
 	return "Examples:\n  stampede catalog import products.ndjson\n  stampede catalog generate --products 100000"
 }
 
+func (campaignCmd) Help() string {
+	return "Examples:\n  stampede campaign list\n  stampede campaign set night --name \"Night sale\" --in 10m --products 3,1,2"
+}
+
 func (queueCmd) Help() string { return "Examples:\n  stampede queue list\n  stampede queue dead" }
 
 func (shardCmd) Help() string {

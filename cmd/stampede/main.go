@@ -39,6 +39,7 @@ type cli struct {
 	NATS       natsCmd       `cmd:"" name:"nats" hidden:"" help:"Run the embedded queue server (used by up)."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the schema of the catalogue and of every shard up to date."`
 	Catalog    catalogCmd    `cmd:"" help:"Import or generate products."`
+	Campaign   campaignCmd   `cmd:"" help:"What the front page puts forward for a while."`
 	Load       loadCmd       `cmd:"" help:"Simulate shoppers and report what they saw."`
 	Chaos      chaosCmd      `cmd:"" help:"Inject faults, run experiments with them."`
 	Prove      proveCmd      `cmd:"" help:"Measure every success criterion on the running platform."`

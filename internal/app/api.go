@@ -72,13 +72,13 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 		events = s.events
 	}
 	mux := http.NewServeMux()
-	err = httpapi.Register(mux, httpapi.Deps{Events: events, Products: s.products, Catalog: s.writer, StockReader: s.stock, Stock: s.setStock,
+	err = httpapi.Register(mux, httpapi.Deps{Events: events, Products: s.products, Catalog: s.writer, Campaigns: s.campaigns, StockReader: s.stock, Stock: s.setStock,
 		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
 		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: s.chaos.now, NewID: newID, Around: around})
 	if err != nil {
 		return nil, err
 	}
-	err = web.Register(mux, web.Deps{Products: s.products, Facets: s.products, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
+	err = web.Register(mux, web.Deps{Products: s.products, Facets: s.products, Campaigns: s.campaigns, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
 		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: s.chaos.now, NewID: newID})
 	if err != nil {
 		return nil, err

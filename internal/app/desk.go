@@ -33,7 +33,7 @@ func (p *platformOps) deskRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", p.auth(func(w http.ResponseWriter, _ *http.Request) {
 		dashboard.Page(w, http.StatusOK, "live", map[string]any{"Chaos": p.chaos.takes()})
 	}))
-	for _, name := range []string{"products", "orders", "dead"} {
+	for _, name := range []string{"products", "campaigns", "orders", "dead"} {
 		mux.HandleFunc("GET /"+name, p.auth(func(w http.ResponseWriter, _ *http.Request) { dashboard.Page(w, http.StatusOK, name, nil) }))
 	}
 	mux.HandleFunc("GET /admin/history", p.auth(p.live.ServeHistory))
@@ -44,11 +44,11 @@ func (p *platformOps) deskRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/dead/{id}/replay", p.auth(p.desk.replay))
 }
 
-// product hands a call about products on to the shop, with the administrator's token.
+// product hands a call about products or campaigns on to the shop, with the administrator's token.
 func (d *desk) product(w http.ResponseWriter, r *http.Request) {
 	target := url.URL{Path: "/" + r.PathValue("path"), RawQuery: r.URL.RawQuery}
-	if first, _, _ := strings.Cut(r.PathValue("path"), "/"); first != "products" {
-		opsProblem(w, http.StatusNotFound, "not-found", "only /admin/shop/products… goes on to the shop")
+	if first, _, _ := strings.Cut(r.PathValue("path"), "/"); first != "products" && first != "campaigns" {
+		opsProblem(w, http.StatusNotFound, "not-found", "only /admin/shop/products… and /admin/shop/campaigns… go on to the shop")
 		return
 	}
 	client, base := clientFor(d.shop, opsTimeout)

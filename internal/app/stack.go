@@ -48,6 +48,7 @@ type stack struct {
 	stock     *cached.Stock
 	users     *cached.Users
 	writer    *cached.Catalog
+	campaigns *cached.Campaigns
 	setStock  shop.StockStore // stores, for administrators
 	checkouts *shop.Checkouts
 	warm      *warming             // of an API process
@@ -274,6 +275,7 @@ func (s *stack) openShop(context.Context) error {
 	s.stock = cached.NewStock(s.shards, s.store, cached.Options{})
 	s.users = cached.NewUsers(s.shards, s.store, cached.Options{})
 	s.writer = cached.NewCatalog(s.catalog, s.purge, cached.Options{Log: s.log})
+	s.campaigns = cached.NewCampaigns(s.catalog, s.store, s.purge, cached.Options{Log: s.log})
 	s.openStores()
 	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
 	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,

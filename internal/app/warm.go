@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/shop"
 )
 
 // warming is an API process's part in warm caches: it counts what is asked for, brings in what will be when it starts, when an edge
@@ -24,6 +25,9 @@ type warming struct {
 	edges []*edgeTier
 	find  candidates
 	sight *foresight // nil: frequency alone ranks
+	worth *worth
+	shown shop.CampaignReader // nil: the shop has none but those of the configuration
+	owner ownCampaigns
 
 	waiting atomic.Bool // shoppers are to be kept away for now
 	ctx     context.Context
@@ -36,7 +40,7 @@ const dataTierName = "data"
 // openWarming makes it; nothing runs before begin.
 func (s *stack) openWarming(name string) error {
 	cfg := s.cfg.Warm
-	w := &warming{name: name, s: s, cfg: cfg, store: &warmStore{js: s.js}, meter: warm.NewMeter(cfg.MaxLatency, 0),
+	w := &warming{name: name, s: s, cfg: cfg, shown: s.campaigns, store: &warmStore{js: s.js}, meter: warm.NewMeter(cfg.MaxLatency, 0),
 		data: &dataTier{products: s.products, pages: http.HandlerFunc(notYet)}, find: candidates{s.catalog, len(cfg.Edges) > 0}}
 	for i := range cfg.Campaigns {
 		w.cfg.Campaigns[i] = cfg.Campaigns[i].withDefaults()
@@ -49,6 +53,7 @@ func (s *stack) openWarming(name string) error {
 		}
 		w.edges, tiers = append(w.edges, t), append(tiers, t)
 	}
+	w.worth = newWorth(s.catalog, cfg.Margin, w.cfg.Campaigns)
 	seen := warm.NewPopularity(warm.PopularityOptions{HalfLife: cfg.HalfLife})
 	var demand warm.Predictor = seen
 	var err error
@@ -59,7 +64,7 @@ func (s *stack) openWarming(name string) error {
 		demand = w.sight
 	}
 	w.Warmer, err = warm.New(warm.Options{Popularity: seen, Predictor: warm.FillUp(demand, warm.PredictorFunc(w.find.popular)),
-		Values: newWorth(s.catalog, cfg.Margin, w.cfg.Campaigns), Pressure: warm.Most(w.meter, warm.PressureFunc(w.databasePressure)),
+		Values: w.worth, Pressure: warm.Most(w.meter, warm.PressureFunc(w.databasePressure)),
 		Life: lifeOf(len(w.edges) > 0), Store: w.store, Name: strings.ReplaceAll(name, ".", "_"), Top: cfg.Top, Rate: cfg.Rate, Capacity: s.cfg.Catalog.PoolSize, Share: cfg.Share,
 		Registerer: s.reg, Log: s.log}, tiers...)
 	if err != nil {
@@ -123,6 +128,9 @@ func (w *warming) first() {
 		if err != nil {
 			return // closed
 		}
+	}
+	if w.shown != nil {
+		w.bg.Go(w.followOwn)
 	}
 }
 

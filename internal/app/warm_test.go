@@ -21,7 +21,7 @@ import (
 func TestWarmable(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]bool{
-		"/": true, "/products": true, "/products?limit=5&q=lamp": true, "/products/42": true, "/products/42?fields=id": true, "/p/42-lamp": true,
+		"/": true, "/products": true, "/products?limit=5&q=lamp": true, "/products/42": true, "/products/42?fields=id": true, "/p/42-lamp": true, "/sale/night": true,
 		"/c/home/lamps": true, "/c/home?sort=price": true, "/search?q=lamp": true, "/products/facets?brand=x": true,
 		"/products/42/stock": false, "/products?cursor=abc": false, "/c/home?cursor=x": false, "/products/facets": false, "/search": false,
 		"/cart": false, "/bag": false, "/account": false, "/orders/1": false, "/assets/x.css": false, "": false, "*": false, "http://evil/p/1": false,

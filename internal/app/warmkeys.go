@@ -28,7 +28,7 @@ func warmable(target string) bool {
 	case strings.HasPrefix(path, "/products/"):
 		return !strings.HasSuffix(path, "/stock") && path != "/products/batch" && (path != "/products/facets" || query != "")
 	}
-	return strings.HasPrefix(path, "/p/") || strings.HasPrefix(path, "/c/")
+	return strings.HasPrefix(path, "/p/") || strings.HasPrefix(path, "/sale/") || strings.HasPrefix(path, "/c/")
 }
 
 // productOf is the product that an address shows, as JSON or as a page.

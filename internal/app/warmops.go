@@ -44,7 +44,7 @@ type WarmRequest struct {
 func (w *warming) status() WarmStatus {
 	all, last := w.Effect()
 	st := WarmStatus{Progress: w.Progress(), Tuning: w.Tuning(), Effect: all, Last: last, Known: w.Popularity().Len(), Demand: w.sight.standing()}
-	for _, c := range w.cfg.Campaigns {
+	for _, c := range append(w.owner.list(), w.cfg.Campaigns...) {
 		if time.Now().Before(c.Start) {
 			st.Campaigns = append(st.Campaigns, WarmCampaign{c.Name, c.Start, c.Start.Add(-c.Before)})
 		}

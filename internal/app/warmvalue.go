@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/postgres"
@@ -14,7 +15,7 @@ import (
 type worth struct {
 	offers    func(ctx context.Context, ids []int64) ([]postgres.Offer, error)
 	margin    float64
-	campaigns []boosted
+	campaigns atomic.Pointer[[]boosted]
 }
 
 // boosted is a campaign whose products are found quickly.
@@ -25,14 +26,21 @@ type boosted struct {
 
 func newWorth(c warmCatalog, margin float64, campaigns []CampaignConfig) *worth {
 	w := &worth{offers: c.Offers, margin: margin}
+	w.favour(campaigns)
+	return w
+}
+
+// favour replaces the campaigns that make their products worth more.
+func (w *worth) favour(campaigns []CampaignConfig) {
+	list := make([]boosted, 0, len(campaigns))
 	for _, k := range campaigns {
 		b := boosted{k, make(map[int64]bool, len(k.Products))}
 		for _, id := range k.Products {
 			b.products[id] = true
 		}
-		w.campaigns = append(w.campaigns, b)
+		list = append(list, b)
 	}
-	return w
+	w.campaigns.Store(&list)
 }
 
 const (
@@ -102,7 +110,7 @@ func (w *worth) ofProducts(offers []postgres.Offer) map[int64]float64 {
 // boost is how much more a product, or a category (id 0), is worth now; of several campaigns the strongest counts.
 func (w *worth) boost(id int64, category string) float64 {
 	now, most := time.Now(), 1.0
-	for _, c := range w.campaigns {
+	for _, c := range *w.campaigns.Load() {
 		if c.on(now) && (c.products[id] || slices.ContainsFunc(c.Categories, func(top string) bool { return within(category, top) })) {
 			most = max(most, c.Boost)
 		}

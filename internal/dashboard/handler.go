@@ -60,7 +60,7 @@ func Asset(w http.ResponseWriter, r *http.Request) {
 // policy lets the pages load from here only; charts set styles by script, which it allows.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// Page writes one of the pages: "live", "products", "orders", "dead" or "signin".
+// Page writes one of the pages: "live", "products", "campaigns", "orders", "dead" or "signin".
 func Page(w http.ResponseWriter, status int, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

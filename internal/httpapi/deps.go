@@ -20,6 +20,7 @@ type Deps struct {
 	Products    shop.ProductReader // a shop.EncodedReader makes answers faster
 	Facets      shop.FacetReader   // nil: Products, if it counts; or else there are no counts
 	Catalog     shop.ProductWriter
+	Campaigns   Campaigns
 	StockReader shop.StockReader // at most 1 s old
 	Stock       shop.StockStore
 	Carts       shop.CartStore
@@ -39,6 +40,12 @@ type Deps struct {
 	// Around is put around the handler of each call of a batch: the limits, if there are any, that a request of its own passes
 	// before it comes here. nil: none.
 	Around func(http.Handler) http.Handler
+}
+
+// Campaigns is the store of campaigns.
+type Campaigns interface {
+	shop.CampaignReader
+	shop.CampaignWriter
 }
 
 // api is the handlers' receiver.
@@ -95,7 +102,7 @@ func (uncounted) Facets(context.Context, shop.ProductQuery) (shop.Facets, error)
 
 func (d Deps) check() error {
 	missing := map[string]bool{
-		"Products": d.Products == nil, "Catalog": d.Catalog == nil, "StockReader": d.StockReader == nil,
+		"Products": d.Products == nil, "Catalog": d.Catalog == nil, "Campaigns": d.Campaigns == nil, "StockReader": d.StockReader == nil,
 		"Stock": d.Stock == nil, "Carts": d.Carts == nil, "Orders": d.Orders == nil, "Users": d.Users == nil,
 		"Checkouts": d.Checkouts == nil, "Sessions": d.Sessions == nil, "Accounts": d.Accounts == nil,
 	}

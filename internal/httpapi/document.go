@@ -93,7 +93,7 @@ func (d *document) add(r *route) error {
 
 func tagOf(path string) string {
 	switch first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); first {
-	case "products", "cart", "orders", "users":
+	case "products", "campaigns", "cart", "orders", "users":
 		return first
 	default:
 		return "meta"

@@ -19,6 +19,7 @@ Every GET answers HEAD as well, every path answers OPTIONS, and a wrong method i
 
 var tags = []*huma.Tag{
 	{Name: "products", Description: "The catalogue and its administration"},
+	{Name: "campaigns", Description: "What the front page puts forward for a while"},
 	{Name: "cart", Description: "The shopper's cart"},
 	{Name: "orders", Description: "Checkout and the shopper's own orders"},
 	{Name: "users", Description: "Accounts"},

@@ -23,7 +23,7 @@ func operation(d *document, r *route) *huma.Operation {
 // interfaceCalls are those of the public interface that this package answers.
 var interfaceCalls = []string{
 	"GET /products", "GET /products/facets", "GET /products/{id}", "POST /products/batch", "POST /products", "PUT /products/{id}", "PATCH /products/{id}",
-	"DELETE /products/{id}", "GET /products/{id}/stock", "PUT /products/{id}/stock", "POST /cart/add", "GET /cart",
+	"DELETE /products/{id}", "GET /campaigns", "PUT /campaigns/{slug}", "DELETE /campaigns/{slug}", "GET /products/{id}/stock", "PUT /products/{id}/stock", "POST /cart/add", "GET /cart",
 	"PATCH /cart/items/{product_id}", "DELETE /cart/items/{product_id}", "DELETE /cart", "POST /orders/checkout", "GET /orders",
 	"GET /orders/{id}", "POST /orders/{id}/cancel", "POST /users", "POST /users/login", "POST /users/logout", "GET /users/me",
 	"PATCH /users/me", "POST /batch", "POST /events", "GET /queue", "GET /openapi.json", "GET /problems/{code}",

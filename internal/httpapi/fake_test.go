@@ -34,10 +34,11 @@ type fakeShop struct {
 	nextID    int64
 	edits     int
 	clock     time.Time
+	campaigns map[string]shop.Campaign
 }
 
 func newFake() *fakeShop {
-	f := &fakeShop{products: map[int64]shop.Product{}, stock: map[int64]int64{}, carts: map[string]shop.Cart{}, ops: map[string]bool{},
+	f := &fakeShop{products: map[int64]shop.Product{}, campaigns: map[string]shop.Campaign{}, stock: map[int64]int64{}, carts: map[string]shop.Cart{}, ops: map[string]bool{},
 		orders: map[string]shop.Order{}, users: map[string]shop.User{}, hashes: map[string]string{}, regOps: map[string]string{},
 		sessions: map[string]bool{}, claimed: map[string]string{}, checkouts: map[string]shop.Checkout{},
 		keys: map[string]string{}, keyHashes: map[string][]byte{}, clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.FixedZone("CET", 3600))}

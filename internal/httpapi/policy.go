@@ -26,6 +26,8 @@ var (
 	keepDeep = kept("max-age=60, stale-while-revalidate=30, stale-if-error=3600")
 	// Counts with filters.
 	keepCounts = kept("max-age=30, stale-while-revalidate=5, stale-if-error=600")
+	// No longer than it may show one that is over; it says when each begins.
+	keepCampaigns = kept("max-age=10, stale-while-revalidate=5, stale-if-error=600")
 	// What must not be older than a second, whatever fails; see dated.
 	keepSecond = &policy{[]string{"no-cache"}, []string{"max-age=1, stale-if-error=0"}}
 	// What changes with the program only.
@@ -40,8 +42,9 @@ var cachePrivate = []string{"private, no-store"}
 
 // Surrogate keys: the same words as the tags of internal/cached, so that one purge reaches every tier.
 const (
-	keyLists  = "lists"  // every list: purged by every change of a product
-	keyFacets = "facets" // counts
+	keyLists     = "lists"  // every list: purged by every change of a product
+	keyFacets    = "facets" // counts
+	keyCampaigns = "campaigns"
 )
 
 func productKey(id int64) string { return "p:" + strconv.FormatInt(id, 10) }

@@ -55,7 +55,7 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 // routes is the whole API.
 func (a *api) routes() []route {
-	return slices.Concat(a.productRoutes(), a.facetRoutes(), a.productAdminRoutes(), a.stockRoutes(), a.cartRoutes(), a.checkoutRoutes(),
+	return slices.Concat(a.productRoutes(), a.facetRoutes(), a.productAdminRoutes(), a.campaignRoutes(), a.stockRoutes(), a.cartRoutes(), a.checkoutRoutes(),
 		a.orderRoutes(), a.userRoutes(), a.eventRoutes(), a.batchRoutes(), a.metaRoutes())
 }
 
@@ -72,7 +72,7 @@ func Patterns() []string {
 }
 
 // subtrees belong to the API as a whole: what is not mounted below them is a 404 problem, not a page.
-var subtrees = []string{"/products/", "/cart/", "/orders/", "/users/", "/problems/"}
+var subtrees = []string{"/products/", "/campaigns/", "/cart/", "/orders/", "/users/", "/problems/"}
 
 // routeOf is the route that a request goes to, nil if none.
 func (a *api) routeOf(r *http.Request) *route {

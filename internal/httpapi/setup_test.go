@@ -65,7 +65,7 @@ func deps(t testing.TB, f *fakeShop) Deps {
 	newID := func() string { return uuid.Must(uuid.NewV7()).String() }
 	log := slog.New(slog.DiscardHandler)
 	return Deps{
-		Products: f, Catalog: f, StockReader: f, Stock: f, Carts: f, Orders: f, Users: f, Sessions: sessions, AdminToken: adminToken,
+		Products: f, Catalog: f, Campaigns: f, StockReader: f, Stock: f, Carts: f, Orders: f, Users: f, Sessions: sessions, AdminToken: adminToken,
 		Checkouts: &shop.Checkouts{Store: f, Orders: f, Stock: f, Carts: f, Products: f, Pay: fakePay{}, NewID: newID, Now: time.Now, Log: log},
 		Accounts:  account.NewAccounts(account.Options{Users: f, Carts: f, Sessions: sessions, Now: stopped}), Now: time.Now,
 	}

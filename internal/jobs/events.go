@@ -29,13 +29,19 @@ func (j *Jobs) undo(ctx context.Context, m queue.Message) error {
 	return settled(j.d.Checkouts.Undo(ctx, e))
 }
 
-// listTag is carried by every list of products, productTag by everything made from one product.
-const listTag = "lists"
+// listTag is carried by every list of products, campaignTag by what shows campaigns, productTag by everything made from one product.
+const (
+	listTag     = "lists"
+	campaignTag = "campaigns"
+)
 
 func productTag(id int64) string { return "p:" + strconv.FormatInt(id, 10) }
 
 // catalogue keeps what shoppers see of a product true.
 func (j *Jobs) catalogue(ctx context.Context, m queue.Message) error {
+	if m.Topic == shop.TopicCampaignChanged {
+		return j.purge.do(ctx, m.Position, campaignTag)
+	}
 	if m.Topic == shop.TopicProductChanged {
 		e, err := decode[shop.ProductChanged](m)
 		if err != nil {

@@ -69,7 +69,7 @@ func (j *Jobs) work() []queue.ConsumerOptions {
 		{Durable: "stock", Topics: []string{shop.TopicOrderConfirmed}, Handler: j.commitStock},
 		{Durable: "undo", Topics: []string{shop.TopicOrderCancelled, shop.TopicCheckoutFailed}, Handler: j.undo},
 		// Many at once, so that their purges are joined.
-		{Durable: "catalogue", Topics: []string{shop.TopicStockLevel, shop.TopicProductChanged}, Handler: j.catalogue, Concurrency: 32},
+		{Durable: "catalogue", Topics: []string{shop.TopicStockLevel, shop.TopicProductChanged, shop.TopicCampaignChanged}, Handler: j.catalogue, Concurrency: 32},
 	}
 	if j.d.Events != nil {
 		// Never a dead letter for want of room: a stream that is full, or a store that is away, holds up nothing but reports.

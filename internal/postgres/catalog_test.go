@@ -275,7 +275,7 @@ func TestMigrationAddsWideMarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, sql := range []string{strip, "DROP TABLE shard_topology, shard_moves, shard_members",
-		"DROP FUNCTION facet_note, facet_band CASCADE", "DROP TABLE facet_counts, facet_deltas", "DELETE FROM goose_db_version WHERE version_id >= 2"} {
+		"DROP FUNCTION facet_note, facet_band CASCADE", "DROP TABLE facet_counts, facet_deltas", "DROP TABLE campaigns", "DELETE FROM goose_db_version WHERE version_id >= 2"} {
 		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}

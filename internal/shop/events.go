@@ -2,19 +2,25 @@ package shop
 
 // Topics of outbox rows. Payloads are the JSON of the types below.
 const (
-	TopicProductChanged = "product.changed"
-	TopicStockLevel     = "stock.level"
-	TopicOrderConfirmed = "order.confirmed"
-	TopicOrderCancelled = "order.cancelled"
-	TopicCheckoutFailed = "checkout.failed"
-	TopicCartAbandoned  = "cart.abandoned"
-	TopicUserRegistered = "user.registered"
+	TopicProductChanged  = "product.changed"
+	TopicStockLevel      = "stock.level"
+	TopicCampaignChanged = "campaign.changed"
+	TopicOrderConfirmed  = "order.confirmed"
+	TopicOrderCancelled  = "order.cancelled"
+	TopicCheckoutFailed  = "checkout.failed"
+	TopicCartAbandoned   = "cart.abandoned"
+	TopicUserRegistered  = "user.registered"
 )
 
 // ProductChanged says that cached forms of a product are stale. LSN is the write's commit position when known.
 type ProductChanged struct {
 	ID      int64 `json:"id"`
 	Version int64 `json:"version"`
+}
+
+// CampaignChanged says that what is shown of campaigns is stale.
+type CampaignChanged struct {
+	Slug string `json:"slug"`
 }
 
 // StockLevel says that a product's availability class changed. LevelVersion orders these events per product:

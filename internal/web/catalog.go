@@ -38,6 +38,7 @@ var sorts = []struct {
 // homeBody is the home page's own part.
 type homeBody struct {
 	Categories []crumb
+	Campaigns  []campaign
 	Popular    []shop.Product
 	Newest     []shop.Product
 }
@@ -56,7 +57,13 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 		Popular:    varied(popular.Products, gridSize, homeVariety),
 	}
 	b.Newest = varied(without(newest.Products, b.Popular), gridSize/3, homeVariety)
-	edgeMay(w.Header(), keepPage, listTags(b.Popular, b.Newest)...)
+	campaigns, keep := s.homeCampaigns(r.Context())
+	b.Campaigns = campaigns
+	shown := [][]shop.Product{b.Popular, b.Newest}
+	for _, c := range campaigns {
+		shown = append(shown, c.Products)
+	}
+	edgeMay(w.Header(), keep, append(listTags(shown...), campaignTag)...)
 	return s.render(w, r, http.StatusOK, "home", page{Title: "Stampede", Body: b})
 }
 

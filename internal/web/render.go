@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -25,7 +26,7 @@ type page struct {
 	Body  any
 }
 
-var pageNames = []string{"home", "list", "product", "bag", "account", "order", "error", "busy", "waiting"}
+var pageNames = []string{"home", "list", "product", "sale", "bag", "account", "order", "error", "busy", "waiting"}
 
 func parsePages() (map[string]*tmpl, error) {
 	base, err := template.New("base").Funcs(template.FuncMap{
@@ -33,6 +34,8 @@ func parsePages() (map[string]*tmpl, error) {
 		"crumbs":      crumbs,
 		"categoryURL": categoryURL,
 		"productURL":  productURL,
+		"campaignURL": campaignURL,
+		"instant":     func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") },
 		"pictureURL":  pictureURL,
 		"placeholder": placeholderURL,
 		"money":       money,

@@ -19,10 +19,11 @@ const (
 	maxFormBody = 64 << 10         // bytes
 )
 
-// Deps is what the storefront needs. Facets, Log and Now may be left out; everything else is required.
+// Deps is what the storefront needs. Facets, Campaigns, Log and Now may be left out; everything else is required.
 type Deps struct {
 	Products    shop.ProductReader
-	Facets      shop.FacetReader // nil: lists cannot be narrowed down
+	Facets      shop.FacetReader    // nil: lists cannot be narrowed down
+	Campaigns   shop.CampaignReader // nil: there are none
 	StockReader shop.StockReader
 	Carts       shop.CartStore
 	Orders      shop.OrderStore
@@ -88,6 +89,7 @@ func routes() []route {
 		{"GET /{$}", shared, (*site).home},
 		{"GET /c/{category...}", shared, (*site).category},
 		{"GET /p/{ref}", shared, (*site).product},
+		{"GET /sale/{slug}", shared, (*site).sale},
 		{"GET /search", shared, (*site).search},
 		{"GET /img/{file}", shared, (*site).picture},
 		{"GET /assets/{file}", shared, (*site).asset},

@@ -3,8 +3,10 @@ package e2e
 import (
 	_ "embed"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -16,11 +18,11 @@ var accessibility string
 func TestPagesAreAccessible(t *testing.T) {
 	p := shared.get(t)
 	item := p.newProduct(t, "wcag-1", 2500, 20)
-	ctx := browser(t)
+	ctx := browserFor(t, 3*time.Minute)
 	css := func(sel string) chromedp.CSS { return chromedp.CSS(sel) }
-	check := func(name string, width int64) {
+	check := func(name string, width int64, scheme string) {
 		t.Helper()
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), colours(scheme)); err != nil {
 			t.Fatal(err)
 		}
 		wrong, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](accessibility))
@@ -28,29 +30,39 @@ func TestPagesAreAccessible(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range wrong {
-			t.Errorf("%s, %d wide: %s", name, width, w)
+			t.Errorf("%s, %d wide, %s: %s", name, width, scheme, w)
+		}
+		if os.Getenv(picturesEnv) == "" {
+			return
 		}
 		png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		if err != nil {
 			t.Fatal(err)
 		}
-		picture(t, png, fmt.Sprintf("%s-%d", name, width))
+		picture(t, png, fmt.Sprintf("%s-%d-%s", name, width, scheme))
 	}
 	both := func(name, url string, then ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		if err := chromedp.Do(ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(url)}, then...)...); err != nil {
 			t.Fatal(err)
 		}
-		check(name, 1280)
-		check(name, 390)
+		for _, scheme := range []string{"light", "dark"} {
+			check(name, 1280, scheme)
+			check(name, 390, scheme)
+		}
 	}
 	page := fmt.Sprintf("%s/p/%d", p.URL, item.ID)
+	gone := p.newProduct(t, "wcag-2", 9900, 0)
+	p.campaign(t, "wcag-now", "Autumn favourites", "--products", fmt.Sprint(item.ID, ",", gone.ID))
+	p.campaign(t, "wcag-soon", "Night sale", "--in", "3h", "--category", "Tests", "--headline", "Until the sun is up, and not a minute longer")
 	both("home", p.URL+"/")
 	category, err := chromedp.Run(ctx, chromedp.AttributeValue(css(`.chips a`), "href"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	both("category", p.URL+category.Value)
+	both("sale", p.URL+"/sale/wcag-soon")
+	both("soldout", fmt.Sprintf("%s/p/%d", p.URL, gone.ID))
 	both("search", p.URL+"/search?q=lamp")
 	both("product", page)
 	err = chromedp.Do(ctx, chromedp.Click(css(`form[action="/bag/add"] button`)), chromedp.WaitVisible(css(".added")))

@@ -12,6 +12,12 @@ import (
 
 func browser(t *testing.T) context.Context {
 	t.Helper()
+	return browserFor(t, time.Minute)
+}
+
+// browserFor is a browser that is ended after so long: one that hangs fails the test instead of the run.
+func browserFor(t *testing.T, most time.Duration) context.Context {
+	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if p, err := exec.LookPath(name); err == nil {
@@ -29,7 +35,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancelTab := chromedp.NewContext(ctx)
 	t.Cleanup(cancelTab)
-	stop := time.AfterFunc(time.Minute, cancel) // a browser that hangs fails the test instead of the run
+	stop := time.AfterFunc(most, cancel)
 	t.Cleanup(func() { stop.Stop() })
 	return ctx
 }

@@ -12,10 +12,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// picture keeps what the browser shows in the folder STAMPEDE_PICTURES, for people to look at.
+// picturesEnv names a folder for pictures of what the browser shows, for people to look at.
+const picturesEnv = "STAMPEDE_PICTURES"
+
+// picture keeps what the browser shows in that folder.
 func picture(t *testing.T, png []byte, name string) {
 	t.Helper()
-	dir := os.Getenv("STAMPEDE_PICTURES")
+	dir := os.Getenv(picturesEnv)
 	if dir == "" {
 		return
 	}

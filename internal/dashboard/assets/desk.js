@@ -1,4 +1,4 @@
-// The administrator's pages: products, orders, dead letters.
+// The administrator's pages: products, campaigns, orders, dead letters.
 "use strict";
 (() => {
 const $ = (id) => document.getElementById(id);
@@ -57,6 +57,37 @@ const pages = {
     $("restock").addEventListener("submit", guarded(async () => {
       const { answer } = await ask(`/admin/shop/products/${current.id}/stock`, "PUT", { available: +$("available").value });
       said(`${answer.available} in stock`);
+    }));
+    guarded(find)();
+  },
+  campaigns() {
+    const local = (t) => t ? new Date(new Date(t) - new Date().getTimezoneOffset() * 60000).toISOString().slice(0, 16) : "";
+    const fields = ["slug", "name", "headline", "category"];
+    const edit = (k) => {
+      for (const f of fields) $(f).value = k[f] ?? "";
+      $("start").value = local(k.start);
+      $("end").value = local(k.end);
+      $("products").value = (k.products ?? []).join(", ");
+      $("slug").focus();
+    };
+    const find = async () => {
+      const { answer } = await ask("/admin/shop/campaigns");
+      table(["name", "address", "state", "start", "end", "shows", ""], answer.map((k) => [k.name, "/sale/" + k.slug, new Date(k.start) <= Date.now() ? "on" : "to come", when(k.start), when(k.end),
+        k.category || k.products.length + " products", el("span", { className: "row" }, button("Edit", () => edit(k)), button("Delete", async () => {
+          if (!confirm(`Delete ${k.name}?`)) return;
+          await ask("/admin/shop/campaigns/" + encodeURIComponent(k.slug), "DELETE");
+          said(k.name + " is gone from every cache");
+          await find();
+        }, "danger"))]), "none: the front page shows what is popular");
+    };
+    $("edit").addEventListener("submit", guarded(async () => {
+      const k = { name: $("name").value, start: new Date($("start").value).toISOString(), end: new Date($("end").value).toISOString() };
+      for (const f of ["headline", "category"]) if ($(f).value.trim()) k[f] = $(f).value.trim();
+      const ids = $("products").value.split(/[\s,]+/).filter(Boolean).map(Number);
+      if (ids.length) k.products = ids;
+      const { answer } = await ask("/admin/shop/campaigns/" + encodeURIComponent($("slug").value), "PUT", k);
+      said(`saved: every cache knows ${answer.name}`);
+      await find();
     }));
     guarded(find)();
   },

@@ -8,6 +8,22 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// Campaigns, past ones too. Not sharded: read with the catalogue, replicated in full.
+type Campaign struct {
+	Slug     string
+	Name     string
+	Headline string
+	StartsAt pgtype.Timestamptz
+	EndsAt   pgtype.Timestamptz
+	Category string
+	// ids in the order shown; none when the campaign is for a category
+	Products  []int64
+	CreatedAt pgtype.Timestamptz
+	CreatedBy string
+	UpdatedAt pgtype.Timestamptz
+	UpdatedBy string
+}
+
 // Products by exact category path, brand, lower bound of their price band and availability, but for what facet_deltas says. Not sharded.
 type FacetCount struct {
 	Kind  string

@@ -44,11 +44,17 @@ const put = (html, url) => {
   fold();
   return true;
 };
-const visit = async (url, push) => {
+let skew = 0; // ms that the shop's clock is ahead of this one, as far as it is known
+const visit = async (url, push, stay) => {
   try {
     const r = await fetch(url, { headers: { Accept: "text/html" } });
-    if (put(await r.text(), push && r.url)) { scrollTo({ top: 0 }); return; }
-  } catch { /* the browser shall show what is wrong */ }
+    if (stay) {
+      if (r.status >= 500) return;
+      const then = Date.parse(r.headers.get("Date")) + 1000 * (Number(r.headers.get("Age")) || 0);
+      if (then) skew = then - Date.now();
+    }
+    if (put(await r.text(), push && r.url)) { if (!stay) scrollTo({ top: 0 }); return; }
+  } catch { if (stay) return; /* the browser shall show what is wrong */ }
   location.href = url;
 };
 document.addEventListener("click", (e) => {
@@ -58,6 +64,27 @@ document.addEventListener("click", (e) => {
   visit(a.href, true);
 });
 addEventListener("popstate", () => { if (document.querySelector(".sorts")) visit(location.href, false); else location.reload(); });
+
+// Campaigns count down. When one begins or ends, the page is fetched anew, by everybody a little apart; that also tells whether
+// this clock is right.
+let due = 0;
+const left = (s) => {
+  const two = (n) => String(n).padStart(2, "0"), days = Math.floor(s / 86400);
+  return (days ? `${days} d ` : "") + `${two(Math.floor(s / 3600) % 24)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+};
+const tick = () => {
+  let over = false;
+  for (const c of document.querySelectorAll("[data-until]")) {
+    const s = Math.max(0, Math.ceil((Date.parse(c.dataset.until) - Date.now() - skew) / 1000)), clock = c.querySelector(".clock");
+    if (clock.textContent !== left(s)) clock.textContent = left(s);
+    over ||= s === 0;
+  }
+  if (!over) due = 0;
+  else if (!due) due = Date.now() + 500 + Math.random() * 1500;
+  else if (Date.now() > due && !document.hidden) { due = Date.now() + 5000; visit(location.href, false, true); }
+};
+tick();
+setInterval(tick, 1000);
 
 // Forms of the bag are sent in place; what the shop answers is shown as it came.
 const badge = document.querySelector('.me a[href="/bag"]');

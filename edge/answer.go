@@ -64,7 +64,7 @@ func (a *answer) cleanHeader() {
 			delete(h, name)
 		}
 	}
-	if b := a.x.body; a.x.hasBody && (b == nil || b.rest != nil && !b.rest.complete()) {
+	if b := a.x.body; a.x.hasBody && !a.x.arrived.Load() && (b == nil || b.rest != nil && !b.rest.complete()) {
 		h.Set("Connection", "close") // the unread part must not be taken for the next request
 	}
 	h.Set("X-Request-Id", a.x.id)

@@ -20,6 +20,7 @@ type exchange struct {
 	id         string // X-Request-Id
 	timer      *time.Timer
 	hasBody    bool
+	arrived    atomic.Bool   // its end was read
 	body       *body         // once it was taken
 	answered   atomic.Bool   // an origin's answer has begun
 	repeatable bool          // may be sent again after its connection broke
@@ -66,7 +67,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.hasBody { // also when nobody takes the body and net/http only skips it
 		_ = http.NewResponseController(w).SetReadDeadline(x.start.Add(2 * e.opts.StallTimeout))
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &arriving{r.Body, func() { x.uploading(e.opts.Timeout) }}
+			r.Body = &arriving{r.Body, &x.arrived, func() { x.uploading(e.opts.Timeout) }}
 		}
 	}
 	a := &answer{ResponseWriter: w, rc: http.NewResponseController(w), x: x, name: e.opts.Name, stall: e.opts.StallTimeout}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ const linger = 500 * time.Millisecond
 // balancer does.
 type arriving struct {
 	io.ReadCloser
+	ended    *atomic.Bool
 	progress func()
 }
 
@@ -25,6 +27,9 @@ func (a *arriving) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
 	if n > 0 {
 		a.progress()
+	}
+	if err == io.EOF { //nolint:errorlint // readers return it as it is
+		a.ended.Store(true)
 	}
 	return n, err
 }

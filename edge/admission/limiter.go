@@ -25,6 +25,8 @@ type Limiter struct {
 	m    *metrics
 	seed maphash.Seed
 
+	starved starvation
+
 	mu       sync.Mutex
 	control  control
 	inFlight int
@@ -41,6 +43,7 @@ func New(o Options) (*Limiter, error) {
 		return nil, err
 	}
 	l := &Limiter{opts: o, seed: maphash.MakeSeed(), control: newControl(o), clients: map[uint64]int{}}
+	l.starved.slack, l.starved.delay = o.Slack, o.Delay
 	if l.m, err = newMetrics(o.Registerer, l); err != nil {
 		return nil, err
 	}
@@ -69,6 +72,10 @@ const (
 // Acquire takes a place for a request of a client, waiting for it as long as its class has patience. The error is
 // ErrOverloaded, or the context's when that ended first.
 func (l *Limiter) Acquire(ctx context.Context, class Class, client string) (*Permit, error) {
+	return l.acquire(ctx, class, client, true)
+}
+
+func (l *Limiter) acquire(ctx context.Context, class Class, client string, known bool) (*Permit, error) {
 	class = min(max(class, Checkout), Crawl)
 	key := maphash.String(l.seed, client)
 	now := time.Now()
@@ -78,7 +85,7 @@ func (l *Limiter) Acquire(ctx context.Context, class Class, client string) (*Per
 		l.mu.Unlock()
 		return p, nil
 	}
-	w := l.enqueue(now, class, key)
+	w := l.enqueue(now, class, key, known)
 	l.mu.Unlock()
 	if w == nil {
 		return nil, ErrOverloaded
@@ -106,8 +113,11 @@ func (l *Limiter) take(now time.Time, class Class, client uint64) *Permit {
 }
 
 // enqueue makes a request wait, if need be instead of one with less claim; nil when it is refused. l.mu is held.
-func (l *Limiter) enqueue(now time.Time, class Class, client uint64) *waiter {
+func (l *Limiter) enqueue(now time.Time, class Class, client uint64, known bool) *waiter {
 	w := &waiter{class: class, level: min(l.clients[client], levels-1), client: client}
+	if !known {
+		w.level += levels
+	}
 	if class == Crawl || l.opts.MaxWaiting == 0 {
 		l.shed(now, class)
 		return nil
@@ -122,7 +132,10 @@ func (l *Limiter) enqueue(now time.Time, class Class, client uint64) *waiter {
 		l.shed(now, least.class)
 		close(least.decided)
 	}
-	w.since, w.decided = now, make(chan struct{})
+	w.since, w.decided, w.patience = now, make(chan struct{}), l.opts.Patience[class]
+	if l.recent.lasting(now) {
+		w.patience /= 2
+	}
 	l.clients[client]++
 	l.queue.push(w)
 	return w
@@ -143,7 +156,7 @@ func (l *Limiter) forget(client uint64) {
 // wait ends with a place or with an error.
 func (l *Limiter) wait(ctx context.Context, w *waiter) (*Permit, error) {
 	begun := time.Now()
-	timer := time.NewTimer(l.opts.Patience[w.class])
+	timer := time.NewTimer(w.patience)
 	defer timer.Stop()
 	err := ErrOverloaded
 	select {
@@ -176,16 +189,22 @@ func (l *Limiter) shed(now time.Time, class Class) {
 }
 
 // Done gives the place back. Only the first call counts.
-func (p *Permit) Done(r Result) {
+func (p *Permit) Done(r Result) { p.end(r, 0) }
+
+// end gives the place back; took is what the service says that it took, 0 when it does not.
+func (p *Permit) end(r Result, took time.Duration) {
 	if p.done.Swap(true) {
 		return
 	}
 	l, now := p.l, time.Now()
+	if passed := now.Sub(p.begun); took <= 0 || took > passed {
+		took = passed
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
 	l.forget(p.client)
-	if r != Ignored && l.control.sample(now, p.class, now.Sub(p.begun), r == Overloaded) {
+	if r != Ignored && l.control.sample(now, p.class, took, r == Overloaded) {
 		l.control.highest = l.inFlight
 	}
 	l.hand(now)
@@ -195,7 +214,7 @@ func (p *Permit) Done(r Result) {
 func (l *Limiter) hand(now time.Time) {
 	for l.queue.total > 0 && l.inFlight < l.control.places() {
 		l.handed++
-		w := l.queue.first(now, l.opts.Patience, l.recent.refusedShare(now) > 0, l.handed%lowestTurn == 0)
+		w := l.queue.first(now, l.recent.refusedShare(now) > 0, l.handed%lowestTurn == 0)
 		l.queue.remove(w)
 		l.inFlight++ // the client is counted since it waits
 		l.control.highest = max(l.control.highest, l.inFlight)

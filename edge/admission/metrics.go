@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	admitted, shed [classes]prometheus.Counter
 	waits          prometheus.Histogram
+	early          prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, l *Limiter) (*metrics, error) {
@@ -20,6 +21,7 @@ func newMetrics(reg prometheus.Registerer, l *Limiter) (*metrics, error) {
 		"Requests that need the origin, by class and outcome: admitted, or shed because there was no place in time.")), []string{"class", "outcome"})
 	m := &metrics{waits: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "stampede", Subsystem: "admission", Name: "wait_seconds",
 		Help: "Time that requests waited for a place, of those that had to.", Buckets: []float64{.001, .005, .01, .025, .05, .1, .15, .3, .5, 1}})}
+	m.early = prometheus.NewCounter(prometheus.CounterOpts(opts("early_total", "Requests that were refused at once because this process itself lacked processor time; they are among those shed.")))
 	for c := range classes {
 		m.admitted[c] = decisions.WithLabelValues(c.String(), "admitted")
 		m.shed[c] = decisions.WithLabelValues(c.String(), "shed")
@@ -30,7 +32,8 @@ func newMetrics(reg prometheus.Registerer, l *Limiter) (*metrics, error) {
 	gauge := func(name, help string, f func(Stats) float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts(name, help)), func() float64 { return f(l.Stats()) })
 	}
-	for _, c := range []prometheus.Collector{decisions, m.waits,
+	for _, c := range []prometheus.Collector{decisions, m.waits, m.early,
+		gauge("need", "How much is refused because this process itself lacks processor time: 0 nothing, 1 all pages for newcomers.", func(s Stats) float64 { return s.Need }),
 		gauge("limit", "Requests that may be under way at once.", func(s Stats) float64 { return float64(s.Limit) }),
 		gauge("in_flight", "Requests under way.", func(s Stats) float64 { return float64(s.InFlight) }),
 		gauge("waiting", "Requests that wait for a place.", func(s Stats) (n float64) {

@@ -46,6 +46,16 @@ type Options struct {
 	Classify func(*http.Request) Class
 	// Client names who sends a request, for fairness; "" is one client, too. Default the address without its port.
 	Client func(*http.Request) string
+	// Known tells a client who is shopping already from one who has just come; among equals the former goes first. Default: all are.
+	Known func(*http.Request) bool
+	// Took is how long the service itself says that it took for an answer with these headers; 0 when it does not say. Default: the
+	// total of Server-Timing. Without it the time counts that passed here, in which may be waits for this process's processor.
+	Took func(http.Header) time.Duration
+	// Slack is how long work of this process may wait for a processor, on average, before [Limiter.Guard] refuses requests. Default
+	// 10 ms.
+	Slack time.Duration
+	// Delay measures that, since its last call. Default by the Go runtime's figures.
+	Delay func() time.Duration
 	// Refuse answers a request that was refused; retryAfter is in whole seconds. Default a problem (RFC 9457) with 503.
 	Refuse func(w http.ResponseWriter, r *http.Request, retryAfter int)
 	// ReadAhead is how much of a body is taken in before a place is asked for, so that slow senders hold none. Larger
@@ -67,6 +77,16 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	def(&o.MaxWaiting, 2048)
 	def(&o.ReadAhead, 64<<10)
+	def(&o.Slack, 10*time.Millisecond)
+	if o.Known == nil {
+		o.Known = func(*http.Request) bool { return true }
+	}
+	if o.Took == nil {
+		o.Took = serverTiming
+	}
+	if o.Delay == nil {
+		o.Delay = waitForProcessor()
+	}
 	if o.Classify == nil {
 		o.Classify = byMethod
 	}
@@ -81,6 +101,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("admission: Min %d, Initial %d and Max %d: they must be positive and in that order", o.Min, o.Initial, o.Max)
 	case o.Target < 0 || o.Ceiling < o.Target:
 		return o, fmt.Errorf("admission: Target %v and Ceiling %v: they must be positive and in that order", o.Target, o.Ceiling)
+	case o.Slack < 0:
+		return o, fmt.Errorf("admission: Slack %v: it must be positive", o.Slack)
 	case o.MaxWaiting < 0 || o.ReadAhead < 0 || min(o.Patience[0], o.Patience[1], o.Patience[2]) < 0:
 		return o, fmt.Errorf("admission: MaxWaiting, ReadAhead and Patience must not be negative")
 	}

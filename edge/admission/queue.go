@@ -2,7 +2,8 @@ package admission
 
 import "time"
 
-// levels is how finely the requests of one client are told apart: its first, its second, … its sixteenth and beyond.
+// levels is how finely the requests of one client are told apart: its first, its second, … its sixteenth and beyond. Those of
+// newcomers come after, in as many levels again.
 const levels = 16
 
 // waiter is a request that waits for a place.
@@ -11,6 +12,7 @@ type waiter struct {
 	level      int
 	client     uint64
 	since      time.Time
+	patience   time.Duration
 	decided    chan struct{} // closed when it has got its place, or was pushed out
 	admitted   bool
 	prev, next *waiter
@@ -44,9 +46,9 @@ func (l *line) remove(w *waiter) {
 	w.prev, w.next, w.queued = nil, nil, false
 }
 
-// queue holds those who wait: by class, and within a class by how many requests their client had already.
+// queue holds those who wait: by class, and within a class by whether their client was known, and by how many requests it had already.
 type queue struct {
-	lines [classes][levels]line
+	lines [classes][2 * levels]line
 	size  [classes]int
 	total int
 }
@@ -66,7 +68,7 @@ func (q *queue) remove(w *waiter) {
 // first is who is next: the highest class, or the lowest that waits, and in it the lowest level; nil when nobody waits.
 // In an overload, where the oldest has waited for half of its patience, the newest is served: the old ones are likely to be
 // gone before their turn, and else everybody would wait for as long as they can.
-func (q *queue) first(now time.Time, patience [3]time.Duration, overload, lowest bool) *waiter {
+func (q *queue) first(now time.Time, overload, lowest bool) *waiter {
 	for i := range classes {
 		class := i
 		if lowest {
@@ -79,7 +81,7 @@ func (q *queue) first(now time.Time, patience [3]time.Duration, overload, lowest
 			l := &q.lines[class][level]
 			switch {
 			case l.oldest == nil:
-			case overload && now.Sub(l.oldest.since) >= patience[class]/2:
+			case overload && now.Sub(l.oldest.since) >= l.oldest.patience/2:
 				return l.newest
 			default:
 				return l.oldest
@@ -95,7 +97,7 @@ func (q *queue) last() *waiter {
 		if q.size[class] == 0 {
 			continue
 		}
-		for level := levels - 1; level >= 0; level-- {
+		for level := 2*levels - 1; level >= 0; level-- {
 			if w := q.lines[class][level].oldest; w != nil {
 				return w
 			}

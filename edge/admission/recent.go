@@ -1,13 +1,21 @@
 package admission
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // recent counts what happened in about the last second: the slice under way, and the one before.
 type recent struct {
 	begun    time.Time
 	admitted [2]int
 	refused  [2]int
+
+	since, last time.Time // the first and the last refusal of a series
 }
+
+// lastingAfter is how long refusals have to go on, without as long a break, to show that they are no moment's need.
+const lastingAfter = time.Second
 
 const slice = 500 * time.Millisecond
 
@@ -20,7 +28,7 @@ func (r *recent) turn(now time.Time) {
 		r.admitted[1], r.refused[1] = r.admitted[0], r.refused[0]
 		r.admitted[0], r.refused[0] = 0, 0
 	default:
-		*r = recent{begun: now}
+		*r = recent{begun: now, since: r.since, last: r.last}
 	}
 }
 
@@ -32,6 +40,15 @@ func (r *recent) admit(now time.Time) {
 func (r *recent) refuse(now time.Time) {
 	r.turn(now)
 	r.refused[0]++
+	if now.Sub(r.last) > lastingAfter {
+		r.since = now
+	}
+	r.last = now
+}
+
+// lasting tells whether requests have been refused for a while: then waiting longer helps nobody.
+func (r *recent) lasting(now time.Time) bool {
+	return now.Sub(r.last) <= lastingAfter && r.last.Sub(r.since) >= lastingAfter
 }
 
 // refusedShare is the share of requests that were refused.
@@ -53,6 +70,10 @@ type Stats struct {
 	Refused float64 `json:"refused"`
 	// Usual is what a request of each class takes without a rush, in milliseconds; 0: not known yet.
 	Usual map[string]float64 `json:"usual_ms"`
+	// Delay is how long work of this process waited for a processor, in milliseconds, when that was last looked at, and Need how much is
+	// refused for it: 0 nothing, at 1 all pages that newcomers ask for, at 2 their carts as well, at 3 the pages of the others.
+	Delay float64 `json:"delay_ms"`
+	Need  float64 `json:"need"`
 }
 
 // Stats tells how the limiter stands.
@@ -60,7 +81,7 @@ func (l *Limiter) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Stats{Limit: l.control.places(), InFlight: l.inFlight, Waiting: map[string]int{}, Usual: map[string]float64{},
-		Refused: l.recent.refusedShare(time.Now())}
+		Refused: l.recent.refusedShare(time.Now()), Delay: time.Duration(l.starved.last.Load()).Seconds() * 1e3, Need: math.Float64frombits(l.starved.need.Load())}
 	for c := range classes {
 		s.Waiting[c.String()] = l.queue.size[c]
 		s.Usual[c.String()] = l.control.usual[c].latency * 1e3

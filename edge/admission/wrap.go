@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/stampede-shop/stampede/edge/internal/respond"
 )
@@ -16,7 +19,7 @@ import (
 func (l *Limiter) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = l.readAhead(r)
-		p, err := l.Acquire(r.Context(), l.opts.Classify(r), l.opts.Client(r))
+		p, err := l.acquire(r.Context(), l.opts.Classify(r), l.opts.Client(r), l.opts.Known(r))
 		if err != nil {
 			l.opts.Refuse(w, r, l.RetryAfter())
 			return
@@ -46,7 +49,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (a *answer) WriteHeader(code int) {
 	if code >= 200 && !a.begun {
 		a.begun = true
-		a.p.Done(a.result(code))
+		a.p.end(a.result(code), a.p.l.opts.Took(a.Header()))
 	}
 	a.ResponseWriter.WriteHeader(code)
 }
@@ -76,6 +79,20 @@ func (a *answer) result(code int) Result {
 		return Ignored
 	}
 	return Served
+}
+
+// serverTiming reads the entry called total of Server-Timing (W3C), which is in milliseconds.
+func serverTiming(h http.Header) time.Duration {
+	for _, line := range h["Server-Timing"] {
+		if _, after, ok := strings.Cut(line, "total;dur="); ok {
+			value, _, _ := strings.Cut(after, ",")
+			value, _, _ = strings.Cut(value, ";")
+			if ms, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil && ms > 0 && ms < 1e9 {
+				return time.Duration(ms * float64(time.Millisecond))
+			}
+		}
+	}
+	return 0
 }
 
 // readAhead takes in a body, or the beginning of a long one. What fails here, whoever reads on finds out.

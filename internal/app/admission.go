@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,11 +56,15 @@ func (n *edgeNode) addAdmission(o *edge.Options) (err error) {
 	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Ceiling: admissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
 	if n.cfg.Profile == profileShop {
 		a.Classify, a.Refuse = importance, tellBusy
+		if n.sessions != nil {
+			a.Known = func(r *http.Request) bool { return n.session(r) != "" }
+		}
 	}
 	if n.admission, err = admission.New(a); err != nil {
 		return err
 	}
 	o.Middleware = append(o.Middleware, n.admission.Wrap)
+	o.Admission = slices.Insert(o.Admission, 0, n.admission.Guard)
 	return nil
 }
 
@@ -79,7 +84,7 @@ func (n *edgeNode) client(r *http.Request) string {
 func importance(r *http.Request) admission.Class {
 	path := r.URL.Path
 	switch {
-	case path == "/orders/checkout" || path == "/bag/checkout":
+	case path == "/orders/checkout" || path == "/bag/checkout" || path == "/queue": // the last is answered at the edge, for next to nothing
 		return admission.Checkout
 	case r.Method == http.MethodPost && path == "/events":
 		return admission.Browse

@@ -12,15 +12,10 @@ const (
 	edgeGC = 100
 )
 
-// newGovernor lets the edge's limit and memory follow pressure.
+// newGovernor lets the edge's memory follow pressure. What it refuses when it lacks processor
+// time is up to admission.
 func (n *edgeNode) newGovernor(log *slog.Logger) *governor {
-	knobs := []*knob{gcKnob(edgeGC)}
-	if n.admission != nil {
-		least, most := n.cfg.Admission.Min, float64(n.cfg.Admission.Max)
-		knobs = append(knobs, &knob{name: "admission_max", now: most, low: max(float64(least), most/10), high: most, step: 0.8, press: strain.starved,
-			set: func(v float64) { n.admission.Bound(least, int(v)) }})
-	}
-	return newGovernor(log, (&gauges{}).measure, knobs...)
+	return newGovernor(log, (&gauges{}).measure, gcKnob(edgeGC))
 }
 
 // govern lets an API process's memory, cache and transactions follow pressure.

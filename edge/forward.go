@@ -32,10 +32,12 @@ func (f forwarder) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, firstOf(last, err)
 		}
+		begun := time.Now()
 		res, err := f.attempt(req, x, o)
 		if err == nil {
 			o.breaks.Store(0)
 			f.m.attempt(o.id, "answered")
+			f.m.took(o.id, res.StatusCode, time.Since(begun))
 			return res, nil
 		}
 		if !isDialError(err) {

@@ -21,6 +21,7 @@ type metrics struct {
 	ejections *prometheus.CounterVec // origin, state
 	retries   *prometheus.CounterVec // reason
 	waits     prometheus.Counter
+	answers   *prometheus.HistogramVec // origin, class
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -43,12 +44,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		originUp:  prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("origin_up", "1 when the origin is healthy.")), []string{"origin"}),
 		ejections: counters("ejections_total", "How often an origin was taken out, by the state it got.", "origin", "state"),
 		retries:   counters("retries_total", "Attempts beyond the first, by why, and those the budget refused.", "reason"),
-		waits:     prometheus.NewCounter(prometheus.CounterOpts(opts("waits_total", "Requests that found no usable origin and waited for one."))),
+		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "stampede", Subsystem: "edge", Name: "origin_seconds",
+			Help: "Time until an origin answered, by the class of the answer.", Buckets: []float64{.001, .005, .025, .1, .5, 2, 10}}, []string{"origin", "class"}),
+		waits: prometheus.NewCounter(prometheus.CounterOpts(opts("waits_total", "Requests that found no usable origin and waited for one."))),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.inFlight, m.seconds, m.byOrigin, m.originUp, m.ejections, m.retries, m.waits} {
+	for _, c := range []prometheus.Collector{m.requests, m.inFlight, m.seconds, m.byOrigin, m.originUp, m.ejections, m.retries, m.waits, m.answers} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("edge: register metrics: %w", err)
 		}
@@ -68,7 +71,13 @@ func (m *metrics) aborted(d time.Duration) {
 }
 
 func (m *metrics) attempt(origin, outcome string) { m.byOrigin.WithLabelValues(origin, outcome).Inc() }
-func (m *metrics) retry(reason string)            { m.retries.WithLabelValues(reason).Inc() }
+
+// took times an origin's answer.
+func (m *metrics) took(origin string, code int, d time.Duration) {
+	m.answers.WithLabelValues(origin, [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}[min(max(code/100, 1), 5)-1]).Observe(d.Seconds())
+}
+
+func (m *metrics) retry(reason string) { m.retries.WithLabelValues(reason).Inc() }
 func (m *metrics) ejected(origin string, s state) {
 	m.ejections.WithLabelValues(origin, s.String()).Inc()
 }
@@ -87,6 +96,7 @@ func (m *metrics) forget(origin string) {
 	m.originUp.DeletePartialMatch(l)
 	m.byOrigin.DeletePartialMatch(l)
 	m.ejections.DeletePartialMatch(l)
+	m.answers.DeletePartialMatch(l)
 }
 
 // watchCache exports the cache's figures.

@@ -118,12 +118,14 @@ func (q *Queries) Describe(ch chan<- *prometheus.Desc) {
 	ch <- querySecs
 	ch <- queryRows
 	ch <- queryErrors
+	ch <- queryFails
 }
 
 // Collect sends a histogram and two counters for each statement and node. Every other bucket is left out: they are many.
 func (q *Queries) Collect(ch chan<- prometheus.Metric) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.collectFails(ch)
 	for k, s := range q.stats {
 		per, total := s.counts()
 		le := make(map[float64]uint64, len(bounds)/2+1)

@@ -30,6 +30,7 @@ type Queries struct {
 
 	mu      sync.Mutex
 	stats   map[queryKey]*queryStat
+	fails   map[failKey]uint64
 	observe atomic.Pointer[func(context.Context, Queried)]
 }
 
@@ -59,7 +60,7 @@ func NewQueries(o QueriesOptions) *Queries {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	q := &Queries{o: o, stats: map[queryKey]*queryStat{}}
+	q := &Queries{o: o, stats: map[queryKey]*queryStat{}, fails: map[failKey]uint64{}}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(q); err != nil {
 			o.Logger.Warn("query metrics not registered", "error", err)
@@ -137,6 +138,9 @@ func (t *tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData
 func (t *tracer) done(ctx context.Context, sql string, took time.Duration, rows int64, err error) {
 	st := t.statement(sql)
 	st.stat.add(took, rows, err != nil)
+	if err != nil {
+		t.q.failed(t.database, t.node, err)
+	}
 	if f := t.q.observe.Load(); f != nil {
 		(*f)(ctx, Queried{st.name, t.database, t.node, took, rows, err})
 	}

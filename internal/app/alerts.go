@@ -75,9 +75,9 @@ func newWatchman(cfg Config, log *slog.Logger) (*watchman, error) {
 func (w *watchman) close() { w.tell.Close() }
 
 // routes adds what is asked of alerts.
-func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc) {
+func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc, causes func() []Advice) {
 	mux.HandleFunc("GET /admin/alerts", auth(func(rw http.ResponseWriter, _ *http.Request) {
-		writeJSON(rw, http.StatusOK, map[string]any{"alerts": w.Alerts(), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries()})
+		writeJSON(rw, http.StatusOK, map[string]any{"alerts": w.Alerts(), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries(), "causes": causes()})
 	}))
 	mux.HandleFunc("POST /admin/alerts/{name}/silence", auth(w.silence))
 }

@@ -14,6 +14,8 @@ import (
 // figuresPath is where a role's process gives the dashboard what it measured.
 const figuresPath = "/internal/figures"
 
+const figuresTimeout = time.Second
+
 func (o *roleOps) figures(w http.ResponseWriter, _ *http.Request) {
 	list, err := dashboard.Export(o.reg)
 	if err != nil {
@@ -58,6 +60,8 @@ func (p *platform) pids() map[string]int {
 
 // figures asks every member for what the dashboard shows; one that does not answer is missing.
 func (p *platformOps) figures(ctx context.Context) map[string][]dashboard.Family {
+	ctx, cancel := context.WithTimeout(ctx, figuresTimeout) // who hangs must not make the others' figures old
+	defer cancel()
 	members := p.members()
 	all := map[string][]dashboard.Family{}
 	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, figuresPath) }) {

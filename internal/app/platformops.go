@@ -37,6 +37,8 @@ type platformOps struct {
 	chaos    *chaosUp             // may be nil
 	advisor  *advisor             // may be nil
 
+	probes   []probe                                       // of the servers
+	examined *map[string][]dashboard.Family                // what a diagnosis was made from last; for the advisor alone
 	measured atomic.Pointer[map[string][]dashboard.Family] // what figures gave last
 }
 
@@ -57,7 +59,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /assets/{file}", dashboard.Asset)
 	p.deskRoutes(mux)
 	if p.alerts != nil {
-		p.alerts.routes(mux, p.auth)
+		p.alerts.routes(mux, p.auth, p.causes)
 	}
 	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, p.status()) }))
 	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, p.stats(r.Context())) }))

@@ -11,21 +11,20 @@ import (
 
 	"github.com/stampede-shop/stampede/internal/dashboard"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
+	"github.com/stampede-shop/stampede/predict/diagnosis"
 )
 
-// AdviceStatus is what `GET /admin/advice` answers: what is full, or will be, the first first; and what was measured last.
-type AdviceStatus struct {
-	Time   time.Time           `json:"time"`
-	Advice []bottleneck.Advice `json:"advice"`
-	Sample *bottleneck.Sample  `json:"sample,omitempty"`
-}
-
-// advisor reads the platform's own metrics once a second, and foretells from them which resource will be full first.
+// advisor reads the platform's own metrics once a second, finds in them what is wrong, and foretells which resource will be full first.
 type advisor struct {
 	gather  func(ctx context.Context) map[string]*dto.MetricFamily
 	meter   *resourceMeter
 	log     *slog.Logger
 	explain *bottleneck.Explainer // nil explains nothing
+
+	measure func(ctx context.Context) (measuredNow, bool) // nil finds nothing
+	signals signalMeter
+	signal  *diagnosis.Sample // the last
+	doctor  *diagnosis.Doctor
 
 	mu          sync.Mutex
 	status      AdviceStatus
@@ -46,8 +45,8 @@ const (
 )
 
 func newAdvisor(cfg Config, log *slog.Logger, gather func(ctx context.Context) map[string]*dto.MetricFamily) *advisor {
-	a := &advisor{gather: gather, meter: newResourceMeter(cfg), log: log, explanation: map[string]explained{}}
-	a.status.Advice = []bottleneck.Advice{}
+	a := &advisor{gather: gather, meter: newResourceMeter(cfg), log: log, explanation: map[string]explained{}, doctor: diagnosis.New(diagnosis.Options{})}
+	a.status.Advice = []Advice{}
 	if e := cfg.Advice.Explain; e.URL != "" {
 		a.explain = &bottleneck.Explainer{URL: e.URL, Model: e.Model, Key: e.Key}
 	}
@@ -68,24 +67,29 @@ func (a *advisor) run(ctx context.Context) {
 		}
 		if s, ok := a.meter.sample(time.Now().UTC(), a.gather(ctx)); ok {
 			d.Observe(s)
-			a.publish(ctx, s, d.Advice())
+			a.examine(ctx, s)
+			a.publish(ctx, s, adviceOf(a.doctor.Findings(), d.Advice(), s.At))
 		}
 	}
 }
 
-func (a *advisor) publish(ctx context.Context, s bottleneck.Sample, list []bottleneck.Advice) {
+func (a *advisor) publish(ctx context.Context, s bottleneck.Sample, list []Advice) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range list {
 		list[i].Explained = a.explanation[list[i].Resource].text
 	}
 	if len(list) > 0 && (len(a.status.Advice) == 0 || a.status.Advice[0].Resource != list[0].Resource) {
-		a.log.Warn("a bottleneck is foretold", "resource", list[0].Resource, "title", list[0].Title, "use", list[0].Use, "seconds", list[0].Seconds,
-			"command", list[0].Command)
+		what := "a bottleneck is foretold"
+		if list[0].Found {
+			what = "a fault is found"
+		}
+		a.log.Warn(what, "resource", list[0].Resource, "title", list[0].Title, "use", list[0].Use, "seconds", list[0].Seconds,
+			"evidence", list[0].Evidence, "command", list[0].Command)
 	}
-	a.status = AdviceStatus{Time: s.At, Advice: append([]bottleneck.Advice{}, list...), Sample: &s}
+	a.status = AdviceStatus{Time: s.At, Advice: list, Sample: &s, Signals: a.signal}
 	if a.explain != nil && len(list) > 0 {
-		a.ask(ctx, list[0])
+		a.ask(ctx, list[0].Advice)
 	}
 }
 
@@ -113,6 +117,7 @@ func (p *platformOps) advise(ctx context.Context, cfg Config, log *slog.Logger) 
 		return func() {}
 	}
 	p.advisor = newAdvisor(cfg, log, p.lastFamilies)
+	p.advisor.measure = p.measureNow
 	ctx, cancel := context.WithCancel(ctx)
 	var bg sync.WaitGroup
 	bg.Go(func() { p.advisor.run(ctx) })
@@ -170,5 +175,8 @@ func (p *platformOps) advice(w http.ResponseWriter, _ *http.Request) {
 	p.advisor.mu.Lock()
 	st := p.advisor.status
 	p.advisor.mu.Unlock()
+	if p.chaos.takes() {
+		st.Injected = p.chaos.injector.Active()
+	}
 	writeJSON(w, http.StatusOK, st)
 }

@@ -277,10 +277,11 @@ func (s *stack) openShop(context.Context) error {
 	s.writer = cached.NewCatalog(s.catalog, s.purge, cached.Options{Log: s.log})
 	s.campaigns = cached.NewCampaigns(s.catalog, s.store, s.purge, cached.Options{Log: s.log})
 	s.openStores()
+	s.exportClock()
 	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
 	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
 		PurchaseLimit: int64(s.cfg.Checkout.PurchaseLimit),
-		Products:      s.products, Pay: s.chaos.payments(s.payments()), NewID: newID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
+		Products:      s.products, Pay: s.timed(s.chaos.payments(s.payments())), NewID: newID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
 	return nil
 }
 

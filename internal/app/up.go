@@ -219,7 +219,7 @@ func (p *platform) start(ctx context.Context) error {
 // serve answers operations until ctx ends.
 func (p *platform) serve(ctx context.Context) error {
 	ops := &platformOps{token: p.cfg.Admin.Token, host: p.o.OpsHost, members: p.members, status: func() any { return p.status() },
-		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry(), chaos: p.chaos}
+		failover: func() any { return p.fo.Status() }, own: prometheus.NewRegistry(), chaos: p.chaos, probes: probesOf(p.layout)}
 	ops.own.MustRegister(p.fo)
 	ops.desk = &desk{cfg: p.cfg, shop: p.state.URL}
 	stop, err := p.watch(ctx, ops)

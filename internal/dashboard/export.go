@@ -82,6 +82,8 @@ func series(m *dto.Metric) Series {
 		s.Value = m.Counter.GetValue()
 	case m.Gauge != nil:
 		s.Value = m.Gauge.GetValue()
+	case m.Summary != nil:
+		s.Count, s.Sum = m.Summary.GetSampleCount(), m.Summary.GetSampleSum()
 	case m.Histogram != nil:
 		s.Count, s.Sum = m.Histogram.GetSampleCount(), m.Histogram.GetSampleSum()
 		for _, b := range m.Histogram.GetBucket() {

@@ -44,7 +44,11 @@ const (
 var wanted = set(edgeSeconds, edgeRequests, edgeInFlight, edgeCache, edgeMemory, limited, wafRequests, routeSeconds, routeRequests,
 	cacheHits, cacheMisses, cacheLoads, cacheStale, cacheBytes, querySeconds, queryErrors, replicaLag, replicaHealthy,
 	replicaReads, replicaLatency, outboxLag, queueMessages, queueLag, queuePending, queueDead, failovers, admission, admissionLimit, admissionBusy, roomWaiting, RuntimeGC, RuntimeWait,
-	"process_cpu_seconds_total", "process_resident_memory_bytes", "batch_run_seconds") // of these, advice is made
+	"process_cpu_seconds_total", "process_resident_memory_bytes", "batch_run_seconds", // of these, and of what follows, advice is made
+	"stampede_cache_l2_up", "stampede_cache_l2_errors_total", "stampede_cache_seconds", "stampede_replica_lag_bytes", "stampede_query_failures_total",
+	"queue_broadcast_seconds", "queue_bus_members", "queue_outbox_failures_total", "stampede_analytics_failed_total", "stampede_analytics_published_total",
+	"stampede_edge_origin_seconds", "stampede_edge_origin_requests_total", "stampede_edge_origin_up", "stampede_payment_seconds", "process_open_fds",
+	"stampede_clock_seconds")
 
 func set(names ...string) map[string]bool {
 	m := make(map[string]bool, len(names))

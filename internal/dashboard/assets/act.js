@@ -21,18 +21,24 @@ const poll = async (path, draw) => {
 const none = () => el("li", { className: "soft", textContent: "none" });
 const drawAlerts = (got) => {
   const list = (got.alerts ?? got ?? []).filter((a) => a.state !== "inactive");
+  const causes = (got.causes ?? []).map((c) => c.title).join("; ");
   marks.alerts = [];
   $("alerts").replaceChildren(...(list.length ? list.map((a) => {
     if (a.state === "firing") marks.alerts.push({ time: Date.parse(a.since) / 1000, colour: "--red" });
     const cls = a.state === "firing" ? { page: "critical", ticket: "warning" }[a.severity] ?? "" : a.state;
-    const li = el("li", { className: cls }, el("b", { textContent: a.name }), ` ${a.state} since ${new Date(a.since).toLocaleTimeString()}${a.silenced ? ", silenced" : ""}. ${a.text} ${a.reason} `,
+    const li = el("li", { className: cls }, el("b", { textContent: a.name }), ` ${a.state} since ${new Date(a.since).toLocaleTimeString()}${a.silenced ? ", silenced" : ""}. ${a.text} ${a.reason}${a.state === "firing" && causes ? `. Found meanwhile: ${causes}` : ""} `,
       el("code", { textContent: a.runbook }));
     return li;
   }) : [none()]));
 };
 const drawAdvice = (got) => {
-  const list = got.advice ?? got ?? [];
-  $("advice").replaceChildren(...(list.length ? list.map((a) => el("li", { className: "warning" }, el("b", { textContent: a.title }), ` ${a.text ?? a.evidence ?? ""} `, a.command ? el("code", { textContent: a.command }) : "")) : [none()]));
+  const list = got.advice ?? [];
+  const injected = got.injected ?? [];
+  const item = (a) => el("li", { className: a.found ? "critical" : "warning" }, el("b", { textContent: a.title }),
+    ` ${a.found ? `since ${new Date(a.since).toLocaleTimeString()}: ` : ""}${(a.evidence ?? []).join("; ")}. `, a.cause ? `Probably: ${a.cause}. ` : "", a.explanation ? `${a.explanation} ` : "",
+    el("code", { textContent: a.command }), a.runbook ? " " : "", a.runbook ? el("code", { textContent: a.runbook }) : "");
+  const planted = (i) => el("li", { className: "soft", textContent: `a chaos experiment has in force: ${i.fault} (${i.target ?? ""})` });
+  $("advice").replaceChildren(...(list.length + injected.length ? [...list.map(item), ...injected.map(planted)] : [none()]));
 };
 setInterval(() => { poll("/admin/alerts", drawAlerts); poll("/admin/advice", drawAdvice); }, 2000);
 

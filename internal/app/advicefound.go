@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/stampede-shop/stampede/chaos"
+	"github.com/stampede-shop/stampede/predict/bottleneck"
+	"github.com/stampede-shop/stampede/predict/diagnosis"
+)
+
+// Advice is a bottleneck that is foretold, or a fault that was found: then Found is set, and what follows it.
+type Advice struct {
+	bottleneck.Advice
+	Found     bool      `json:"found"`
+	Component string    `json:"component,omitempty"`
+	Fault     string    `json:"fault,omitempty"`
+	Cause     string    `json:"cause,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Runbook   string    `json:"runbook,omitempty"`
+	Weight    float64   `json:"weight,omitempty"`
+}
+
+// AdviceStatus is what `GET /admin/advice` answers: what is wrong now, what is full or will be, the first first; and what was measured
+// last. Injected are the faults that a chaos experiment has in force here: no advice is made from them.
+type AdviceStatus struct {
+	Time     time.Time          `json:"time"`
+	Advice   []Advice           `json:"advice"`
+	Injected []chaos.Injection  `json:"injected,omitempty"`
+	Sample   *bottleneck.Sample `json:"sample,omitempty"`
+	Signals  *diagnosis.Sample  `json:"signals,omitempty"`
+}
+
+// adviceOf puts what was found before what is foretold.
+func adviceOf(found []diagnosis.Finding, foretold []bottleneck.Advice, now time.Time) []Advice {
+	list := make([]Advice, 0, len(found)+len(foretold))
+	for _, f := range found {
+		list = append(list, Advice{Found: true, Component: f.Component, Fault: f.Fault, Cause: f.Cause, Since: f.Since, Runbook: f.Runbook, Weight: f.Weight,
+			Advice: bottleneck.Advice{Title: f.Title, Resource: f.Fault + "/" + f.Component, Kind: f.Fault, Full: true, When: now, Evidence: f.Evidence,
+				Command: f.Command, Confidence: f.Confidence}})
+	}
+	for _, a := range foretold {
+		list = append(list, Advice{Advice: a, Since: now})
+	}
+	return list
+}
+
+// examine looks for faults in what is measured now.
+func (a *advisor) examine(ctx context.Context, s bottleneck.Sample) {
+	if a.measure == nil {
+		return
+	}
+	in, ok := a.measure(ctx)
+	if !ok {
+		return
+	}
+	in.cores, in.busy = float64(runtime.NumCPU()), -1
+	if busy, known := s.Use["cpu/machine"]; known {
+		in.busy = busy
+	}
+	if x, ok := a.signals.sample(in); ok {
+		a.doctor.Observe(x)
+		a.signal = &x
+	}
+}
+
+// measureNow gathers what a diagnosis is made from; false while the dashboard has nothing newer than the last time.
+func (p *platformOps) measureNow(ctx context.Context) (measuredNow, bool) {
+	all := p.measured.Load()
+	if all == nil || all == p.examined {
+		return measuredNow{}, false
+	}
+	p.examined = all
+	in := measuredNow{at: time.Now().UTC(), families: *all, members: p.members(), ours: map[string]float64{}}
+	in.status, _ = p.status().(Status)
+	in.probes = probeAll(ctx, p.probes)
+	if p.live != nil {
+		for _, u := range p.live.Latest().Processes {
+			in.ours[u.Name] = u.Cores
+		}
+	}
+	return in, true
+}
+
+// causes names what was found, for alerts: they say that something is wrong, and this says what.
+func (p *platformOps) causes() []Advice {
+	out := []Advice{}
+	if p.advisor == nil {
+		return out
+	}
+	p.advisor.mu.Lock()
+	defer p.advisor.mu.Unlock()
+	for _, a := range p.advisor.status.Advice {
+		if a.Found {
+			out = append(out, a)
+		}
+	}
+	return out
+}

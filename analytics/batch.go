@@ -22,7 +22,9 @@ type Batch struct {
 	Currencies []uint32
 	Sources    []uint32
 	Attributes []uint32
-	Dict       []string
+	// Weights are of how many events each stands for, when only a share of them is kept; nil: each for itself. They are not encoded.
+	Weights []float32
+	Dict    []string
 
 	index map[string]uint32 // of Dict, while it is being put together
 	text  int               // bytes in Dict
@@ -30,6 +32,14 @@ type Batch struct {
 
 // Len is the number of events.
 func (b *Batch) Len() int { return len(b.IDs) }
+
+// Weight is how many events the i-th stands for.
+func (b *Batch) Weight(i int) float32 {
+	if b.Weights == nil {
+		return 1
+	}
+	return b.Weights[i]
+}
 
 // Size estimates the bytes of the encoding, from above but for the header.
 func (b *Batch) Size() int {
@@ -110,6 +120,9 @@ func (b *Batch) Keep(keep []bool) {
 			if b.Orders != nil {
 				b.Orders[n] = b.Orders[i]
 			}
+			if b.Weights != nil {
+				b.Weights[n] = b.Weights[i]
+			}
 		}
 		n++
 	}
@@ -119,7 +132,7 @@ func (b *Batch) Keep(keep []bool) {
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.resize(0)
-	b.Received, b.Orders, b.Dict, b.index, b.text = 0, nil, b.Dict[:0], nil, 0
+	b.Received, b.Orders, b.Weights, b.Dict, b.index, b.text = 0, nil, nil, b.Dict[:0], nil, 0
 }
 
 // resize makes every column n long; what is new is whatever was there before.
@@ -130,6 +143,9 @@ func (b *Batch) resize(n int) {
 	b.Currencies, b.Sources, b.Attributes = sized(b.Currencies, n), sized(b.Sources, n), sized(b.Attributes, n)
 	if b.Orders != nil {
 		b.Orders = sized(b.Orders, n)
+	}
+	if b.Weights != nil {
+		b.Weights = sized(b.Weights, n)
 	}
 }
 

@@ -28,6 +28,10 @@ type writer struct {
 	size  int               // events of a chunk
 	ready bool
 	text  []stringT
+
+	dir    string // of landed files
+	landed []landed
+	group  rowGroup
 }
 
 // stringT is duckdb_string_t: its text itself when it is short, a pointer into DuckDB's memory otherwise.
@@ -55,10 +59,13 @@ const (
 	colCurrency
 	colSource
 	colAttributes
+	colWeight
 	columns
 )
 
-func (w *writer) open(path string) error {
+func (w *writer) open(path, landedDir string) error {
+	w.dir = landedDir
+	w.group.reset()
 	var config mapping.Config
 	if mapping.CreateConfig(&config) == mapping.StateError || mapping.SetConfig(config, "duckdb_api", "go") == mapping.StateError {
 		return errOf("configuration", "refused")
@@ -128,13 +135,27 @@ func (s *Store) Append(ctx context.Context, batches []*analytics.Batch, at analy
 	if !w.ready {
 		return errClosed
 	}
+	events := 0
+	for _, b := range batches {
+		events += b.Len()
+	}
+	if s.o.Land > 0 && events >= s.o.Land {
+		return w.land(batches, at)
+	}
+	return w.transaction(func() error {
+		if err := w.append(batches); err != nil {
+			return err
+		}
+		return w.place(at)
+	})
+}
+
+// transaction runs f in one; the lock is held.
+func (w *writer) transaction(f func() error) error {
 	if err := run(w.conn, "BEGIN"); err != nil {
 		return err
 	}
-	err := w.append(batches)
-	if err == nil {
-		err = run(w.conn, fmt.Sprintf("UPDATE place SET stream = %s, sequence = %d", literal(at.Stream), at.Sequence))
-	}
+	err := f()
 	if err == nil {
 		err = run(w.conn, "COMMIT")
 	}
@@ -142,6 +163,10 @@ func (s *Store) Append(ctx context.Context, batches []*analytics.Batch, at analy
 		_ = run(w.conn, "ROLLBACK") // a failed commit has rolled back already
 	}
 	return err
+}
+
+func (w *writer) place(at analytics.Place) error {
+	return run(w.conn, fmt.Sprintf("UPDATE place SET stream = %s, sequence = %d", literal(at.Stream), at.Sequence))
 }
 
 func (w *writer) append(batches []*analytics.Batch) error {
@@ -228,12 +253,22 @@ func (w *writer) ids(query string, f func([]analytics.ID)) error {
 	if !w.ready {
 		return errClosed
 	}
+	some := make([]analytics.ID, w.size)
+	return w.rows(query, func(chunk mapping.DataChunk, n int) {
+		for i, h := range vectorOf[huge](mapping.DataChunkGetVector(chunk, 0), n) {
+			some[i] = h.id()
+		}
+		f(some[:n])
+	})
+}
+
+// rows reads a query, a vector at a time; the lock is held.
+func (w *writer) rows(query string, f func(chunk mapping.DataChunk, n int)) error {
 	var res mapping.Result
 	defer mapping.DestroyResult(&res)
 	if mapping.Query(w.conn, query, &res) == mapping.StateError {
 		return errOf("read", mapping.ResultError(&res))
 	}
-	some := make([]analytics.ID, w.size)
 	for {
 		chunk := mapping.FetchChunk(res)
 		if chunk.Ptr == nil {
@@ -241,10 +276,7 @@ func (w *writer) ids(query string, f func([]analytics.ID)) error {
 		}
 		n := int(mapping.DataChunkGetSize(chunk))
 		if n > 0 {
-			for i, h := range vectorOf[huge](mapping.DataChunkGetVector(chunk, 0), n) {
-				some[i] = h.id()
-			}
-			f(some[:n])
+			f(chunk, n)
 		}
 		mapping.DestroyDataChunk(&chunk)
 		if n == 0 {

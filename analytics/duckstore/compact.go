@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -16,14 +15,22 @@ func (s *Store) Maintain(ctx context.Context, now time.Time) error {
 	s.maintain.Lock()
 	defer s.maintain.Unlock()
 	if s.o.Keep > 0 {
-		if err := s.forget(ctx, now.Add(-s.o.Keep).UTC().Truncate(day)); err != nil {
+		before := now.Add(-s.o.Keep).UTC().Truncate(day)
+		if err := errors.Join(s.forget(ctx, before), s.forgetLanded(before)); err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(s.sweepRemoved(), s.merge(ctx)); err != nil {
+		return err
 	}
 	if s.o.CompactAfter < 0 {
 		return nil
 	}
-	days, err := s.days(ctx, now.Add(-s.o.CompactAfter).UTC().Truncate(day))
+	before := now.Add(-s.o.CompactAfter).UTC().Truncate(day)
+	if err := s.compactLanded(ctx, before); err != nil {
+		return fmt.Errorf("duckstore: compaction of landed files: %w", err)
+	}
+	days, err := s.daysOf(ctx, "event WHERE time < "+stamp(before))
 	if err != nil {
 		return err
 	}
@@ -35,9 +42,9 @@ func (s *Store) Maintain(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// days are those with events before a moment.
-func (s *Store) days(ctx context.Context, before time.Time) (days []time.Time, err error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT date_trunc('day', time)::TIMESTAMP FROM event WHERE time < "+stamp(before)+" ORDER BY 1")
+// daysOf are those with events in what is read.
+func (s *Store) daysOf(ctx context.Context, from string) (days []time.Time, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT date_trunc('day', time)::TIMESTAMP FROM "+from+" ORDER BY 1")
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +62,7 @@ func (s *Store) days(ctx context.Context, before time.Time) (days []time.Time, e
 // compact writes one day into a file of its own, then, in one transaction, lists the file and deletes the rows that are in it. Late events
 // make another file of the same day, which costs a little and is rare.
 func (s *Store) compact(ctx context.Context, d time.Time) error {
-	name := fmt.Sprintf("%s-%d.parquet", d.Format(time.DateOnly), time.Now().UnixNano())
+	name := partName(d)
 	path := filepath.Join(s.o.Dir, filesDir, name)
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -63,7 +70,7 @@ func (s *Store) compact(ctx context.Context, d time.Time) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	// One transaction sees one state of the table: what arrives meanwhile is neither written nor deleted.
-	where := fmt.Sprintf("time >= %s AND time < %s", stamp(d), stamp(d.Add(day)))
+	where := within(d)
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("COPY (SELECT * REPLACE (kind::VARCHAR AS kind) FROM event WHERE %s ORDER BY kind, time) TO %s (FORMAT parquet, COMPRESSION zstd)", where, literal(path))); err != nil {
 		_ = os.Remove(path)
 		return err
@@ -83,7 +90,7 @@ func (s *Store) compact(ctx context.Context, d time.Time) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO part VALUES (?, ?, ?, ?)", name, d, n, info.Size()); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO part VALUES "+part{name, d, n, info.Size(), true}.row()); err != nil {
 		return err
 	}
 	if err := s.view(ctx, tx); err != nil {
@@ -106,29 +113,12 @@ func syncFile(path string) error {
 	return nil
 }
 
-// view makes "events" show what the list of files says, in the transaction that changes the list.
+// view makes "compacted_event" show what the list of files says, in the transaction that changes the list.
 func (s *Store) view(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, "SELECT file FROM part ORDER BY file")
-	if err != nil {
-		return err
+	parts, err := partsOf(ctx, tx)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, s.compactedView(parts))
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	var files []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return err
-		}
-		files = append(files, literal(filepath.Join(s.o.Dir, filesDir, name)))
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	q := "CREATE OR REPLACE VIEW events AS SELECT * FROM event"
-	if len(files) > 0 {
-		q += " UNION ALL SELECT * REPLACE (kind::kind AS kind) FROM read_parquet([" + strings.Join(files, ",") + "])"
-	}
-	_, err = tx.ExecContext(ctx, q)
 	return err
 }
 
@@ -163,6 +153,9 @@ func (s *Store) forget(ctx context.Context, before time.Time) error {
 
 // tidy removes what a process that was killed left behind, and makes the view anew: the folder may have been moved.
 func (s *Store) tidy(ctx context.Context) error {
+	if err := s.write.load(); err != nil {
+		return fmt.Errorf("duckstore: its landed files: %w", err)
+	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -170,6 +163,9 @@ func (s *Store) tidy(ctx context.Context) error {
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	if err := s.view(ctx, tx); err != nil {
 		return fmt.Errorf("duckstore: its Parquet files: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, "CREATE OR REPLACE VIEW events AS SELECT * FROM fresh UNION ALL SELECT * FROM compacted_event"); err != nil {
+		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return err

@@ -33,16 +33,29 @@ func (w *writer) fill(b *analytics.Batch, from, to int) {
 	numbers(w, colShopper, b.Shoppers[from:to])
 	numbers(w, colProduct, b.Products[from:to])
 	w.orders(b, from, to)
-	for _, c := range []struct {
-		col  int
-		word []uint32
-	}{{colCategory, b.Categories}, {colQuery, b.Queries}, {colCurrency, b.Currencies}, {colSource, b.Sources}, {colAttributes, b.Attributes}} {
-		w.texts(c.col, c.word[from:to])
+	for _, c := range textColumns {
+		w.texts(c.col, c.words(b)[from:to])
 	}
 	quantities, _ := column[int32](w, colQuantity, n)
 	copy(quantities, b.Quantities[from:to])
 	amounts, _ := column[int64](w, colAmount, n)
 	copy(amounts, b.Amounts[from:to])
+	weights, _ := column[float32](w, colWeight, n)
+	for i := range weights {
+		weights[i] = b.Weight(from + i)
+	}
+}
+
+// textColumns are where texts come from.
+var textColumns = []struct {
+	col   int
+	words func(*analytics.Batch) []uint32
+}{
+	{colCategory, func(b *analytics.Batch) []uint32 { return b.Categories }},
+	{colQuery, func(b *analytics.Batch) []uint32 { return b.Queries }},
+	{colCurrency, func(b *analytics.Batch) []uint32 { return b.Currencies }},
+	{colSource, func(b *analytics.Batch) []uint32 { return b.Sources }},
+	{colAttributes, func(b *analytics.Batch) []uint32 { return b.Attributes }},
 }
 
 func hugeOf(id analytics.ID) huge {

@@ -251,6 +251,7 @@ func TestAFullStreamRefusesAndLosesNothing(t *testing.T) {
 const (
 	killedDir  = "STAMPEDE_TEST_KILLED_STORE"
 	killedNATS = "STAMPEDE_TEST_KILLED_NATS"
+	killedLand = "STAMPEDE_TEST_KILLED_LAND" // set: transactions become files
 )
 
 // TestKilledIngester is the process that TestNothingIsLostOrDoubledByAKill kills.
@@ -258,13 +259,27 @@ func TestKilledIngester(t *testing.T) {
 	if os.Getenv(killedDir) == "" {
 		t.Skip("a process of another test")
 	}
-	s := open(t, duckstore.Options{Dir: os.Getenv(killedDir)})
+	s := open(t, duckstore.Options{Dir: os.Getenv(killedDir), Land: landing(os.Getenv(killedLand) != "")})
 	err := analytics.NewIngester(connect(t, os.Getenv(killedNATS)), s, analytics.IngestOptions{Flush: 5 * time.Millisecond, Trim: 10 * time.Millisecond}).Run(t.Context())
 	t.Fatal("the ingester ended: ", err)
 }
 
+func landing(files bool) int {
+	if files {
+		return 1
+	}
+	return -1
+}
+
 func TestNothingIsLostOrDoubledByAKill(t *testing.T) {
 	t.Parallel()
+	for name, files := range map[string]string{"table": "", "files": "yes"} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); killed(t, files) })
+	}
+}
+
+func killed(t *testing.T, files string) {
+	t.Helper()
 	url, dir := localtest.NATS(t), t.TempDir()
 	js := connect(t, url)
 	ensure(t, js)
@@ -291,12 +306,15 @@ func TestNothingIsLostOrDoubledByAKill(t *testing.T) {
 	for range 4 {
 		before := stored(t, js)
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledIngester$") //nolint:gosec // ourselves
-		cmd.Env = append(os.Environ(), killedDir+"="+dir, killedNATS+"="+url)
+		cmd.Env = append(os.Environ(), killedDir+"="+dir, killedNATS+"="+url, killedLand+"="+files)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for stored(t, js) < before+20 { // it has committed something, and is in the middle of more
-			time.Sleep(2 * time.Millisecond)
+		for end := time.Now().Add(time.Minute); stored(t, js) < before+20; { // it has committed something, and is in the middle of more
+			if time.Sleep(2 * time.Millisecond); time.Now().After(end) {
+				t.Error("the ingester stores nothing")
+				break
+			}
 		}
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -304,9 +322,12 @@ func TestNothingIsLostOrDoubledByAKill(t *testing.T) {
 	stop()
 	sender.Wait()
 	c.Close(t.Context())
-	s := open(t, duckstore.Options{Dir: dir})
+	s := open(t, duckstore.Options{Dir: dir, Land: landing(files != "")})
 	ingesting(t, js, s, analytics.IngestOptions{})
 	count(t, s, sent.Load())
+	if rows := query(t, s, "SELECT count(*) > 0 FROM landed"); rows[0][0] != (files != "") {
+		t.Errorf("landed files: %v", rows)
+	}
 }
 
 // stored is how far the stream was trimmed: what is before it is committed.

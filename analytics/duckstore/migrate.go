@@ -25,6 +25,11 @@ var migrations = [][]string{
 		"INSERT INTO made VALUES (epoch_ms(epoch_ms(now())))",
 		"CREATE VIEW events AS SELECT * FROM event",
 	},
+	{
+		"ALTER TABLE event ADD COLUMN weight FLOAT DEFAULT 1",
+		"ALTER TABLE part ADD COLUMN weighted BOOLEAN DEFAULT false", // whether a file has that column
+		"CREATE TABLE landed (file VARCHAR, events BIGINT, bytes BIGINT, newest TIMESTAMP)",
+	},
 }
 
 // quotedKinds are the names of the first n kinds: those that there were when a migration was written.

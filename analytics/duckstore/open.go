@@ -22,7 +22,10 @@ type Options struct {
 	// CompactAfter is how old a day must be to go into a Parquet file; default 2 days, negative never.
 	CompactAfter time.Duration
 	// Keep is how long events are kept, in whole days; default 400 days, negative for ever.
-	Keep      time.Duration
+	Keep time.Duration
+	// Land is of how many events a transaction is written as a file of its own rather than into the table, which costs a tenth; default
+	// 65,536, negative never.
+	Land      int
 	MemoryMiB int // DuckDB may use; default 2048
 	Threads   int // of queries; default as many as there are processors
 	Log       *slog.Logger
@@ -36,6 +39,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Keep == 0 {
 		o.Keep = 400 * day
+	}
+	if o.Land == 0 {
+		o.Land = 65_536
 	}
 	if o.MemoryMiB <= 0 {
 		o.MemoryMiB = 2048
@@ -53,6 +59,7 @@ type Store struct {
 	write writer
 
 	maintain sync.Mutex // one maintenance at a time
+	removed  []removal  // files that queries may still read
 	closed   sync.Once
 	closeErr error
 }
@@ -60,6 +67,7 @@ type Store struct {
 const (
 	databaseFile = "events.duckdb"
 	filesDir     = "parquet"
+	landedDir    = "landed"
 	exportsDir   = "exports"
 )
 
@@ -73,7 +81,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if s.o.Dir, err = filepath.Abs(o.Dir); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{filesDir, exportsDir} {
+	for _, dir := range []string{filesDir, landedDir, exportsDir} {
 		if err := os.MkdirAll(filepath.Join(s.o.Dir, dir), 0o700); err != nil {
 			return nil, err
 		}
@@ -95,10 +103,13 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if err := s.migrate(ctx); err != nil {
 		return s, err
 	}
-	if err := s.tidy(ctx); err != nil {
+	if _, err := s.db.ExecContext(ctx, "SET lock_configuration=true"); err != nil { // DuckDB's own ALTER TABLE sets something
+		return s, fmt.Errorf("duckstore: settings: %w", err)
+	}
+	if err := s.write.open(path, filepath.Join(s.o.Dir, landedDir)); err != nil {
 		return s, err
 	}
-	return s, s.write.open(path)
+	return s, s.tidy(ctx)
 }
 
 // confine bounds what the database may use and reach, for good.
@@ -110,12 +121,13 @@ func (s *Store) confine(ctx context.Context) error {
 		"SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
 		"SET temp_directory=" + literal(filepath.Join(s.o.Dir, "spill")),
 		"SET max_temp_directory_size='8GiB'",
-		"SET allowed_directories=[" + literal(filepath.Join(s.o.Dir, filesDir)) + "," + literal(filepath.Join(s.o.Dir, exportsDir)) + "]",
+		"SET allowed_directories=[" + strings.Join([]string{s.folder(filesDir), s.folder(landedDir), s.folder(exportsDir)}, ",") + "]",
+		"SET parquet_metadata_cache=true", // no file is ever changed
 	}
 	if s.o.Threads > 0 {
 		settings = append(settings, fmt.Sprintf("SET threads=%d", s.o.Threads))
 	}
-	settings = append(settings, "SET enable_external_access=false", "SET lock_configuration=true")
+	settings = append(settings, "SET enable_external_access=false")
 	for _, q := range settings {
 		if _, err := s.db.ExecContext(ctx, q); err != nil {
 			return fmt.Errorf("duckstore: %s: %w", q, err)
@@ -123,6 +135,9 @@ func (s *Store) confine(ctx context.Context) error {
 	}
 	return nil
 }
+
+// folder is one of the store's, in SQL.
+func (s *Store) folder(name string) string { return literal(filepath.Join(s.o.Dir, name)) }
 
 // Path is the database's file.
 func (s *Store) Path() string { return filepath.Join(s.o.Dir, databaseFile) }

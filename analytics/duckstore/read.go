@@ -44,7 +44,7 @@ func stamp(t time.Time) string { return fmt.Sprintf("make_timestamp(%d)", t.Unix
 // ReceivedSince implements analytics.Store.
 func (s *Store) ReceivedSince(ctx context.Context, since time.Time, limit int, f func([]analytics.ID)) error {
 	// Events were received by the batch: there are few such times, however many events.
-	const enough = `SELECT max(received) FROM (SELECT received, sum(count(*)) OVER (ORDER BY received DESC) AS n FROM event WHERE received >= %s GROUP BY received) WHERE n > %d`
+	const enough = `SELECT max(received) FROM (SELECT received, sum(count(*)) OVER (ORDER BY received DESC) AS n FROM fresh WHERE received >= %s GROUP BY received) WHERE n > %d`
 	var from sql.NullTime
 	if err := s.db.QueryRowContext(ctx, fmt.Sprintf(enough, stamp(since), limit)).Scan(&from); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s *Store) ReceivedSince(ctx context.Context, since time.Time, limit int, f
 	if from.Valid {
 		since = from.Time
 	}
-	return s.write.ids("SELECT id FROM event WHERE received >= "+stamp(since), f)
+	return s.write.ids("SELECT id FROM fresh WHERE received >= "+stamp(since), f)
 }
 
 func (s *Store) ids(ctx context.Context, query string, f func([]analytics.ID)) error {
@@ -79,7 +79,7 @@ func (s *Store) ids(ctx context.Context, query string, f func([]analytics.ID)) e
 // Recent implements analytics.Store.
 func (s *Store) Recent(ctx context.Context, since time.Time, limit int, f func(*analytics.Batch)) error {
 	rows, err := s.db.QueryContext(ctx, fmt.Sprintf(`SELECT id, time, kind::VARCHAR, coalesce(shopper, 0), coalesce(product, 0), order_id,
-		coalesce(category, ''), coalesce(query, ''), quantity, amount, coalesce(currency, '') FROM event WHERE time >= %s ORDER BY time DESC LIMIT %d`, stamp(since), limit))
+		coalesce(category, ''), coalesce(query, ''), quantity, amount, coalesce(currency, '') FROM fresh WHERE time >= %s ORDER BY time DESC LIMIT %d`, stamp(since), limit))
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,11 @@ func (s *Store) Stats(ctx context.Context) (st analytics.StoreStats, err error) 
 	if err = s.db.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM event), (SELECT since FROM made)").Scan(&live, &st.Since); err != nil {
 		return st, err
 	}
-	st.Events = compacted + live
+	var landed, bytes int64
+	if err = s.db.QueryRowContext(ctx, "SELECT coalesce(sum(events), 0)::BIGINT, coalesce(sum(bytes), 0)::BIGINT FROM landed").Scan(&landed, &bytes); err != nil {
+		return st, err
+	}
+	st.Events, st.Bytes = compacted+landed+live, st.Bytes+bytes
 	for _, name := range []string{databaseFile, databaseFile + ".wal"} {
 		if info, err := os.Stat(filepath.Join(s.o.Dir, name)); err == nil {
 			st.Bytes += info.Size()

@@ -213,7 +213,7 @@ func measureBrowseLatency(ctx context.Context, t *trial) (Finding, error) {
 // where says what the machine's time went into.
 func (l Load) where() string {
 	var parts []string
-	for _, role := range append(roleOrder[:len(roleOrder):len(roleOrder)], "generator") {
+	for _, role := range append(roleOrder[:len(roleOrder):len(roleOrder)], roleMeasured, "generator") {
 		if c := l.Cores[role]; c >= 0.005 {
 			parts = append(parts, fmt.Sprintf("%s %.2f", role, c))
 		}

@@ -32,6 +32,7 @@ type broken struct {
 	costly    float64       // cores that are busy
 	database  float64       // seconds that each statement takes
 	contended bool          // API servers wait for one another
+	starved   bool          // API servers do not get their share
 	hurts     bool          // faults are felt
 	stays     bool          // faults are not over
 	books     string        // what the audit finds
@@ -384,15 +385,21 @@ func (f fakePlatform) Audit(context.Context) (Audit, error) {
 // fakeInstances answer one request at a time, each in the same time: its own, or one of everybody's.
 type fakeInstances struct {
 	f       fakePlatform
-	servers []*httptest.Server
+	share   float64
+	servers []*fakeInstance
 	shared  sync.Mutex
 }
 
-func (f fakePlatform) Instances(context.Context, float64) (Instances, error) {
+type fakeInstance struct {
+	*httptest.Server
+	busy atomic.Int64 // nanoseconds
+}
+
+func (f fakePlatform) Instances(_ context.Context, share float64) (Instances, error) {
 	if f.noQuota {
 		return nil, fmt.Errorf("%w: no control groups", ErrCannot)
 	}
-	return &fakeInstances{f: f}, nil
+	return &fakeInstances{f: f, share: share}, nil
 }
 
 func (i *fakeInstances) Grow(ctx context.Context, n int, warm func(context.Context, []string) error) (urls []string, err error) {
@@ -402,12 +409,21 @@ func (i *fakeInstances) Grow(ctx context.Context, n int, warm func(context.Conte
 		if i.f.contended {
 			own = &i.shared
 		}
-		i.servers = append(i.servers, httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &fakeInstance{}
+		s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			waited := time.Now()
 			own.Lock()
-			time.Sleep(4 * time.Millisecond) // the time a request takes
+			if !i.f.contended {
+				waited = time.Now() // who waits for another uses its time up, too: it spins
+			}
+			time.Sleep(5 * time.Millisecond) // the time a request takes
+			if !i.f.starved {
+				s.busy.Add(int64(time.Since(waited)))
+			}
 			own.Unlock()
 			i.f.Config.Handler.ServeHTTP(w, r)
-		})))
+		}))
+		i.servers = append(i.servers, s)
 	}
 	for _, s := range i.servers {
 		urls = append(urls, s.URL)
@@ -415,7 +431,14 @@ func (i *fakeInstances) Grow(ctx context.Context, n int, warm func(context.Conte
 	return slices.Clone(urls), warm(ctx, urls[had:])
 }
 
-func (i *fakeInstances) CPU() float64 { return 0 }
+func (i *fakeInstances) Had(urls []string) (sum Had) {
+	for _, s := range i.servers {
+		if slices.Contains(urls, s.URL) {
+			sum.CPU += i.share * time.Duration(s.busy.Load()).Seconds()
+		}
+	}
+	return sum
+}
 
 func (i *fakeInstances) Close() error {
 	for _, s := range i.servers {

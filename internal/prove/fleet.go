@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -70,12 +71,16 @@ func (f *Fleet) Grow(ctx context.Context, n int, warm func(ctx context.Context, 
 	return urls, nil
 }
 
-// CPU is the processor time of those that run.
-func (f *Fleet) CPU() (seconds float64) {
+// Had is what those that serve at urls have had of their share so far.
+func (f *Fleet) Had(urls []string) (sum Had) {
 	for _, s := range f.ships {
-		seconds += processorTime(s.child.Pid())
+		if s.group == nil || !slices.Contains(urls, s.url) {
+			continue
+		}
+		periods, held := s.group.Throttled()
+		sum.CPU, sum.Periods, sum.Held = sum.CPU+processorTime(s.child.Pid()), sum.Periods+periods, sum.Held+held
 	}
-	return seconds
+	return sum
 }
 
 // hold puts a process into a control group of its own.

@@ -61,6 +61,8 @@ const (
 	RolePrimary = "primary"
 	RoleReplica = "replica"
 	RoleQueue   = "queue"
+
+	roleMeasured = "API servers measured" // not the platform's own
 )
 
 // roleOrder is how roles are listed: from the shopper down.
@@ -71,10 +73,21 @@ type Instances interface {
 	// Grow starts more of them until there are n, has the new ones warmed up, and holds them to their share from then on. It returns
 	// where each of the n serves.
 	Grow(ctx context.Context, n int, warm func(ctx context.Context, fresh []string) error) (urls []string, err error)
-	// CPU is the processor time that they have used so far, in seconds.
-	CPU() float64
+	// Had is what those that serve at urls have had of their share so far.
+	Had(urls []string) Had
 	// Close ends them. Twice is fine.
 	Close() error
+}
+
+// Had is what processes have had of their share.
+type Had struct {
+	CPU     float64 // seconds
+	Periods int64   // of the quota, in which they wanted to run
+	Held    int64   // of these, in which it stopped them
+}
+
+func (h Had) since(before Had) Had {
+	return Had{h.CPU - before.CPU, h.Periods - before.Periods, h.Held - before.Held}
 }
 
 // Fault is something that goes wrong.

@@ -118,7 +118,7 @@ func TestBrokenPromises(t *testing.T) {
 	for name, c := range map[string]struct {
 		b      broken
 		number int
-		says   string
+		says   string // in what was measured, or a detail
 	}{
 		"slow":            {broken{slow: 120e6}, 1, "p95"},
 		"bad answers":     {broken{errs: 5}, 2, "good"},
@@ -134,15 +134,29 @@ func TestBrokenPromises(t *testing.T) {
 		"two for a click": {broken{clicks: true}, 8, "double"},
 		"books":           {broken{books: "stock-balance: 7"}, 8, "stock-balance: 7"},
 		"contention":      {broken{contended: true}, 3, "contention"},
+		"starved":         {broken{starved: true}, 3, "not proven: something else than their share"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, _ := proof(t, c.b, string(rune('0'+c.number)))
 			v := outcome(t, r, c.number)
-			if v.Outcome != Fails || !strings.Contains(v.Measured, c.says) || r.Holds(true) || !r.Partial || len(r.Verdicts) != 1 {
+			if v.Outcome != Fails || !strings.Contains(v.Measured+strings.Join(v.Details, " "), c.says) || r.Holds(true) || !r.Partial || len(r.Verdicts) != 1 {
 				t.Errorf("%+v", v)
 			}
 		})
+	}
+}
+
+// Servers that share nothing scale. What they are on is too busy here for the verdict itself.
+func TestServersThatScale(t *testing.T) {
+	t.Parallel()
+	r, _ := proof(t, broken{}, "3")
+	s := r.Scaling
+	if s == nil || len(s.Points) != 8 || len(s.Used) != 8 || len(s.Held) != 8 || s.Good != 1 {
+		t.Fatalf("%+v", s)
+	}
+	if one, eight := s.mean(1), s.mean(mostInstances); one == 0 || eight < 2.5*one {
+		t.Errorf("%v requests/s of one, %v of eight", one, eight)
 	}
 }
 

@@ -20,14 +20,14 @@ type pace struct {
 	settle                                          time.Duration // what a cancelled or failed order held may take to come back
 
 	samples   int // requests whose tier is looked at
-	repeats   int // of the measurements, up and down, of each number of instances
+	repeats   int // of the measurements of each number of instances
 	rushStock int64
 	rushUsers int
 }
 
 var (
-	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 3 * time.Second, 6 * time.Second, 20 * time.Second, 40_000, 2, 1500, 64}
-	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 1, 400, 48}
+	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 3 * time.Second, 6 * time.Second, 20 * time.Second, 40_000, 3, 1500, 64}
+	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 2, 400, 48}
 )
 
 // scaled makes everything shorter or longer.

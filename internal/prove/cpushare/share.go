@@ -10,8 +10,8 @@ import (
 var ErrUnavailable = errors.New("processor time cannot be held to a share here")
 
 // period is how often the quota begins anew. It is short, so that a process that has used its share up does not stand
-// still for long.
-const period = 10 * time.Millisecond
+// still for long; the kernel takes quotas of a millisecond and more.
+const period = 20 * time.Millisecond
 
 // quota of a period; the kernel takes a millisecond at least.
 func quota(share float64) (time.Duration, error) {

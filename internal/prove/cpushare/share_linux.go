@@ -49,6 +49,20 @@ func (g *Group) Add(pid int) error {
 	return write(g.dir, "cgroup.procs", strconv.Itoa(pid))
 }
 
+// Throttled is in how many periods of the quota the group wanted to run so far, and in how many of them it was stopped.
+func (g *Group) Throttled() (periods, stopped int64) {
+	raw, _ := os.ReadFile(filepath.Join(g.dir, "cpu.stat")) // a group that is gone has had nothing
+	for line := range strings.Lines(string(raw)) {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(line), " "); name {
+		case "nr_periods":
+			periods, _ = strconv.ParseInt(value, 10, 64)
+		case "nr_throttled":
+			stopped, _ = strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return periods, stopped
+}
+
 // Close removes the group; its processes must have ended. Closing twice is fine.
 func (g *Group) Close() error {
 	deadline := time.Now().Add(2 * time.Second)

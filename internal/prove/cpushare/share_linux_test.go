@@ -43,8 +43,12 @@ func TestProcessIsHeldToItsShare(t *testing.T) {
 	_, _ = start.Write([]byte("go\n"))
 	time.Sleep(500 * time.Millisecond) // what is measured, not a wait for something
 	took := time.Since(begun)
+	periods, stopped := g.Throttled()
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
+	if stopped == 0 || stopped > periods {
+		t.Errorf("stopped in %d of %d periods", stopped, periods)
+	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if got := used.Seconds() / took.Seconds(); got > 1.6*share {
 		t.Errorf("%.2f cores of %v", got, share)

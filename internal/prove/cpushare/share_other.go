@@ -15,5 +15,8 @@ func New(float64) (*Group, error) {
 // Add fails, too.
 func (*Group) Add(int) error { return ErrUnavailable }
 
+// Throttled is nothing.
+func (*Group) Throttled() (periods, stopped int64) { return 0, 0 }
+
 // Close does nothing.
 func (*Group) Close() error { return nil }

@@ -18,13 +18,56 @@ import (
 const (
 	crowdSessions    = 100_000
 	crowdConnections = 20_000
-	crowdSpan        = "45s"
-	crowdOwnFiles    = 1500 // that an edge or a generator needs besides clients' connections
+	crowdOwnFiles    = 1000 // that an edge or a generator needs besides clients' connections
+	crowdBound       = 2048 // MiB that the whole platform may take
 )
 
-// benchCrowd lets 100,000 shoppers with a minute between their requests into a platform, and then as many as the limit of open
-// files allows, at most 20,000, with a connection each, and tells what memory the platform took at most.
-func benchCrowd(ctx context.Context) (_ result, err error) {
+// crowdScenario is a shop full of people. One in ten has made up their mind when the run begins, so that orders are placed within
+// minutes although everybody takes their time; the others look.
+const crowdScenario = `name: crowd
+about: Most look around, one in ten has come to buy.
+popularity: {zipf: 1.0}
+think: %s
+load:
+  model: closed
+  users: %d
+  stages:
+    - {for: %s, from: 0, to: 1}
+    - {for: %s, at: 1}
+retry: {times: 3, longest: 15s}
+shoppers:
+  - kind: looker
+    weight: 9
+    steps:
+      - browse: 3
+      - view: 6
+      - browse: 3
+  - kind: buyer
+    weight: 1
+    steps:
+      - view: 1
+      - add: 1
+      - checkout: 1
+      - browse: 3
+      - view: 3
+`
+
+// benchCrowdSessions lets 100,000 shoppers in, who think for 45 s before each request, and share connections.
+func benchCrowdSessions(ctx context.Context) (result, error) {
+	return benchCrowd(ctx, crowdSessions, "30s-60s", "60s", "140s")
+}
+
+// benchCrowdConnections lets in as many as the limit of open files allows, at most 20,000, with a connection each.
+func benchCrowdConnections(ctx context.Context) (result, error) {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return result{}, err
+	}
+	return benchCrowd(ctx, min(crowdConnections, int(files.Max)-crowdOwnFiles), "6s-18s", "40s", "80s", "--own-connections")
+}
+
+// benchCrowd fills a platform with shoppers and tells what memory it took at most.
+func benchCrowd(ctx context.Context, users int, think, ramp, full string, args ...string) (_ result, err error) {
 	dir, err := os.MkdirTemp("", "stampede-bench-")
 	if err != nil {
 		return result{}, err
@@ -33,7 +76,10 @@ func benchCrowd(ctx context.Context) (_ result, err error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL's user passes through
 		return result{}, err
 	}
-	data := filepath.Join(dir, "data")
+	scenario, data := filepath.Join(dir, "crowd.yaml"), filepath.Join(dir, "data")
+	if err := os.WriteFile(scenario, fmt.Appendf(nil, crowdScenario, think, users, ramp, full), 0o644); err != nil { //nolint:gosec // read by our own child
+		return result{}, err
+	}
 	if _, err := stampede(ctx, "up", "--detach", "--data", data, "--port", "0", "--ops-port", "0", "--shards", "2", "--replicas", "1", "--products", "2000"); err != nil {
 		return result{}, err
 	}
@@ -45,24 +91,14 @@ func benchCrowd(ctx context.Context) (_ result, err error) {
 	if err != nil {
 		return result{}, err
 	}
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return result{}, err
+	res := result{Unit: "MiB of the whole platform at most", Runs: 1, Anchor: crowdBound}
+	idle := memoryOf(root)
+	if res.Details, err = crowdRun(ctx, data, root, edge, append([]string{"--scenario", scenario}, args...)); err != nil {
+		return res, err
 	}
-	connections := min(crowdConnections, int(files.Max)-crowdOwnFiles)
-	res := result{Unit: "MiB of the whole platform at most", Runs: 1, Details: map[string]any{"idle_mib": memoryOf(root), "files_allowed": files.Max}}
-	for name, args := range map[string][]string{
-		"sessions":    {"--users", strconv.Itoa(crowdSessions), "--think", "60s"},
-		"connections": {"--users", strconv.Itoa(connections), "--think", "12s", "--own-connections"},
-	} {
-		row, err := crowdRun(ctx, data, root, edge, args)
-		if err != nil {
-			return res, fmt.Errorf("%s: %w", name, err)
-		}
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, row)
-		res.Details[name] = row
-		res.Ours = max(res.Ours, row["platform_mib"].(float64)) //nolint:forcetypeassert // put there by crowdRun
-	}
+	res.Details["shoppers"], res.Details["idle_mib"] = users, idle
+	res.Ours = res.Details["platform_mib"].(float64) //nolint:forcetypeassert // put there by crowdRun
+	res.Ratio = res.Ours / crowdBound
 	_, err = stampede(ctx, "audit", "--data", data)
 	return res, err
 }
@@ -83,14 +119,14 @@ func crowdRun(ctx context.Context, data string, root, edge int, args []string) (
 			}
 		}
 	})
-	out, err := stampede(ctx, append([]string{"load", "--data", data, "--profile", "ramp", "--duration", crowdSpan, "--json"}, args...)...)
+	out, err := stampede(ctx, append([]string{"load", "--data", data, "--json"}, args...)...)
 	stop()
 	watch.Wait()
 	var r loadReport
 	if jsonErr := json.Unmarshal(out, &r); jsonErr != nil {
 		return nil, errors.Join(err, jsonErr)
 	}
-	return map[string]any{"shoppers": args[1], "platform_mib": platform, "edge_mib": edgeAlone, "edge_files": open, "requests": r.Summary.Total, "bad": r.Errors,
+	return map[string]any{"platform_mib": platform, "edge_mib": edgeAlone, "edge_files": open, "requests": r.Summary.Total, "seconds": r.Summary.Duration, "bad": r.Errors,
 		"orders": r.Summary.Orders, "browse_p95_s": r.Times["browse"].P95, "checkout_p99_s": r.Times["checkout"].P99, "generator": r.Summary.Invalid}, nil
 }
 

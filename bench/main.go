@@ -61,7 +61,9 @@ var benchmarks = []benchmark{
 	{"predict", "hit rate after a cold start and at a spike, warmed with predicted demand, against decayed frequency", benchPredict},
 	{"events", "a minute of events from encoded batches through JetStream into DuckDB, against its bare appender and bare JetStream", benchEvents},
 	{"overload", "goodput and checkouts at 1, 2 and 3 times the saturating rate through the real edge", benchOverload},
-	{"crowd", "100,000 shoppers, and 20,000 open connections, at once: memory of the platform", benchCrowd},
+	{"overload-waitroom", "the same with the waiting room on", benchOverloadWaitroom},
+	{"crowd-sessions", "100,000 shoppers at once, one in ten of whom buys: memory of the platform, orders", benchCrowdSessions},
+	{"crowd-connections", "20,000 open connections at once, or as many as files are allowed: memory of the platform, orders", benchCrowdConnections},
 	{"million", "a million products: import, and list, search and view in the database", benchMillion},
 }
 

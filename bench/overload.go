@@ -58,7 +58,12 @@ func (r loadReport) orders() float64 { return float64(r.Summary.Orders) / r.Summ
 // compares what is answered well with the best of all rates. Where there are two cores or more the edge and the load
 // generator have one of them to themselves and the rest of the platform the other, as if they were two machines: otherwise the
 // generator takes from the shop what it asks of it. The waiting room is off: it would keep the overload away.
-func benchOverload(ctx context.Context) (_ result, err error) {
+func benchOverload(ctx context.Context) (result, error) { return measureOverload(ctx, false) }
+
+// benchOverloadWaitroom does the same with the waiting room on. Shoppers who have a place wait, and buy once they are let in.
+func benchOverloadWaitroom(ctx context.Context) (result, error) { return measureOverload(ctx, true) }
+
+func measureOverload(ctx context.Context, waitroom bool) (_ result, err error) {
 	dir, err := os.MkdirTemp("", "stampede-bench-")
 	if err != nil {
 		return result{}, err
@@ -71,7 +76,7 @@ func benchOverload(ctx context.Context) (_ result, err error) {
 	if err := os.WriteFile(scenario, []byte(overloadScenario), 0o644); err != nil { //nolint:gosec // read by our own child
 		return result{}, err
 	}
-	if err := os.Setenv("STAMPEDE_EDGE_WAITROOM_ENABLED", "false"); err != nil {
+	if err := os.Setenv("STAMPEDE_EDGE_WAITROOM_ENABLED", strconv.FormatBool(waitroom)); err != nil {
 		return result{}, err
 	}
 	if _, err := stampede(ctx, "up", "--detach", "--data", data, "--port", "0", "--ops-port", "0", "--apis", "1", "--shards", "2", "--replicas", "1", "--products", "2000"); err != nil {

@@ -127,6 +127,21 @@ func TestUnreadBodyIsNotTheNextRequest(t *testing.T) {
 	}
 }
 
+// Who refuses a request after its body was read need not end the connection: in an overload new ones cost more than the refusal.
+func TestRefusalAfterBodyKeepsConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{Admission: []func(http.Handler) http.Handler{func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+	}}}, tcpBackend(t, "a"))
+	post := "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+	if got := strings.Count(raw(t, s, post+strings.Replace(post, "Host: x", "Host: x\r\nConnection: close", 1)), "HTTP/1.1 503 "); got != 2 {
+		t.Errorf("%d answers, want 2", got)
+	}
+}
+
 // A body that comes slowly but steadily may take longer than Timeout, also when a middleware reads it.
 func TestSteadyUpload(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 const (
 	lookEvery = 100 * time.Millisecond
 	hurry     = 0.1 // of need that is added for each time that work waits as long again as it may
-	quickest  = 0.3 // of need that one look adds at most
+	quickest  = 0.2 // of need that one look adds at most
 	recovery  = 0.1 // of need that one look takes away
 	tiers     = 4   // of requests that are refused one after the other; checkouts never are
 	mostNeed  = tiers - 0.5

@@ -62,6 +62,9 @@ func (g *Ingester) unique(ctx context.Context, b *Batch) error {
 	if g.o.Live != nil {
 		g.o.Live.Observe(now, b) // the stream has them on file, and this process stores them or none after it does
 	}
+	if n := g.sampler.apply(b); n > 0 {
+		g.m.sampled.Add(float64(n))
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ type IngestOptions struct {
 	Stream    StreamOptions
 	Live      *Live         // told of what came, before it is stored; nil: nobody is
 	Enrich    func(*Batch)  // fills in what events do not say, such as categories; nil: nothing
+	Sample    Sample        // what is stored only in part; the windows count all of it. Default: nothing
 	Trim      time.Duration // how often the stream drops what is stored; default 2 s
 	// SetAside is given a batch that cannot be read, before it is skipped; nil: it is logged only.
 	SetAside   func(sequence uint64, raw []byte) error
@@ -54,6 +55,7 @@ type Ingester struct {
 	place   Place  // handed to the committing goroutine, or committed
 	life    string
 	spare   chan *Batch
+	sampler *sampler
 
 	committed atomic.Pointer[Place]
 }
@@ -61,7 +63,7 @@ type Ingester struct {
 // NewIngester makes an ingester; Run runs it.
 func NewIngester(js jetstream.JetStream, store Store, o IngestOptions) *Ingester {
 	o = o.withDefaults()
-	return &Ingester{js: js, store: store, o: o, m: newIngestMetrics(o.Registerer), spare: make(chan *Batch, 64)}
+	return &Ingester{js: js, store: store, o: o, m: newIngestMetrics(o.Registerer), spare: make(chan *Batch, 64), sampler: newSampler(o.Sample)}
 }
 
 // group is what commits together.

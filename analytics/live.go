@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stampede-shop/stampede/sketch"
@@ -53,6 +54,9 @@ type Live struct {
 	classOf, queryOf []int64
 	gathered         int       // events in views and units
 	added            time.Time // when these were last empty
+
+	shown atomic.Pointer[Snapshot] // what Latest returns
+	asked atomic.Int64             // when Latest was called last, ms
 }
 
 // tally counts one second or minute, which at names.
@@ -154,6 +158,7 @@ func (l *Live) Observe(now time.Time, b *Batch) {
 	if l.gathered += b.Len(); l.gathered >= maxGathered || now.Sub(l.added) >= time.Second {
 		l.products(now)
 	}
+	l.show(now)
 }
 
 func (l *Live) count(m *minute, s *tally, kind Kind, b *Batch, i int, t int64) {

@@ -33,7 +33,7 @@ func counters(reg prometheus.Registerer, prefix string) func(name, help string) 
 }
 
 type ingestMetrics struct {
-	stored, duplicates, late, corrupt, again, commits prometheus.Counter
+	stored, duplicates, sampled, late, corrupt, again, commits prometheus.Counter
 }
 
 func newIngestMetrics(reg prometheus.Registerer) *ingestMetrics {
@@ -41,6 +41,7 @@ func newIngestMetrics(reg prometheus.Registerer) *ingestMetrics {
 	return &ingestMetrics{
 		stored:     c("stored_total", "Events in the store."),
 		duplicates: c("duplicates_total", "Events that were stored already."),
+		sampled:    c("sampled_out_total", "Events that are not stored, because only a share of their kind is."),
 		late:       c("late_total", "Events older than the window, looked up in the store."),
 		corrupt:    c("corrupt_batches_total", "Batches that could not be read and were set aside."),
 		again:      c("store_errors_total", "Commits that failed and were tried again."),

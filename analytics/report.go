@@ -9,12 +9,13 @@ import (
 // reports are SELECTs over events; %s is the moment from which on they look.
 var reports = map[string]string{
 	// Distinct shoppers who came at least as far as each stage; who looks before having a session is seen from the first thing added.
+	// Of sampled events, a shopper counts for as many as the least of the weights of what tells.
 	"funnel": `WITH stage AS (
-	SELECT time::DATE AS day, shopper, bool_or(kind IN ('add', 'checkout', 'order')) AS a,
-		bool_or(kind IN ('checkout', 'order')) AS c, bool_or(kind = 'order') AS o
+	SELECT time::DATE AS day, shopper, min(weight) AS v, min(weight) FILTER (WHERE kind IN ('add', 'checkout', 'order')) AS a,
+		min(weight) FILTER (WHERE kind IN ('checkout', 'order')) AS c, min(weight) FILTER (WHERE kind = 'order') AS o
 	FROM events WHERE time >= %s AND shopper IS NOT NULL AND kind IN ('view', 'add', 'checkout', 'order') GROUP BY day, shopper)
-SELECT day, count(*) AS viewed, count(*) FILTER (a) AS added, count(*) FILTER (c) AS began_checkout,
-	count(*) FILTER (o) AS ordered, round(count(*) FILTER (o) / count(*), 4) AS conversion
+SELECT day, round(sum(v))::BIGINT AS viewed, round(coalesce(sum(a), 0))::BIGINT AS added, round(coalesce(sum(c), 0))::BIGINT AS began_checkout,
+	round(coalesce(sum(o), 0))::BIGINT AS ordered, round(coalesce(sum(o), 0) / sum(v), 4) AS conversion
 FROM stage GROUP BY day ORDER BY day`,
 	"revenue": `SELECT time::DATE AS day, currency, count(*) FILTER (kind = 'order') AS orders, coalesce(sum(amount) FILTER (kind = 'order'), 0)::BIGINT AS revenue,
 	coalesce(sum(quantity) FILTER (kind = 'purchase'), 0)::BIGINT AS units, count(*) FILTER (kind = 'cancel') AS cancelled,

@@ -67,10 +67,43 @@ type RunOut struct {
 
 const topShown = 10
 
-// Snapshot reads the windows. Some 1 ms.
+// Snapshot reads the windows. Some 1 ms, and as long as others count.
 func (l *Live) Snapshot(now time.Time) Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.snapshot(now)
+}
+
+const (
+	showEvery  = 100 * time.Millisecond // while somebody looks and events come
+	showFor    = 300 * time.Millisecond
+	watchedFor = 5 * time.Second // after somebody looked
+)
+
+// Latest is a Snapshot that may be 0.3 s old, and waits for nobody who counts while events come: to be read only, others have the same one.
+func (l *Live) Latest(now time.Time) Snapshot {
+	l.asked.Store(now.UnixMilli())
+	if s := l.shown.Load(); s != nil && now.Sub(s.Time).Abs() < showFor {
+		return *s
+	}
+	s := l.Snapshot(now)
+	l.shown.Store(&s)
+	return s
+}
+
+// show makes a snapshot for Latest, if one is due; the lock is held.
+func (l *Live) show(now time.Time) {
+	if now.UnixMilli()-l.asked.Load() > watchedFor.Milliseconds() {
+		return
+	}
+	if s := l.shown.Load(); s == nil || now.Sub(s.Time) >= showEvery {
+		s := l.snapshot(now)
+		l.shown.Store(&s)
+	}
+}
+
+// snapshot reads the windows; the lock is held.
+func (l *Live) snapshot(now time.Time) Snapshot {
 	at := now.UnixMicro()
 	l.sweep(at)
 	l.products(now)

@@ -198,7 +198,7 @@ func (r *eventsRig) watch(ctx context.Context) (reading, age timing) {
 	var took, old []time.Duration
 	for ctx.Err() == nil {
 		at := time.Now()
-		s := r.live.Snapshot(at)
+		s := r.live.Latest(at)
 		took = append(took, time.Since(at))
 		if !s.LastEvent.IsZero() {
 			old = append(old, at.Sub(s.LastEvent))

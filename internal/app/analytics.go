@@ -67,7 +67,12 @@ func startAnalytics(ctx context.Context, cfg Config, name string, log *slog.Logg
 		return nil, errors.Join(err, a.store.Close())
 	}
 	a.openBooks(opening)
-	a.in = analytics.NewIngester(js, a.store, analytics.IngestOptions{Live: a.live, Enrich: a.names.enrich, SetAside: a.setAside,
+	sample, err := analytics.ParseSample(cfg.Analytics.Sample)
+	if err != nil {
+		nc.Close()
+		return nil, errors.Join(fmt.Errorf("analytics.sample: %w", err), a.store.Close())
+	}
+	a.in = analytics.NewIngester(js, a.store, analytics.IngestOptions{Live: a.live, Sample: sample, Enrich: a.names.enrich, SetAside: a.setAside,
 		Stream: analytics.StreamOptions{MaxBytes: int64(cfg.Analytics.QueueMiB) << 20}, Registerer: ops.reg, Log: log})
 	a.routes(ops)
 	ops.check("queue", func(context.Context) error {

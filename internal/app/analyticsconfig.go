@@ -19,6 +19,8 @@ type AnalyticsConfig struct {
 	QueueMiB    int    `koanf:"queue_mib"`    // of events that wait to be stored; beyond it none are taken
 	CompactDays int    `koanf:"compact_days"` // days after which events go into Parquet files; 0 never
 	KeepDays    int    `koanf:"keep_days"`    // days after which they are deleted; 0 never
+
+	Sample map[string]float64 `koanf:"sample"` // shares of kinds that are stored only in part, such as view: 0.1; orders never are
 }
 
 func defaultAnalytics() AnalyticsConfig {
@@ -34,6 +36,9 @@ func (c Config) validateAnalytics(bad complain) {
 		if n.v < n.lo || n.v > n.hi {
 			bad("analytics."+n.key, n.v, fmt.Sprintf("%d to %d", n.lo, n.hi))
 		}
+	}
+	if _, err := analytics.ParseSample(a.Sample); err != nil {
+		bad("analytics.sample", a.Sample, err.Error())
 	}
 	if !slices.Contains([]string{"duckdb"}, a.Store) {
 		bad("analytics.store", quote(a.Store), "duckdb")

@@ -31,7 +31,7 @@ func (a *analyst) routes(ops *roleOps) {
 	stats := func() map[string]any {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return map[string]any{"windows": a.live.Snapshot(time.Now()), "store": a.stats}
+		return map[string]any{"windows": a.live.Latest(time.Now()), "store": a.stats}
 	}
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, stats()) })
 	ops.mux.HandleFunc("GET /admin/stats", adminOnly(a.cfg, func(w http.ResponseWriter, _ *http.Request) {

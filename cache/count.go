@@ -15,15 +15,18 @@ type striped [stripes]struct {
 
 const stripes = 32
 
-// sampleEvery says how many hits of a stripe stand for the one that is looked at closely. A power of two.
-const sampleEvery = 256
+const (
+	sampleEvery = 256 // hits stand for the one that is looked at closely
+	noticeEvery = 16  // hits stand for the one that policy and front learn of
+)
 
-// add counts one and tells whether this one is a sample. Goroutines are spread over the stripes by where their stacks
-// lie, which costs nothing to find out, and keeps one goroutine on one stripe.
-func (s *striped) add() (sample bool) {
+// add counts one and draws a lot, evenly spread over all numbers and without a pattern that keys asked for in turn could share.
+// Goroutines are spread over the stripes by where their stacks lie, which costs nothing to find out, and keeps one goroutine on one
+// stripe.
+func (s *striped) add() (lot uint64) {
 	var here byte
 	at := uintptr(unsafe.Pointer(&here))
-	return s[(at>>11^at>>17)%stripes].n.Add(1)%sampleEvery == 0
+	return s[(at>>11^at>>17)%stripes].n.Add(1) * 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 }
 
 func (s *striped) sum() (n uint64) {

@@ -38,6 +38,7 @@ func TestDeafProcessDoesNotTrustItsMemory(t *testing.T) {
 		t.Fatal("asked while it hears everything")
 	}
 	wire.dead.Store(true)
+	cache.NextTick(deaf)
 	d.set("1", "new")
 	if err := other.Invalidate(t.Context(), []string{"1"}); err != nil {
 		t.Fatal(err)

@@ -7,21 +7,36 @@ import (
 	"time"
 )
 
-// entry is a value in L1, or a cached absence. It holds what every hit touches; with a value of up to 32 bytes it fills
+// entry is a value in L1, or a cached absence. It holds what every hit touches; with a value of up to 16 bytes it fills
 // one cache line, and at most one line more than otter's own is what a hit costs when memory is the limit.
 type entry[V any] struct {
 	checked atomic.Uint64 // generations.done when it was last found fresh, plus 1
 	soft    atomic.Int64  // from then on a hit needs a second look: see Family.second
+	key     string
 	*facts
-	absent     bool // err says how
-	refreshing atomic.Bool
-	value      V
+	state  atomic.Uint32
+	absent bool // err says how
+	value  V
 }
+
+// Bits of entry.state.
+const (
+	refreshing uint32 = 1 << iota // somebody replaces it
+	gone                          // it left L1
+)
+
+func (e *entry[V]) is(bit uint32) bool { return e.state.Load()&bit != 0 }
+
+// claim is for whoever wants to refresh it; false when somebody else does.
+func (e *entry[V]) claim() bool { return e.state.Or(refreshing)&refreshing == 0 }
+
+func (e *entry[V]) unclaim() { e.state.And(^refreshing) }
 
 // facts are what a hit seldom asks for. Times are nanoseconds since 1970.
 type facts struct {
-	err    error  // of an absence, or of a load that failed
-	born   uint64 // see generations
+	few    [4]uint32 // where slots lie when they are no more
+	err    error     // of an absence, or of a load that failed
+	born   uint64    // see generations
 	slots  []uint32
 	tags   []string
 	weight uint32
@@ -30,6 +45,23 @@ type facts struct {
 	expires int64 // the end of the load's TTL, in all tiers
 	dead    int64 // of no use from then on, whatever fails
 	cost    int64 // of the load, in nanoseconds
+}
+
+// newEntry makes an entry, which lies in memory with its facts.
+func newEntry[V any](key string, v V, absent bool, about facts) *entry[V] {
+	both := &struct {
+		entry[V]
+		own facts
+	}{own: about}
+	e := &both.entry
+	e.key, e.value, e.absent, e.facts = key, v, absent, &both.own
+	return e
+}
+
+// placed notes the slots of the entry's tags and key.
+func (e *entry[V]) placed(g *generations, family string) *entry[V] {
+	e.slots = g.slotsOf(e.few[:0], family, e.key, e.tags)
+	return e
 }
 
 // outcome is what a caller gets.

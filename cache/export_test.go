@@ -1,6 +1,9 @@
 package cache
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 // Waiters is how many callers wait for the load of key.
 func Waiters[V any](f *Family[V], key string) int {
@@ -27,6 +30,13 @@ func Bytes[V any](f *Family[V]) uint64 {
 	f.l1.CleanUp()
 	_, victims := f.victims.size()
 	return f.l1.WeightedSize() + victims
+}
+
+// NextTick waits until the clock of L1 has moved on.
+func NextTick(s *Store) {
+	for before := s.clock.NowNano(); s.clock.NowNano() == before; {
+		runtime.Gosched()
+	}
 }
 
 // Pending is what Redis has yet to hear of.

@@ -42,6 +42,7 @@ type Family[V any] struct {
 	codec   Codec
 	o       FamilyOptions
 	l1      *otter.Cache[string, *entry[V]]
+	front   *front[V]
 	victims *victims[V]
 	clock   *otter.CoarseClock
 	flights group[outcome[V]]
@@ -60,13 +61,14 @@ func New[V any](s *Store, name string, o FamilyOptions) *Family[V] {
 		f.clock = &otter.CoarseClock{} // not running: it tells the exact time
 	}
 	f.gutter.limit(f.o.Gutter)
-	f.memory(nil)
+	f.memory(nil, f.o.L1Bytes/frontShare)
 	s.add(f)
 	return f
 }
 
-// memory makes L1. Its policy works in goroutines of its own, unless an executor is given.
-func (f *Family[V]) memory(executor func(func())) {
+// memory makes L1, with places for so many in front of it. Its policy works in goroutines of its own, unless an executor is given.
+func (f *Family[V]) memory(executor func(func()), places uint64) {
+	f.front = newFront[V](places)
 	f.victims = newVictims[V](f.o.L1Bytes / victimShare)
 	f.l1 = otter.Must(&otter.Options[string, *entry[V]]{
 		MaximumWeight: f.o.L1Bytes - f.victims.max,
@@ -77,6 +79,7 @@ func (f *Family[V]) memory(executor func(func())) {
 			return time.Until(time.Unix(0, e.Value.dead))
 		}),
 		OnAtomicDeletion: func(e otter.DeletionEvent[string, *entry[V]]) {
+			f.front.drop(e.Value)
 			if e.Cause == otter.CauseOverflow {
 				f.count.evicted.Add(f.victims.put(e.Key, e.Value))
 			}
@@ -91,23 +94,31 @@ func (f *Family[V]) Peek(key string) (v V, ok bool) {
 	if e == nil || e.absent {
 		return v, false
 	}
-	f.countHit(key, e)
+	f.countHit(e)
 	return e.value, true
 }
 
 // held is the entry of key in L1 that no invalidation concerns, whatever its age, or nil; nil as well when nobody can
 // tell.
 func (f *Family[V]) held(key string) *entry[V] {
-	e, ok := f.l1.GetIfPresent(key)
-	if !ok {
-		if e = f.back(key); e == nil {
+	e := f.front.get(key)
+	if e == nil {
+		if e = f.below(key); e == nil {
 			return nil
 		}
 	}
-	if !e.fresh(f.s.gens) || !f.o.AnyAge && f.s.deaf() {
+	if !e.fresh(f.s.gens) || !f.o.AnyAge && f.s.maybeDeaf() {
 		return nil
 	}
 	return e
+}
+
+// below is what L1 has of key, out of date or not.
+func (f *Family[V]) below(key string) *entry[V] {
+	if e, ok := f.l1.GetIfPresent(key); ok {
+		return e
+	}
+	return f.back(key)
 }
 
 // back returns to L1 what was pushed out a moment ago; nil if key was not.
@@ -116,8 +127,12 @@ func (f *Family[V]) back(key string) *entry[V] {
 	if e == nil || time.Now().UnixNano() >= e.dead || !e.fresh(f.s.gens) {
 		return nil
 	}
-	e, _ = f.l1.SetIfAbsent(key, e) // a newer one may have come meanwhile
-	return e
+	e.state.And(^gone)
+	now, ours := f.l1.SetIfAbsent(key, e)
+	if !ours { // a newer one has come meanwhile
+		f.front.drop(e)
+	}
+	return now
 }
 
 // hit is the entry of key in L1 that needs no second look, or nil.
@@ -131,8 +146,8 @@ func (f *Family[V]) hit(key string) *entry[V] {
 
 // current is an entry of key in L1 whose time has not come, or nil.
 func (f *Family[V]) current(key string) *entry[V] {
-	e := f.held(key)
-	if e == nil || f.clock.NowNano() >= e.until {
+	e := f.below(key)
+	if e == nil || f.clock.NowNano() >= e.until || !e.fresh(f.s.gens) || !f.o.AnyAge && f.s.deaf() {
 		return nil
 	}
 	return e

@@ -27,7 +27,7 @@ const (
 // quick answers a miss if that takes one command to Redis, or none.
 func (f *Family[V]) quick(key string) (outcome[V], glance) {
 	if e := f.current(key); e != nil { // somebody's load ended between our look and our turn
-		f.countHit(key, e)
+		f.countHit(e)
 		return outcome[V]{entry: e, source: L1}, glanceFound
 	}
 	if !f.shared() || f.s.deaf() {
@@ -165,8 +165,7 @@ const entryOverhead = 200
 
 // entry makes an entry of a load and the bytes for L2; none when the value cannot be encoded or must not leave the process.
 func (f *Family[V]) entry(key string, v V, absence error, tags []string, born uint64, start time.Time) (*entry[V], []byte) {
-	e := &entry[V]{value: v, absent: absence != nil,
-		facts: &facts{err: absence, born: born, slots: f.s.gens.slotsOf(f.name, key, tags), tags: tags}}
+	e := newEntry(key, v, absence != nil, facts{err: absence, born: born, tags: tags}).placed(f.s.gens, f.name)
 	ttl, l1 := f.o.TTL, f.o.L1TTL
 	if absence != nil {
 		ttl, l1 = min(ttl, f.o.NegativeTTL), min(l1, f.o.NegativeTTL)

@@ -61,7 +61,8 @@ func (f *Family[V]) adoptOne(key string, rec *record, born uint64) *entry[V] {
 
 // decode reads a record; nil when it is another program's, or another dictionary's.
 func (f *Family[V]) decode(key string, rec *record, born uint64) *entry[V] {
-	e := &entry[V]{facts: &facts{born: born, slots: f.s.gens.slotsOf(f.name, key, rec.tags), tags: rec.tags, weight: f.weigh(rec.size(), rec.tags)}}
+	var none V
+	e := newEntry(key, none, false, facts{born: born, tags: rec.tags, weight: f.weigh(rec.size(), rec.tags)}).placed(f.s.gens, f.name)
 	f.count.bytesIn.Add(uint64(len(rec.payload)))
 	if rec.absent {
 		e.absent, e.err = true, f.absent(key)

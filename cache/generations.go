@@ -31,14 +31,15 @@ func newGenerations() *generations {
 // now is the number that a read beginning now remembers.
 func (g *generations) now() uint64 { return g.seq.Load() }
 
-// slotsOf are the slots of tags, in their order, and then that of the key itself.
-func (g *generations) slotsOf(family, key string, tags []string) []uint32 {
-	out := make([]uint32, len(tags)+1)
-	for i, tag := range tags {
-		out[i] = g.slot(tag)
+// slotsOf appends the slots of tags, in their order, and then that of the key itself.
+func (g *generations) slotsOf(out []uint32, family, key string, tags []string) []uint32 {
+	if n := len(tags) + 1; n > cap(out) {
+		out = make([]uint32, 0, n)
 	}
-	out[len(tags)] = g.keySlot(family, key)
-	return out
+	for _, tag := range tags {
+		out = append(out, g.slot(tag))
+	}
+	return append(out, g.keySlot(family, key))
 }
 
 func (g *generations) slot(tag string) uint32 { return uint32(maphash.String(g.seed, tag) % slotCount) }

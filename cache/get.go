@@ -16,7 +16,7 @@ type loader[V any] = func(ctx context.Context) (V, []string, error)
 func (f *Family[V]) Get(ctx context.Context, key string, load func(ctx context.Context) (V, []string, error)) (V, Source, error) {
 	e := f.held(key)
 	if e != nil && f.clock.NowNano() < e.soft.Load() {
-		f.countHit(key, e)
+		f.countHit(e)
 		return e.outcome(L1)
 	}
 	return f.second(ctx, key, e, load)
@@ -28,7 +28,7 @@ func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load lo
 		f.count.why(f.lost(key))
 		return f.miss(ctx, key, nil, load)
 	}
-	serve, renew := f.look(key, e)
+	serve, renew := f.look(e)
 	if renew {
 		f.refresh(ctx, key, e, load)
 	}
@@ -42,14 +42,14 @@ func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load lo
 }
 
 // look takes the second look at what L1 has: whether it may be served, and whether it should be refreshed in the background.
-func (f *Family[V]) look(key string, e *entry[V]) (serve, renew bool) {
+func (f *Family[V]) look(e *entry[V]) (serve, renew bool) {
 	now := time.Now().UnixNano()
 	switch {
 	case now < e.until:
 		if renew = e.early(now, f.o.Beta); renew {
 			f.count.early.Add(1)
 		}
-		f.countHit(key, e)
+		f.countHit(e)
 		return true, renew
 	case e.within(now, f.o.StaleFor):
 		f.count.stale.l1.Add(1)
@@ -107,7 +107,7 @@ func (f *Family[V]) failSafe(old *entry[V]) (V, Source, error) {
 
 // refresh replaces a value in the background, unless somebody is at it.
 func (f *Family[V]) refresh(ctx context.Context, key string, e *entry[V], load loader[V]) {
-	if !e.refreshing.CompareAndSwap(false, true) {
+	if !e.claim() {
 		return
 	}
 	mine := f.flights.start(ctx, []string{key}, f.o.LoadTimeout, f.s.spawn, func([]string) work[outcome[V]] {
@@ -121,16 +121,16 @@ func (f *Family[V]) refresh(ctx context.Context, key string, e *entry[V], load l
 		}
 	})
 	if len(mine) == 0 {
-		e.refreshing.Store(false)
+		e.unclaim()
 	}
 }
 
 // refreshed ends the refresh of an entry. One that failed, or was left to another process, is not tried again at once.
 func (f *Family[V]) refreshed(key string, e *entry[V], r outcome[V]) {
-	if !e.refreshing.Load() {
+	if !e.is(refreshing) {
 		return
 	}
-	defer e.refreshing.Store(false)
+	defer e.unclaim()
 	pause := leasePollMax
 	switch {
 	case r.failed:
@@ -147,8 +147,8 @@ func (f *Family[V]) refreshed(key string, e *entry[V], r outcome[V]) {
 
 // lost tells why key is not in L1.
 func (f *Family[V]) lost(key string) missReason {
-	e, ok := f.l1.GetIfPresent(key)
-	switch {
+	kept, ok := f.l1.GetEntryQuietly(key)
+	switch e := kept.Value; {
 	case !ok:
 		return missCold
 	case !e.fresh(f.s.gens):

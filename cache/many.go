@@ -59,9 +59,9 @@ func (a *answers[V]) collect(keys []string) (missing []string, aging map[string]
 		}
 		serve, renew := true, false
 		if f.clock.NowNano() < e.soft.Load() {
-			f.countHit(k, e)
+			f.countHit(e)
 		} else {
-			serve, renew = f.look(k, e)
+			serve, renew = f.look(e)
 		}
 		if renew {
 			if aging == nil {
@@ -147,7 +147,7 @@ func (a *answers[V]) rescue(failed []string) bool {
 func (f *Family[V]) refreshMany(ctx context.Context, aging map[string]*entry[V], load manyLoader[V]) {
 	var keys []string
 	for k, e := range aging {
-		if e.refreshing.CompareAndSwap(false, true) {
+		if e.claim() {
 			keys = append(keys, k)
 		}
 	}
@@ -156,7 +156,7 @@ func (f *Family[V]) refreshMany(ctx context.Context, aging map[string]*entry[V],
 	})
 	for _, k := range keys {
 		if !slices.Contains(mine, k) {
-			aging[k].refreshing.Store(false)
+			aging[k].unclaim()
 		}
 	}
 }

@@ -30,8 +30,8 @@ var (
 )
 
 // Bus carries invalidations between processes. It may or may not deliver to its own process. One that also has a method
-// Live() bool is asked before every use of L1: while it says false, invalidations may pass us by, and what is in memory
-// is not trusted.
+// Live() bool is asked before L1 is used, at most once in 10 ms for a thing that is found there: while it says false, invalidations may
+// pass us by, and what is in memory is not trusted. So it has to say false some 20 ms before others stop waiting for us.
 type Bus interface {
 	// Broadcast returns nil when every live member has acknowledged: its subscriber has returned.
 	Broadcast(ctx context.Context, data []byte) error

@@ -41,9 +41,12 @@ func Simulate(keys iter.Seq2[string, error], size int) (Simulation, error) {
 		return sim, err
 	}
 	defer s.Close()
-	const ever = 1000 * time.Hour
+	const (
+		ever        = 1000 * time.Hour
+		usualPlaces = 4 // values of a KiB for each place in front of L1: see frontShare
+	)
 	f := &Family[struct{}]{s: s, o: FamilyOptions{L1Only: true, L1Bytes: uint64(size), TTL: ever, L1TTL: ever}.withDefaults(), clock: s.clock}
-	f.memory(func(fn func()) { fn() })
+	f.memory(func(fn func()) { fn() }, uint64(size)/usualPlaces)
 	s.add(f)
 	lru, seen := newVictims[struct{}](uint64(size)), map[string]struct{}{}
 	end := time.Now().Add(ever).UnixNano()
@@ -56,8 +59,9 @@ func Simulate(keys iter.Seq2[string, error], size int) (Simulation, error) {
 		e := f.held(key)
 		if e != nil {
 			sim.Hits++
+			f.countHit(e)
 		} else {
-			e = &entry[struct{}]{facts: &facts{born: s.gens.now(), weight: 1, until: end, expires: end, dead: end}}
+			e = newEntry(key, struct{}{}, false, facts{born: s.gens.now(), weight: 1, until: end, expires: end, dead: end})
 			f.l1.Set(key, e)
 		}
 		old := lru.take(key)

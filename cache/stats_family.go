@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -108,14 +109,27 @@ func (f *Family[V]) answeredByL2(start time.Time) {
 	}
 }
 
-// countHit counts a hit in L1, and looks at a sample closely.
-func (f *Family[V]) countHit(key string, e *entry[V]) {
+// countHit counts a hit in L1, and takes notice of some.
+func (f *Family[V]) countHit(e *entry[V]) {
 	if e.absent {
 		f.count.absent.l1.Add(1)
 		return
 	}
-	if f.count.l1.add() {
-		f.inspect(key)
+	if lot := f.count.l1.add(); lot < math.MaxUint64/noticeEvery {
+		f.notice(e, lot)
+	}
+}
+
+// notice tells the policy of a hit that the front answered, or gives one that it did not a place there; and a few are
+// looked at closely.
+func (f *Family[V]) notice(e *entry[V], lot uint64) {
+	if f.front.get(e.key) != e {
+		f.front.put(e)
+	} else {
+		f.l1.GetIfPresent(e.key)
+	}
+	if lot < math.MaxUint64/sampleEvery {
+		f.inspect(e.key)
 	}
 }
 

@@ -22,6 +22,8 @@ type Store struct {
 	l2   *l2         // nil without Redis
 	live func() bool // nil: always
 
+	lively atomic.Int64 // by clock, when live was last asked and true
+
 	clock    *otter.CoarseClock // for uses of L1: the exact time would cost as much as the rest of it
 	packer   *packer
 	hot      hotKeys
@@ -148,6 +150,22 @@ func (s *Store) Ready(context.Context) error {
 
 // deaf tells whether invalidations may be passing us by.
 func (s *Store) deaf() bool { return s.live != nil && !s.live() }
+
+// maybeDeaf is deaf with an answer that may be as old as a step of the clock: asking costs as much as a hit.
+func (s *Store) maybeDeaf() bool {
+	if s.live == nil {
+		return false
+	}
+	now := s.clock.NowNano()
+	if s.lively.Load() == now {
+		return false
+	}
+	if !s.live() {
+		return true
+	}
+	s.lively.Store(now)
+	return false
+}
 
 // beforeLoad has the loader catch up with what it may not have been told.
 func (s *Store) beforeLoad(ctx context.Context) {

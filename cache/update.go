@@ -55,7 +55,7 @@ func (f *Family[V]) updateOnce(ctx context.Context, key string, change func(old 
 	if err != nil {
 		return true, true, err
 	}
-	e := &entry[V]{value: v, facts: &facts{born: born, slots: old.slots, tags: old.tags}}
+	e := newEntry(key, v, false, facts{born: born, slots: old.slots, tags: old.tags})
 	data, size := f.encode(v)
 	e.weight = f.weigh(size, e.tags)
 	e.schedule(&f.o, time.Now(), rec.expires, f.jitter(f.o.L1TTL), rec.cost)
@@ -102,8 +102,8 @@ func (f *Family[V]) replaceLocal(key string, old *entry[V], v V, size int) bool 
 		return false
 	}
 	f.s.gens.replaceKey(f.name, key, func(born uint64) {
-		e := &entry[V]{value: v, facts: &facts{born: born, slots: old.slots, tags: old.tags, weight: f.weigh(size, old.tags),
-			until: old.until, expires: old.expires, dead: old.dead, cost: old.cost}}
+		e := newEntry(key, v, false, facts{born: born, slots: old.slots, tags: old.tags, weight: f.weigh(size, old.tags),
+			until: old.until, expires: old.expires, dead: old.dead, cost: old.cost})
 		e.soft.Store(old.soft.Load())
 		f.l1.Set(key, e)
 	})

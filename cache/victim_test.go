@@ -41,7 +41,7 @@ func TestVictims(t *testing.T) {
 				k, w := key.Draw(rt, "key"), rapid.Uint32Range(1, 130).Draw(rt, "weight")
 				remove(k)
 				want := uint64(0)
-				e := &entry[int]{facts: &facts{weight: w}}
+				e := newEntry("", 0, false, facts{weight: w})
 				if w > max {
 					want = 1
 				} else {

@@ -38,6 +38,7 @@ type platformOps struct {
 	advisor  *advisor             // may be nil
 
 	measured atomic.Pointer[map[string][]dashboard.Family] // what figures gave last
+	viewed   viewed
 }
 
 // member is one role process.

@@ -98,7 +98,7 @@ func TestNoPlan(t *testing.T) {
 	t.Parallel()
 	for doc, want := range map[string]error{
 		"": ErrNoPlan, "hello": ErrNoPlan, "[]": ErrNoPlan, "{}": ErrNoPlan, `{"Plan": 5}`: ErrNoPlan, `[{"Plan": {"Node Type"`: ErrNoPlan,
-		" Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)": ErrTextPlan,
+		"Seq Scan on t": ErrNoPlan, // with COSTS OFF there is nothing to tell
 	} {
 		if _, err := Parse([]byte(doc)); !errors.Is(err, want) {
 			t.Errorf("%q: %v", doc, err)

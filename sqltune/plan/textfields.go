@@ -34,7 +34,15 @@ func setProperty(n map[string]any, key, value string) {
 			n[prefix+"I/O "+capital(what)+" Time"] = number
 		})
 	default:
-		n[key] = strings.TrimSuffix(value, "kB")
+		value = strings.TrimSuffix(value, "kB")
+		switch before := n[key].(type) {
+		case nil:
+			n[key] = value
+		case []any:
+			n[key] = append(before, value)
+		default: // "Hash Key" stands once for each grouping set
+			n[key] = []any{before, value}
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (r *textReader) line(raw string) {
 		r.query = append(r.query, strings.TrimSpace(body))
 	case r.doc == nil || body == "" || strings.HasPrefix(body, "("):
 	case column > r.base && r.footer == "":
-		r.property(body)
+		r.property(body, column)
 	default:
 		r.foot(body, column)
 	}
@@ -108,9 +108,7 @@ func (r *textReader) node(m []string, column int, arrow bool) {
 		r.root(n, column)
 		return
 	}
-	for len(r.stack) > 1 && r.stack[len(r.stack)-1].column >= column {
-		r.stack = r.stack[:len(r.stack)-1]
-	}
+	r.upTo(column)
 	parent := r.stack[len(r.stack)-1].fields
 	children, _ := parent["Plans"].([]any)
 	n["Parent Relationship"] = r.relationship(parent, children)
@@ -120,6 +118,13 @@ func (r *textReader) node(m []string, column int, arrow bool) {
 	parent["Plans"] = append(children, n)
 	r.stack = append(r.stack, textNode{n, column})
 	r.last.fields = nil
+}
+
+// upTo leaves the nodes that what stands at a column is not below.
+func (r *textReader) upTo(column int) {
+	for len(r.stack) > 1 && r.stack[len(r.stack)-1].column >= column {
+		r.stack = r.stack[:len(r.stack)-1]
+	}
 }
 
 func (r *textReader) root(n map[string]any, column int) {
@@ -165,12 +170,13 @@ func (r *textReader) relationship(parent map[string]any, before []any) string {
 }
 
 // property reads a line below a node.
-func (r *textReader) property(body string) {
-	n := r.stack[len(r.stack)-1].fields
+func (r *textReader) property(body string, column int) {
 	if subplanLine.MatchString(body) && !propertyOf.MatchString(body) {
+		r.upTo(column) // it may come after other children of its node
 		r.subplan, r.last.fields = body, nil
 		return
 	}
+	n := r.stack[len(r.stack)-1].fields
 	if m := workerLine.FindStringSubmatch(body); m != nil {
 		r.last.fields = worker(n, m[1], m[2])
 		return

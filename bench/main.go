@@ -53,6 +53,7 @@ var benchmarks = []benchmark{
 	{"httpsuite", "the public test suite for HTTP caches: required tests passed, against nginx and Varnish", benchEdgeSuite},
 	{"l2", "reads from Redis through the tiers against the bare client", benchL2},
 	{"purge", "from the commit of a product's change to nobody seeing the old one: every process, Redis, edge", benchPurge},
+	{"paint", "first contentful paint of the front page in a browser, of the edge's copy, nothing kept in the browser", benchPaint},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},

@@ -16,29 +16,41 @@ const platformRuns = 3
 // benchPlatform starts a platform of its own and lets 100 shoppers walk the journey three times; the books have to
 // balance afterwards.
 func benchPlatform(ctx context.Context) (result, error) {
-	dir, err := os.MkdirTemp("", "stampede-bench-")
+	var flags []string
+	if c := os.Getenv("STAMPEDE_CATALOG"); c != "" {
+		flags = []string{"--catalog", c}
+	}
+	data, stop, err := startPlatform(ctx, flags...)
 	if err != nil {
 		return result{}, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL's user passes through
-		return result{}, err
-	}
-	data := filepath.Join(dir, "data")
-	args := []string{"up", "--detach", "--data", data, "--port", "0", "--ops-port", "0"}
-	if c := os.Getenv("STAMPEDE_CATALOG"); c != "" {
-		args = append(args, "--catalog", c)
-	}
-	if _, err := stampede(ctx, args...); err != nil {
-		return result{}, err
-	}
-	defer func() { _, _ = stampede(context.WithoutCancel(ctx), "down", "--data", data) }()
+	defer stop()
 	r, err := measureJourney(ctx, data)
 	if err != nil {
 		return r, err
 	}
 	_, err = stampede(ctx, "audit", "--data", data)
 	return r, err
+}
+
+// startPlatform starts a platform in a folder of its own; stop ends it and removes the folder.
+func startPlatform(ctx context.Context, flags ...string) (data string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "stampede-bench-")
+	if err != nil {
+		return "", nil, err
+	}
+	data = filepath.Join(dir, "data")
+	stop = func() {
+		_, _ = stampede(context.WithoutCancel(ctx), "down", "--data", data)
+		_ = os.RemoveAll(dir)
+	}
+	if err = os.Chmod(dir, 0o755); err == nil { // PostgreSQL's user passes through
+		_, err = stampede(ctx, append([]string{"up", "--detach", "--data", data, "--port", "0", "--ops-port", "0"}, flags...)...)
+	}
+	if err != nil {
+		stop()
+	}
+	return data, stop, err
 }
 
 func measureJourney(ctx context.Context, data string) (result, error) {

@@ -32,7 +32,7 @@ func benchPurge(ctx context.Context) (_ result, err error) {
 	data := os.Getenv("STAMPEDE_DATA")
 	if data == "" {
 		var stop func()
-		if data, stop, err = purgePlatform(ctx); err != nil {
+		if data, stop, err = startPlatform(ctx, "--apis", "3", "--products", "2000"); err != nil {
 			return result{}, err
 		}
 		defer stop()
@@ -65,25 +65,6 @@ func benchPurge(ctx context.Context) (_ result, err error) {
 		r.Details[name+"_p50_p95_p99_ms"] = []float64{ms(t.p50), ms(t.p95), ms(t.p99)}
 	}
 	return r, nil
-}
-
-func purgePlatform(ctx context.Context) (data string, stop func(), err error) {
-	dir, err := os.MkdirTemp("", "stampede-bench-")
-	if err != nil {
-		return "", nil, err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL's user passes through
-		return "", nil, err
-	}
-	data = filepath.Join(dir, "data")
-	stop = func() {
-		_, _ = stampede(context.WithoutCancel(ctx), "down", "--data", data)
-		_ = os.RemoveAll(dir)
-	}
-	if _, err = stampede(ctx, "up", "--detach", "--data", data, "--port", "0", "--ops-port", "0", "--apis", "3", "--products", "2000"); err != nil {
-		stop()
-	}
-	return data, stop, err
 }
 
 // purging is a platform and those who look at its products.

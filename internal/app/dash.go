@@ -86,7 +86,12 @@ func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
 	ctl := http.NewResponseController(w)
 	for {
 		changed := p.changed()
-		raw, err := json.Marshal(p.stats(r.Context()))
+		raw, err := p.viewed.get(p.moment(), func() ([]byte, error) {
+			// For all viewers: the one who comes first may leave meanwhile.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), opsTimeout)
+			defer cancel()
+			return json.Marshal(p.stats(ctx))
+		})
 		if err != nil {
 			return
 		}
@@ -100,6 +105,14 @@ func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
 		case <-changed:
 		}
 	}
+}
+
+// moment is that of the newest snapshot; without any, the second that it is.
+func (p *platformOps) moment() time.Time {
+	if p.live != nil {
+		return p.live.Latest().Time
+	}
+	return time.Now().Truncate(time.Second)
 }
 
 // changed is closed when there is something new to send.

@@ -40,6 +40,7 @@ type platformOps struct {
 	probes   []probe                                       // of the servers
 	examined *map[string][]dashboard.Family                // what a diagnosis was made from last; for the advisor alone
 	measured atomic.Pointer[map[string][]dashboard.Family] // what figures gave last
+	viewed   viewed
 }
 
 // member is one role process.

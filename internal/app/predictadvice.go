@@ -127,7 +127,7 @@ func (p *platformOps) advise(ctx context.Context, cfg Config, log *slog.Logger) 
 	}
 }
 
-// lastFamilies are the dashboard's figures, by metric: both look at the same, which is asked for once.
+// lastFamilies are those of the dashboard's figures that the meter reads, by metric: both look at the same, which is asked for once.
 func (p *platformOps) lastFamilies(context.Context) map[string]*dto.MetricFamily {
 	families := map[string]*dto.MetricFamily{}
 	all := p.measured.Load()
@@ -136,6 +136,9 @@ func (p *platformOps) lastFamilies(context.Context) map[string]*dto.MetricFamily
 	}
 	for process, list := range *all {
 		for i := range list {
+			if !meterReads[list[i].Name] {
+				continue
+			}
 			f := families[list[i].Name]
 			if f == nil {
 				f = &dto.MetricFamily{Name: &list[i].Name}

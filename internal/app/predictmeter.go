@@ -84,6 +84,10 @@ func (m *resourceMeter) add(use map[string]float64, key string, v float64, rate 
 	}
 }
 
+// meterReads are the metrics that read looks at.
+var meterReads = map[string]bool{"stampede_http_requests_total": true, "process_cpu_seconds_total": true, "stampede_query_seconds": true,
+	"batch_run_seconds": true, "queue_outbox_lag_seconds": true, "stampede_replica_lag_seconds": true, "process_resident_memory_bytes": true}
+
 // read collects the counters, and the use of what needs none.
 func (m *resourceMeter) read(now counters, use map[string]float64, f map[string]*dto.MetricFamily) {
 	each := func(name string, do func(process string, x *dto.Metric)) {

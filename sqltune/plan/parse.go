@@ -14,9 +14,7 @@ import (
 // Errors of Parse.
 var (
 	// ErrNoPlan says that there is no plan in the document.
-	ErrNoPlan = errors.New("no query plan found: give what EXPLAIN (FORMAT JSON) printed, or a log of auto_explain with log_format = json")
-	// ErrTextPlan says that the plan is in EXPLAIN's text format.
-	ErrTextPlan = errors.New("this plan is in the text format: explain the statement again with (FORMAT JSON), or auto_explain with log_format = json")
+	ErrNoPlan = errors.New("no query plan found: give what EXPLAIN printed as text or JSON, with its costs, or a log of auto_explain")
 	// ErrTooLarge says that a document is over MaxDocument.
 	ErrTooLarge = errors.New("the document is too large")
 )
@@ -40,8 +38,8 @@ func Parse(doc []byte) ([]*Plan, error) {
 	if len(plans) > 0 {
 		return plans, nil
 	}
-	if bytes.Contains(doc, []byte("(cost=")) || bytes.Contains(doc, []byte("(actual time=")) {
-		return nil, ErrTextPlan
+	if plans = ofText(string(doc)); len(plans) > 0 {
+		return plans, nil
 	}
 	return nil, ErrNoPlan
 }

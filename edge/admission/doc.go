@@ -14,6 +14,11 @@
 //     times at once delays mostly themselves. A client that is alone may have everything.
 //   - When some were refused lately, and the oldest of a queue have waited for half of their patience, the newest go first
 //     (adaptive LIFO): those who waited longest are the least likely to be still there.
+//   - Before that, who is known ([Options.Known]) comes before who has just come: a purchase takes several requests, and it is
+//     better to let some finish than all begin.
+//   - Latency is what the service says that it took ([Options.Took]), if it does: this process's own waits for a processor are none
+//     of its doing. While those are long, [Limiter.Guard] refuses requests before anything was spent on them.
+//   - Patience is halved once requests have been refused for a second.
 //   - A lower class that waits gets every sixteenth place, so that the shop can still be looked at during a rush of buyers.
 //   - A place is never lost: it comes back when the answer begins, or the handler ends, panics included.
 //

@@ -34,6 +34,7 @@ type Limiter struct {
 	queue    queue
 	handed   uint // places that went to somebody who waited
 	recent   recent
+	buyers   recent // of these those who buy: carts and checkouts
 }
 
 // New makes a limiter.
@@ -107,7 +108,7 @@ func (l *Limiter) take(now time.Time, class Class, client uint64) *Permit {
 	l.inFlight++
 	l.clients[client]++
 	l.control.highest = max(l.control.highest, l.inFlight)
-	l.recent.admit(now)
+	l.count(now, class, (*recent).admit)
 	l.m.admitted[class].Inc()
 	return &Permit{l: l, class: class, client: client, begun: now}
 }
@@ -183,9 +184,17 @@ func (l *Limiter) wait(ctx context.Context, w *waiter) (*Permit, error) {
 // shed counts a refusal; l.mu is held. That a crawler is sent away is no sign of need.
 func (l *Limiter) shed(now time.Time, class Class) {
 	if class != Crawl {
-		l.recent.refuse(now)
+		l.count(now, class, (*recent).refuse)
 	}
 	l.m.shed[class].Inc()
+}
+
+// count notes what became of a request; l.mu is held.
+func (l *Limiter) count(now time.Time, class Class, outcome func(*recent, time.Time)) {
+	outcome(&l.recent, now)
+	if class <= Cart {
+		outcome(&l.buyers, now)
+	}
 }
 
 // Done gives the place back. Only the first call counts.
@@ -218,7 +227,7 @@ func (l *Limiter) hand(now time.Time) {
 		l.queue.remove(w)
 		l.inFlight++ // the client is counted since it waits
 		l.control.highest = max(l.control.highest, l.inFlight)
-		l.recent.admit(now)
+		l.count(now, w.class, (*recent).admit)
 		w.admitted = true
 		close(w.decided)
 	}

@@ -68,6 +68,8 @@ type Stats struct {
 	Waiting  map[string]int `json:"waiting"`
 	// Refused is the share of the requests of the last second that were refused, crawlers left out.
 	Refused float64 `json:"refused"`
+	// RefusedBuyers is the same of carts and checkouts alone.
+	RefusedBuyers float64 `json:"refused_buyers"`
 	// Usual is what a request of each class takes without a rush, in milliseconds; 0: not known yet.
 	Usual map[string]float64 `json:"usual_ms"`
 	// Delay is how long work of this process waited for a processor, in milliseconds, when that was last looked at, and Need how much is
@@ -81,7 +83,7 @@ func (l *Limiter) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Stats{Limit: l.control.places(), InFlight: l.inFlight, Waiting: map[string]int{}, Usual: map[string]float64{},
-		Refused: l.recent.refusedShare(time.Now()), Delay: time.Duration(l.starved.last.Load()).Seconds() * 1e3, Need: math.Float64frombits(l.starved.need.Load())}
+		Refused: l.recent.refusedShare(time.Now()), RefusedBuyers: l.buyers.refusedShare(time.Now()), Delay: time.Duration(l.starved.last.Load()).Seconds() * 1e3, Need: math.Float64frombits(l.starved.need.Load())}
 	for c := range classes {
 		s.Waiting[c.String()] = l.queue.size[c]
 		s.Usual[c.String()] = l.control.usual[c].latency * 1e3

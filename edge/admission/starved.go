@@ -15,7 +15,7 @@ const (
 	lookEvery = 100 * time.Millisecond
 	hurry     = 0.1 // of need that is added for each time that work waits as long again as it may
 	quickest  = 0.2 // of need that one look adds at most
-	recovery  = 0.1 // of need that one look takes away
+	recovery  = 0.1 // of need that goes in lookEvery
 	tiers     = 4   // of requests that are refused one after the other; checkouts never are
 	mostNeed  = tiers - 0.5
 	smallBody = 4 << 10 // is taken in when it is refused, so that the connection can go on
@@ -45,8 +45,9 @@ func (s *starvation) look(now time.Time) float64 {
 	s.last.Store(int64(delay))
 	if excess := float64(delay)/float64(s.slack) - 1; excess > 0 {
 		need = min(mostNeed, need+min(quickest, hurry*excess))
-	} else {
-		need = max(0, need-recovery)
+	} else { // also for the time in which nobody came to look
+		late := time.Duration(now.UnixNano() - s.next.Load())
+		need = max(0, need-recovery*(1+late.Seconds()/lookEvery.Seconds()))
 	}
 	s.need.Store(math.Float64bits(need))
 	s.next.Store(now.Add(lookEvery).UnixNano())

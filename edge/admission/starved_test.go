@@ -53,12 +53,17 @@ func TestGuard(t *testing.T) {
 			t.Errorf("refused from look %v on", gone)
 		}
 		delay = 0
-		for range 40 {
+		need := l.Stats().Need
+		for range 10 {
 			time.Sleep(lookEvery)
 			passed("page", "")
 		}
-		if s := l.Stats(); s.Need != 0 || !passed("bot", "") {
-			t.Errorf("still refusing: %+v", s)
+		if now := l.Stats().Need; now > need-10*recovery+1e-9 || now < need-11*recovery {
+			t.Errorf("a need of %v a second after one of %v", now, need)
+		}
+		time.Sleep(4 * time.Second) // without a request
+		if !passed("bot", "") {
+			t.Errorf("still refusing: %+v", l.Stats())
 		}
 	})
 }

@@ -23,8 +23,9 @@ type Room struct {
 
 // Load is how the platform stands.
 type Load struct {
-	Exceeds bool // more is asked for than it can do
-	Room    bool // it could do more than it does
+	Exceeds bool // more is asked for than it can do: what opens the room of the shop
+	Full    bool // some of those who were let in, too, are refused: what lets in fewer
+	Room    bool // more of them could be served: what lets in more
 }
 
 // Options configure [Rooms].

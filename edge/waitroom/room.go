@@ -21,7 +21,7 @@ type Place struct {
 
 const (
 	unknownStock  = -1
-	raise, reduce = 1.05, 0.85 // of the rate, a tick
+	raise, reduce = 1.02, 0.96 // of the rate, a tick: who is let in comes seconds later
 	pollsASecond  = 400        // that all who wait may make together
 	longestPoll   = 30         // seconds
 )
@@ -105,7 +105,7 @@ func (r *room) step(ctx context.Context, now time.Time, load Load) error {
 // adapt changes the rate by how the platform stands; r.mu is held.
 func (r *room) adapt(load Load, waiting int64) {
 	switch {
-	case load.Exceeds:
+	case load.Full:
 		r.rate = max(r.opts.MinRate, r.rate*reduce)
 	case load.Room && waiting > 0:
 		r.rate = min(r.opts.MaxRate, r.rate*raise)

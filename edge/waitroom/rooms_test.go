@@ -286,8 +286,8 @@ func TestHopeless(t *testing.T) {
 func TestShopQueuesOnDemand(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var exceeds, roomy atomic.Bool
-		q, stop := rooms(t, Options{Shop: "shop", Load: func() Load { return Load{exceeds.Load(), roomy.Load()} }, Rate: 10})
+		var exceeds, full, roomy atomic.Bool
+		q, stop := rooms(t, Options{Shop: "shop", Load: func() Load { return Load{Exceeds: exceeds.Load(), Full: full.Load(), Room: roomy.Load()} }, Rate: 10})
 		defer stop()
 		regular := newShopper()
 		regular.cookies["sid"] = "regular"
@@ -308,6 +308,11 @@ func TestShopQueuesOnDemand(t *testing.T) {
 		if got := regular.ask(q, "", "/cart/add"); !got.passed {
 			t.Errorf("a shopper was sent away: %+v", got)
 		}
+		if rate := q.Status()[0].Rate; rate != 10 {
+			t.Errorf("a rate of %v though only those who look are refused", rate)
+		}
+		full.Store(true)
+		time.Sleep(time.Second)
 		var crowd []*shopper
 		for range 200 {
 			s := newShopper()
@@ -319,6 +324,7 @@ func TestShopQueuesOnDemand(t *testing.T) {
 			t.Errorf("in a rush: %+v at a rate of %v", got, slow)
 		}
 		exceeds.Store(false)
+		full.Store(false)
 		roomy.Store(true)
 		time.Sleep(20 * time.Second)
 		if got := crowd[199].ask(q, "", "/queue"); !got.Admitted || q.Status()[0].Rate <= slow {

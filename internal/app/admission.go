@@ -24,7 +24,7 @@ type AdmissionConfig struct {
 
 // defaultAdmission is the configuration before any file, variable or flag.
 func defaultAdmission() AdmissionConfig {
-	return AdmissionConfig{Enabled: true, Min: 16, Max: 1000, Target: 250 * time.Millisecond}
+	return AdmissionConfig{Enabled: true, Min: 16, Max: 1000, Target: 200 * time.Millisecond}
 }
 
 // admissionCeiling is a latency that is always worth admitting fewer for. It leaves checkouts, whose commits wait for a standby's disk,

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/waitroom"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/internal/web"
@@ -63,22 +64,18 @@ func (n *edgeNode) runRooms(ctx context.Context) (stop func()) {
 	}
 }
 
-const (
-	exceeding = 0.05 // of the requests are refused: demand exceeds capacity
-	roomy     = 0.8  // of the places are taken: there is room for more
-)
+// exceeding is the share of requests that are refused when demand exceeds capacity.
+const exceeding = 0.05
 
-// load is how the API stands, by what admission sees. Without servers there is no telling.
+// load is how the API stands, by what admission sees. Without servers there is no telling. Who is let in buys, so it is carts and
+// checkouts by which the rate goes: pages may be short at the same time, and are what gives way.
 func (n *edgeNode) load() waitroom.Load {
 	if n.admission == nil || n.Ready() != nil {
 		return waitroom.Load{Room: n.admission == nil}
 	}
 	s := n.admission.Stats()
-	waiting := 0
-	for _, w := range s.Waiting {
-		waiting += w
-	}
-	return waitroom.Load{Exceeds: s.Refused > exceeding, Room: s.Refused == 0 && waiting == 0 && float64(s.InFlight) < roomy*float64(s.Limit)}
+	waiting := s.Waiting[admission.Checkout.String()] + s.Waiting[admission.Cart.String()]
+	return waitroom.Load{Exceeds: s.Refused > exceeding, Full: s.RefusedBuyers > exceeding, Room: s.RefusedBuyers == 0 && waiting < max(1, s.Limit/4)}
 }
 
 func (n *edgeNode) ensureSession(w http.ResponseWriter, r *http.Request) (string, error) {

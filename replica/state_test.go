@@ -167,7 +167,7 @@ func TestQueriesAreCounted(t *testing.T) {
 		t.Errorf("%d slow queries logged: %s", n, log.String())
 	}
 	families, err := reg.Gather()
-	if err != nil || len(families) != 3 || families[2].GetMetric()[0].GetHistogram() == nil && families[0].GetMetric()[0].GetHistogram() == nil && families[1].GetMetric()[0].GetHistogram() == nil {
+	if err != nil || len(families) != 4 || families[1].GetMetric()[0].GetCounter().GetValue() != 1 || families[3].GetMetric()[0].GetHistogram() == nil {
 		t.Errorf("%v, %v", families, err)
 	}
 }

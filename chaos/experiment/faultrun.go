@@ -116,7 +116,7 @@ func (f *faultRun) windows(l Load) (list []Window) {
 		if in.To.IsZero() {
 			continue
 		}
-		list = append(list, Window{Fault: in.Fault, With: in.With, From: in.From.Sub(l.Started()).Seconds(), To: in.To.Sub(l.Started()).Seconds()})
+		list = append(list, Window{Fault: in.Fault, With: in.With, From: in.From.Sub(l.Started()).Seconds(), To: in.To.Sub(l.Started()).Seconds(), Since: in.From})
 	}
 	return list
 }

@@ -53,6 +53,7 @@ type Window struct {
 	With  map[string]string `json:"with,omitempty"`
 	From  float64           `json:"from_s"`
 	To    float64           `json:"to_s"`
+	Since time.Time         `json:"since"`
 }
 
 // Side is one of the two loads.

@@ -17,8 +17,9 @@ import (
 // chaosRunFlags say how experiments are run.
 type chaosRunFlags struct {
 	chaosFlags
-	Out  string `type:"path" help:"Folder for a report of each experiment, report.json and report.html; DATA/chaos/reports when not given." placeholder:"DIR"`
-	JSON bool   `name:"json" help:"Print the reports as JSON."`
+	Record string `type:"path" help:"Folder for a recording of each experiment, labelled with what was injected: for predict diagnose." placeholder:"DIR"`
+	Out    string `type:"path" help:"Folder for a report of each experiment, report.json and report.html; DATA/chaos/reports when not given." placeholder:"DIR"`
+	JSON   bool   `name:"json" help:"Print the reports as JSON."`
 }
 
 type chaosRunCmd struct {
@@ -55,7 +56,7 @@ func (c chaosRunFlags) run(ctx context.Context, s streams, list []*experiment.Ex
 	var errs []error
 	fails := false
 	for _, e := range list {
-		r, err := experiment.Run(ctx, lab, e, experiment.Options{Progress: func(format string, args ...any) {
+		r, err := runRecorded(ctx, c.Record, lab, e, experiment.Options{Progress: func(format string, args ...any) {
 			_, _ = fmt.Fprintf(s.Err, format+"\n", args...)
 		}})
 		errs = append(errs, err)

@@ -17,6 +17,7 @@ type predictCmd struct {
 	Evaluate    predictEvaluateCmd    `cmd:"" help:"Judge the predictions day by day against what was sold."`
 	Top         predictTopCmd         `cmd:"" help:"The products that will sell most in the next day or hour."`
 	Bottlenecks predictBottlenecksCmd `cmd:"" help:"Judge the prediction of bottlenecks on runs whose cause is known."`
+	Diagnose    predictDiagnoseCmd    `cmd:"" help:"Judge on recordings how well faults are named from metrics alone, or record."`
 	Record      predictRecordCmd      `cmd:"" help:"Record what a running platform measures of its resources."`
 }
 

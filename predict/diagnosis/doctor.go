@@ -36,6 +36,7 @@ type track struct {
 	hits        []bool // in the last samples
 	told        bool
 	gone, times int
+	hidden      time.Time // when it was last another's consequence
 	last        sign
 }
 
@@ -123,13 +124,18 @@ func (d *Doctor) tell() {
 
 // explained tells whether another fault, seen or about to be, has this one as its consequence.
 func (d *Doctor) explained(k key, t *track) bool {
+	now := d.past.samples[len(d.past.samples)-1].At
 	for other, o := range d.tracks {
 		if other != k && o.since.Sub(t.since) < explainWithin && hides(other, k) && (o.told || o.times > 0) {
+			t.hidden = now
 			return true
 		}
 	}
-	return false
+	return now.Sub(t.hidden) < hiddenFor // it outlives its cause
 }
+
+// hiddenFor is for how long a consequence may outlive its cause before it is told by itself.
+const hiddenFor = 20 * time.Second
 
 // explainWithin is how much later a cause may show than its consequence.
 const explainWithin = 8 * time.Second

@@ -59,7 +59,7 @@ func one(component, fault string, sure float64, format string, args ...any) []si
 // rules look at the last samples, each for one kind of fault.
 var rules = []func(view) []sign{processes, replicas, primaries, disks, sharedCache, emptied, queueLink, origins, payments, machine, crowd, clients, clocks}
 
-const hangs = 3 // samples without an answer
+const hangs = 2 // samples without an answer
 
 // processes finds those that do not run, and those that run and say nothing.
 func processes(v view) (out []sign) {
@@ -69,8 +69,12 @@ func processes(v view) (out []sign) {
 			continue
 		}
 		for _, answer := range []string{"process.answers/", "probe.ok/"} {
-			if v.all(answer+name, 0, hangs) && v.all("process.running/"+name, 1, hangs) {
-				out = append(out, one(name, Hang, 0.9, "the process runs, and has not answered %d questions in a row", hangs)...)
+			needed := hangs
+			if v.is("origin.up/"+name, 0) {
+				needed = 1 // the edge says so as well
+			}
+			if v.all(answer+name, 0, needed) && v.all("process.running/"+name, 1, needed) {
+				out = append(out, one(name, Hang, 0.9, "the process runs, and does not answer who asks it directly")...)
 				break
 			}
 		}
@@ -114,10 +118,40 @@ func (v view) slowNode(node string) []sign {
 	latency, ok := v.now("replica.latency/" + node)
 	usual, known := v.before(node, Slow, value("replica.latency/"+node))
 	probe, _ := v.now("probe.s/" + node)
-	if !ok || !known || !v.alive(node) || latency < 2.5*usual || latency < usual+slowFrom || latency < 3*probe {
+	if !ok || !known || !v.alive(node) || !v.late(latency, usual) || latency < 3*probe || v.saturated() && v.othersLate(node) {
 		return nil
 	}
 	return one(node, Slow, 0.75, "a read takes %.1f ms, usually %.1f ms; asked directly, the server answers in %.1f ms", 1e3*latency, 1e3*usual, 1e3*probe)
+}
+
+// saturated tells that the machine has no processor to spare: then everything is late.
+func (v view) saturated() bool {
+	busy := v.last("cpu.busy", 3)
+	sum := 0.0
+	for _, b := range busy {
+		sum += b
+	}
+	return len(busy) > 0 && sum/float64(len(busy)) > 0.9
+}
+
+// late tells that something takes much longer than usual, in seconds; of a machine that is saturated more is asked for.
+func (v view) late(now, usual float64) bool {
+	if v.saturated() {
+		return now >= 3.5*usual && now >= usual+1.8*slowFrom
+	}
+	return now >= 2.5*usual && now >= usual+slowFrom
+}
+
+// othersLate tells that another server is late as well: what they have in common is not their links.
+func (v view) othersLate(node string) bool {
+	for _, other := range v.instances("replica.latency") {
+		now, _ := v.now("replica.latency/" + other)
+		usual, known := v.before(other, Slow, value("replica.latency/"+other))
+		if known && other != node && !strings.HasSuffix(other, "-standby") && now > 2*usual && now > usual+slowFrom/2 {
+			return true
+		}
+	}
+	return false
 }
 
 // primaries finds what keeps processes from one.
@@ -148,7 +182,7 @@ func disks(v view) (out []sign) {
 	now, ok := v.mean("write.s", "write.n", 3, 6)
 	for _, node := range v.instances("replica.primary") {
 		usual, known := v.before(node, DiskSlow, per("write.s", "write.n", 2))
-		if !ok || !known || !v.primary(node) || now < 2.5*usual || now < usual+slowFrom || len(v.slowNode(node)) > 0 || v.is("replica.healthy/"+node, 0) {
+		if !ok || !known || !v.primary(node) || !v.late(now, usual) || len(v.slowNode(node)) > 0 || v.is("replica.healthy/"+node, 0) {
 			continue
 		}
 		latency, _ := v.now("replica.latency/" + node)

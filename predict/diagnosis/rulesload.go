@@ -12,13 +12,13 @@ func sharedCache(v view) []sign {
 	}
 	up, known := v.now("l2.up")
 	errors := v.sum("l2.errors", 2)
-	if known && (up < 1 || errors > 0) {
+	if known && (up < 1 || errors >= 20) {
 		return one(redis, Unreachable, 0.8, "%.0f %% of the processes go on without it, after %.0f failed calls in two seconds; asked directly, it answers", 100*(1-up), errors)
 	}
 	now, ok := v.mean("l2.s", "l2.n", 2, 3)
 	usual, before := v.before(redis, Slow, per("l2.s", "l2.n", 2))
 	probe, _ := v.now("probe.s/" + redis)
-	if !ok || !before || now < 3*usual || now < usual+slowFrom || now < 3*probe {
+	if !ok || !before || !v.late(now, usual) || now < 3*probe {
 		return nil
 	}
 	return one(redis, Slow, 0.75, "a lookup takes %.1f ms, usually %.1f ms; asked directly, it answers in %.1f ms", 1e3*now, 1e3*usual, 1e3*probe)
@@ -26,13 +26,13 @@ func sharedCache(v view) []sign {
 
 // emptied finds that Redis has much less of what it is asked for than usual.
 func emptied(v view) []sign {
-	const few, least = 4, 6
+	const few, least = 4, 24
 	hits, misses := v.sum("l2.hits", few), v.sum("l2.misses", few)
 	usual, known := v.before(redis, Emptied, func(s Sample) (float64, bool) {
 		n := s.Values["l2.hits"] + s.Values["l2.misses"]
 		return s.Values["l2.misses"], n >= 0
 	})
-	if !known || v.is("l2.up", 0) || !v.alive(redis) || misses < least || misses/few < 3*usual+3 || hits > misses {
+	if !known || v.is("l2.up", 0) || !v.alive(redis) || misses < least || misses/few < 4*usual+3 || hits > misses {
 		return nil
 	}
 	return one(redis, Emptied, 0.6, "it did not have %.0f of %.0f values it was asked for in %d s; usually %.1f a second are missing", misses, hits+misses, few, usual)
@@ -46,12 +46,12 @@ func queueLink(v view) []sign {
 	failed := v.sum("outbox.failures", 3) + v.sum("intake.failed", 3)
 	members, known := v.now("bus.members")
 	usual, before := v.before(nats, Unreachable, value("bus.members"))
-	if failed > 0 || known && before && members < 0.5*usual {
+	if failed > 0 || known && before && members < 0.3*usual {
 		return one(nats, Unreachable, 0.8, "%.0f messages of the last seconds could not be given to it, and processes hear of %.0f others instead of %.0f; asked directly, it answers", failed, members, usual)
 	}
 	now, ok := v.mean("outbox.s", "outbox.n", 3, 3)
 	late, enough := v.before(nats, Slow, per("outbox.s", "outbox.n", 2))
-	if !ok || !enough || now < 2*late || now < late+0.08 {
+	if !ok || !enough || now < 2*late || now < late+0.08 || v.saturated() && now < 2.5*late+0.05 {
 		return nil
 	}
 	return one(nats, Slow, 0.6, "an event waits %.0f ms in its outbox until it is taken, usually %.0f ms; asked directly, the queue answers", 1e3*now, 1e3*late)
@@ -80,7 +80,7 @@ func (v view) slowOrigin(api string) []sign {
 	now, ok := v.mean("origin.s/"+api, "origin.n/"+api, 3, 3)
 	usual, known := v.before(api, Slow, per("origin.s/"+api, "origin.n/"+api, 2))
 	inside, _ := v.mean("api.s/"+api, "api.n/"+api, 3, 1)
-	if !ok || !known || now < 2*usual || now < usual+0.025 || inside > 0.5*now {
+	if !ok || !known || now < 2*usual || now < usual+0.025 || inside > 0.5*now || v.saturated() && !v.late(now, usual) {
 		return nil
 	}
 	return one(api, Slow, 0.8, "the edge waits %.0f ms for its answers, usually %.0f ms, of which the process itself takes %.0f ms", 1e3*now, 1e3*usual, 1e3*inside)

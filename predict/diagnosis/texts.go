@@ -85,8 +85,10 @@ func hides(cause, k key) bool {
 		return k.fault == Errors || k.fault == DiskSlow || k.component == "payment"
 	case dead && from == "queue", dead && from == "redis":
 		return k.fault == Skew
+	case cause.fault == Emptied:
+		return k.fault == DiskSlow || k.fault == Slow && kind(k.component) != "api"
 	case cause.fault == Spike || cause.fault == HotProduct:
-		return k.fault == Pressure || k.fault == Emptied || k.fault == Slow && kind(k.component) != "redis"
+		return k.fault == Pressure || k.fault == DiskSlow || k.fault == Slow
 	case cause.fault == Down && from == "api":
 		return k.component == nats && k.fault != Down // it is missed on the bus
 	}

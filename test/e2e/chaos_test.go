@@ -68,6 +68,7 @@ func TestChaos(t *testing.T) {
 	})
 	t.Run("KillSwitch", func(t *testing.T) { killSwitch(t, p) })
 	t.Run("Calls", func(t *testing.T) { chaosCalls(t, p) })
+	t.Run("Advice", func(t *testing.T) { replicaIsNamed(t, p) })
 	t.Run("Restart", func(t *testing.T) { restartMends(t, p, flags) })
 	p.audit(t)
 }

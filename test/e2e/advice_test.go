@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// replicaIsNamed halts the replay of the replica while shoppers buy: alert and advice name it, and no longer when it goes on.
+func replicaIsNamed(t *testing.T, p *platform) {
+	s, admin := newShopper(p.Ops), []string{"Authorization", "Bearer " + p.token}
+	bought := make(chan error, 1)
+	go func() {
+		_, stderr, err := run(t.Context(), nil, "load", "--data", p.data, "--users", "4", "--think", "50ms", "--duration", "25s")
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, stderr)
+		}
+		bought <- err
+	}()
+	s.must(t, http.StatusCreated, "POST", "/admin/chaos/replica-pause", map[string]any{"params": map[string]string{"target": "@replica"}, "for": "1m"}, admin...)
+	eventually(t, 20*time.Second, "advice names the replica", func() error { return named(s, admin, true) })
+	eventually(t, 20*time.Second, "the alert fires", func() error {
+		a, err := s.do("GET", "/admin/alerts", nil, admin...)
+		if err == nil && !(strings.Contains(string(a.Body), `"replica-lag"`) && strings.Contains(string(a.Body), `"firing"`)) {
+			err = errors.New(string(a.Body))
+		}
+		return err
+	})
+	s.must(t, http.StatusOK, "DELETE", "/admin/chaos", nil, admin...)
+	eventually(t, 20*time.Second, "advice is silent about the replica", func() error { return named(s, admin, false) })
+	if err := <-bought; err != nil {
+		t.Error(err)
+	}
+}
+
+// named tells whether advice says that replica-1 is behind, as it is to.
+func named(s *shopper, admin []string, want bool) error {
+	a, err := s.do("GET", "/admin/advice", nil, admin...)
+	if err != nil {
+		return err
+	}
+	var st struct {
+		Advice []struct {
+			Found                     bool
+			Component, Fault, Command string
+			Evidence                  []string
+		} `json:"advice"`
+	}
+	if err := json.Unmarshal(a.Body, &st); err != nil {
+		return err
+	}
+	is := false
+	for _, x := range st.Advice {
+		is = is || x.Found && x.Component == "replica-1" && x.Fault == "lag" && x.Command != "" && len(x.Evidence) > 0
+	}
+	if is != want {
+		return fmt.Errorf("%+v", st.Advice)
+	}
+	return nil
+}

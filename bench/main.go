@@ -56,6 +56,7 @@ var benchmarks = []benchmark{
 	{"paint", "first contentful paint of the front page in a browser, of the edge's copy, nothing kept in the browser", benchPaint},
 	{"edge", "cache hits of 1 KiB at the edge against nginx proxy_cache, one core", benchEdge},
 	{"load", "the load generator on one core, answers checked, against wrk and hey", benchLoad},
+	{"hits", "share of a skewed browse mix that each tier answers, with the real catalogue and a million products", benchHits},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
 	{"monitoring", "what all monitoring costs an edge at 10,000 requests a second, on and off in turns", benchMonitoring},
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},

@@ -34,6 +34,7 @@ type disk struct {
 	bytes   int64
 	waiting map[string]int // by address, how many answers are in the queue
 	queued  int64          // bytes of these
+	lock    *os.File       // keeps other processes out
 	log     *os.File       // the journal of purges
 	logged  int64          // its size
 	short   int64          // and how long it was when it was last written anew
@@ -53,17 +54,29 @@ func openDisk(o Options, p *purges) (*disk, error) {
 	}
 	d := &disk{o: o, purges: p, queue: make(chan *entry, maxWriting), quit: make(chan struct{}), files: map[keyHash]*list.Element{},
 		byKey: map[string][]keyHash{}, order: list.New(), waiting: map[string]int{}}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	d.lock = lock
 	newest, err := d.scan()
 	if err != nil {
-		return nil, fmt.Errorf("httpcache: %w", err)
+		return nil, errors.Join(fmt.Errorf("httpcache: %w", err), d.unlock())
 	}
 	if err := d.openJournal(newest); err != nil {
-		return nil, fmt.Errorf("httpcache: journal of purges: %w", err)
+		return nil, errors.Join(fmt.Errorf("httpcache: journal of purges: %w", err), d.unlock())
 	}
 	if d.crashed() {
 		d.o.Recheck = true
 	}
 	return d, nil
+}
+
+func (d *disk) unlock() error {
+	if d.lock == nil {
+		return nil
+	}
+	return d.lock.Close()
 }
 
 // scan reads what the directory holds. It returns the highest count of purges that any entry knows.

@@ -1,6 +1,7 @@
 package httpcache
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -228,4 +229,25 @@ func FuzzDecodeEntry(f *testing.F) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+// Two caches in one folder would undo each other's purges.
+func TestFolderIsNotShared(t *testing.T) {
+	t.Parallel()
+	o := Options{Dir: t.TempDir()}
+	first, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if second, err := New(o); !errors.Is(err, ErrInUse) {
+		second.Close()
+		t.Fatalf("a second cache in the folder: %v", err)
+	}
+	first.Close()
+	third, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third.Close()
 }

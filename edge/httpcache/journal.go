@@ -160,7 +160,7 @@ func bootID() string {
 func (d *disk) finish() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := errors.Join(d.log.Sync(), d.log.Close(), os.WriteFile(filepath.Join(d.o.Dir, stateName), []byte("closed"), 0o600))
+	err := errors.Join(d.log.Sync(), d.log.Close(), os.WriteFile(filepath.Join(d.o.Dir, stateName), []byte("closed"), 0o600), d.unlock())
 	d.log = nil
 	if err != nil {
 		d.o.Log.Warn("the cache's folder was not closed well", "err", err)

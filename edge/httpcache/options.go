@@ -13,6 +13,8 @@ import (
 var (
 	// ErrOptions means that options make no sense.
 	ErrOptions = errors.New("httpcache: bad options")
+	// ErrInUse means that another cache, of this process or another one, has the folder.
+	ErrInUse = errors.New("httpcache: the folder is in use")
 	// ErrNotStored is what Options.Fail is told when a client asked with only-if-cached and nothing can be served. The answer
 	// must be 504 (RFC 9111, section 5.2.1.7).
 	ErrNotStored = errors.New("httpcache: nothing stored that may be served")
@@ -29,7 +31,7 @@ type Options struct {
 	// MaxVariants bounds how many variants (Vary) of one address are kept; the oldest goes. Default 64.
 	MaxVariants int
 
-	// Dir is where answers are kept on disk; "" means memory only. One process at a time.
+	// Dir is where answers are kept on disk; "" means memory only. One cache at a time: ErrInUse.
 	Dir string
 	// Disk bounds what Dir takes, in bytes. Default 1 GiB.
 	Disk int64

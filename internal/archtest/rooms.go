@@ -31,6 +31,7 @@ type room struct {
 var rooms = []room{
 	{dir: "sketch", kind: leaf},
 	{dir: "usl", kind: leaf},
+	{dir: "internal/procstat", kind: leaf},
 
 	{dir: "analytics", kind: engine},
 	{dir: "batch", kind: engine},
@@ -50,7 +51,7 @@ var rooms = []room{
 	{dir: "internal/catalog", kind: inner},
 
 	{dir: "internal/cached", kind: adapter},
-	{dir: "internal/dashboard", kind: inner},
+	{dir: "internal/dashboard", kind: inner, also: []string{"internal/procstat"}},
 	{dir: "internal/httpapi", kind: adapter, also: []string{"internal/account"}},
 	{dir: "internal/jobs", kind: adapter},
 	{dir: "internal/postgres", kind: adapter, tests: []string{"internal/catalog"}}, // a million products to measure with

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stampede-shop/stampede/internal/procstat"
 )
 
 // servedHere makes this test binary serve on descriptor 3, as an API server would.
@@ -57,7 +59,7 @@ func TestFleet(t *testing.T) {
 		t.Error(err)
 	}
 	for _, pid := range pids {
-		if _, ok := readStat(fmt.Sprintf("/proc/%d", pid)); ok {
+		if _, ok := procstat.Read(pid); ok {
 			t.Errorf("process %d still runs", pid)
 		}
 	}

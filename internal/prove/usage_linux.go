@@ -1,38 +1,22 @@
 package prove
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stampede-shop/stampede/internal/procstat"
 )
-
-// userHz is the unit of processor times in /proc, on every Linux that Go runs on.
-const userHz = 100
-
-// stat is what /proc says of a process.
-type stat struct {
-	pid, parent int
-	ticks       int64 // its own, and of those of its children that it has waited for
-}
 
 // UsageOf adds up what processes and their descendants have used, as the kernel has counted it. Who is gone counts with
 // its parent. O(processes of the machine).
 func UsageOf(list []Process) (Usage, error) {
-	children := map[int][]stat{}
-	all := map[int]stat{}
-	dirs, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return Usage{}, err
-	}
-	for _, dir := range dirs {
-		if s, ok := readStat(dir); ok {
-			all[s.pid] = s
-			children[s.parent] = append(children[s.parent], s)
-		}
+	all := procstat.All()
+	children := map[int][]procstat.Process{}
+	for _, p := range all {
+		children[p.Parent] = append(children[p.Parent], p)
 	}
 	u := Usage{At: time.Now(), Roles: map[string]Resources{}}
 	for _, p := range list {
@@ -42,44 +26,21 @@ func UsageOf(list []Process) (Usage, error) {
 		}
 		r := u.Roles[p.Role]
 		r.Processes++
-		for tree := []stat{root}; len(tree) > 0; {
-			s := tree[0]
-			tree = append(tree[1:], children[s.pid]...)
-			r.CPU += float64(s.ticks) / userHz
-			r.add(s.pid)
+		for tree := []procstat.Process{root}; len(tree) > 0; {
+			p := tree[0]
+			tree = append(tree[1:], children[p.PID]...)
+			r.CPU += p.Seconds()
+			r.add(p.PID)
 		}
 		u.Roles[p.Role] = r
 	}
 	return u, nil
 }
 
-func readStat(dir string) (s stat, ok bool) {
-	raw, err := os.ReadFile(filepath.Join(dir, "stat"))
-	if err != nil {
-		return s, false // it has ended meanwhile
-	}
-	end := bytes.LastIndexByte(raw, ')') // the name before may hold anything
-	if end < 0 {
-		return s, false
-	}
-	fields := strings.Fields(string(raw[end+1:]))
-	const parent, utime, cstime = 1, 11, 14
-	if len(fields) <= cstime {
-		return s, false
-	}
-	s.pid, _ = strconv.Atoi(filepath.Base(dir))
-	s.parent, _ = strconv.Atoi(fields[parent])
-	for _, f := range fields[utime : cstime+1] {
-		n, _ := strconv.ParseInt(f, 10, 64)
-		s.ticks += n
-	}
-	return s, true
-}
-
 // processorTime is what one process has used, in seconds; 0 when it is gone.
 func processorTime(pid int) float64 {
-	s, _ := readStat(fmt.Sprintf("/proc/%d", pid))
-	return float64(s.ticks) / userHz
+	p, _ := procstat.Read(pid)
+	return p.Seconds()
 }
 
 // add adds memory and storage of one process; of one that may not be looked at, or has just ended, nothing.
@@ -122,9 +83,9 @@ func machineTime() (busy, idle float64) {
 		switch i {
 		case 0, 9, 10: // the name; guests, who are in user time already
 		case 4, 5:
-			idle += n / userHz
+			idle += n / procstat.TicksPerSecond
 		default:
-			busy += n / userHz
+			busy += n / procstat.TicksPerSecond
 		}
 	}
 	return busy, idle

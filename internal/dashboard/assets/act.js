@@ -20,7 +20,7 @@ const poll = async (path, draw) => {
 };
 const none = () => el("li", { className: "soft", textContent: "none" });
 const drawAlerts = (got) => {
-  const list = (got.alerts ?? got ?? []).filter((a) => a.state !== "inactive");
+  const list = got.alerts.filter((a) => a.state !== "inactive");
   const causes = (got.causes ?? []).map((c) => c.title).join("; ");
   marks.alerts = [];
   $("alerts").replaceChildren(...(list.length ? list.map((a) => {

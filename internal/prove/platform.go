@@ -50,6 +50,7 @@ type Resources struct {
 	Memory    int64   `json:"memory_bytes"`  // shared memory by its share
 	Read      int64   `json:"read_bytes"`    // from storage
 	Written   int64   `json:"written_bytes"` // to storage
+	Wait      float64 `json:"wait_s"`        // for a processor, by first threads: all there is of a database's processes
 }
 
 // Roles of processes. Others may exist; these are planned.
@@ -110,7 +111,7 @@ func (u Usage) since(before Usage) map[string]Resources {
 	out := map[string]Resources{}
 	for role, r := range u.Roles {
 		b := before.Roles[role]
-		out[role] = Resources{r.Processes, max(0, r.CPU-b.CPU), r.Memory, max(0, r.Read-b.Read), max(0, r.Written-b.Written)}
+		out[role] = Resources{r.Processes, max(0, r.CPU-b.CPU), r.Memory, max(0, r.Read-b.Read), max(0, r.Written-b.Written), max(0, r.Wait-b.Wait)}
 	}
 	return out
 }

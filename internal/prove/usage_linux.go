@@ -43,12 +43,18 @@ func processorTime(pid int) float64 {
 	return p.Seconds()
 }
 
-// add adds memory and storage of one process; of one that may not be looked at, or has just ended, nothing.
+// add adds memory, storage and waiting of one process; of one that may not be looked at, or has just ended, nothing.
 func (r *Resources) add(pid int) {
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	io := numbers(dir + "io")
 	r.Read += io["read_bytes"]
 	r.Written += io["write_bytes"] - io["cancelled_write_bytes"]
+	if raw, err := os.ReadFile(dir + "schedstat"); err == nil {
+		if f := strings.Fields(string(raw)); len(f) > 1 {
+			ns, _ := strconv.ParseFloat(f[1], 64)
+			r.Wait += ns / 1e9
+		}
+	}
 	memory := numbers(dir + "smaps_rollup")
 	r.Memory += memory["Pss"] << 10
 }

@@ -94,14 +94,18 @@ func (p *purges) records() []purgeRecord {
 	if n := p.doubt.Load(); n > p.floor {
 		list = append(list, purgeRecord{Count: n, Doubt: true})
 	}
-	if p.soft.count > p.floor {
-		list = append(list, purgeRecord{Count: p.soft.count, Soft: true, At: p.soft.at})
+	for _, s := range p.soft {
+		if s.count > p.floor {
+			list = append(list, purgeRecord{Count: s.count, Soft: true, At: s.at})
+		}
 	}
 	for k, n := range p.gone {
 		list = append(list, purgeRecord{Count: n, Keys: []keyHash{k}})
 	}
-	for k, s := range p.stale {
-		list = append(list, purgeRecord{Count: s.count, Soft: true, At: s.at, Keys: []keyHash{k}})
+	for k, all := range p.stale {
+		for _, s := range all {
+			list = append(list, purgeRecord{Count: s.count, Soft: true, At: s.at, Keys: []keyHash{k}})
+		}
 	}
 	slices.SortStableFunc(list[1:], func(a, b purgeRecord) int { return int(a.Count) - int(b.Count) })
 	return list

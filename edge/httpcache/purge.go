@@ -40,9 +40,9 @@ type purges struct {
 	count atomic.Uint64 // moves with each purge
 	mu    sync.RWMutex
 	gone  map[keyHash]uint64 // hard purges
-	stale map[keyHash]softPurge
+	stale map[keyHash]softPurges
 	floor uint64 // everything fetched before is gone
-	soft  softPurge
+	soft  softPurges
 	doubt atomic.Uint64 // everything fetched before is to be confirmed before its next use
 }
 
@@ -51,8 +51,34 @@ type softPurge struct {
 	at    int64 // Unix nanoseconds
 }
 
+// softPurges of one key, the oldest first: what was fetched between two of them is stale since the later one, what was fetched before
+// both since the earlier.
+type softPurges []softPurge
+
+// maxSoft bounds how many soft purges of a key are told apart.
+const maxSoft = 8
+
+// add notes one. If there are too many, the oldest two become one: what was fetched between them is taken for stale since the first.
+func (s softPurges) add(p softPurge) softPurges {
+	if len(s) == maxSoft {
+		s[1].at = s[0].at
+		s = s[:copy(s, s[1:])]
+	}
+	return append(s, p)
+}
+
+// after is since when something fetched at count since has been stale; 0: it is not.
+func (s softPurges) after(since uint64) int64 {
+	for _, p := range s {
+		if p.count > since {
+			return p.at
+		}
+	}
+	return 0
+}
+
 func newPurges() *purges {
-	return &purges{gone: map[keyHash]uint64{}, stale: map[keyHash]softPurge{}}
+	return &purges{gone: map[keyHash]uint64{}, stale: map[keyHash]softPurges{}}
 }
 
 // purge notes keys as purged; none means everything.
@@ -78,14 +104,14 @@ func (p *purges) note(keys []keyHash, soft bool, n uint64, now time.Time) {
 	at := softPurge{n, now.UnixNano()}
 	switch {
 	case len(keys) == 0 && soft:
-		p.soft = at
+		p.soft = p.soft.add(at)
 	case len(keys) == 0:
 		p.floor = n
 		clear(p.gone)
 		clear(p.stale)
 	case soft:
 		for _, k := range keys {
-			p.stale[k] = at
+			p.stale[k] = p.stale[k].add(at)
 		}
 	default:
 		for _, k := range keys {
@@ -107,15 +133,13 @@ func (p *purges) judge(since uint64, keys []keyHash) (gone bool, stale int64) {
 	if p.floor > since {
 		return true, 0
 	}
-	if p.soft.count > since {
-		stale = p.soft.at
-	}
+	stale = p.soft.after(since)
 	for _, k := range keys {
 		if p.gone[k] > since {
 			return true, 0
 		}
-		if s := p.stale[k]; s.count > since && (stale == 0 || s.at < stale) {
-			stale = s.at
+		if at := p.stale[k].after(since); at != 0 && (stale == 0 || at < stale) {
+			stale = at
 		}
 	}
 	return false, stale

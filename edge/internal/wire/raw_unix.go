@@ -31,7 +31,7 @@ func rawConn(c net.Conn) syscall.RawConn {
 func (c *Conn) turn(fd uintptr) (done bool) {
 	for {
 		c.makeRoom()
-		n, err := readNow(int(fd), c.buf[c.w:])
+		n, err := syscall.Read(int(fd), c.buf[c.w:])
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
@@ -62,7 +62,7 @@ func (c *Conn) turn(fd uintptr) (done bool) {
 // writeSome writes what it can without waiting. What goes wrong it leaves to whoever waits.
 func writeSome(fd int, p []byte) (n int) {
 	for n < len(p) {
-		m, err := writeNow(fd, p[n:])
+		m, err := syscall.Write(fd, p[n:])
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}

@@ -91,6 +91,7 @@ func (m *signalMeter) flag(name string, is bool) {
 func (m *signalMeter) platform() {
 	for _, p := range m.in.status.Processes {
 		m.flag("process.running/"+p.Name, p.State == string(local.StateRunning))
+		m.out["process.restarts/"+p.Name] = float64(p.Restarts)
 	}
 	for _, x := range m.in.members {
 		_, answered := m.in.families[x.Name]

@@ -6,7 +6,7 @@
 //
 // A [Sample] is a flat set of figures by name; what follows the slash is the part of the platform they are of:
 //
-//	process.running, process.answers    1 when it runs; when it gave its figures (roles only)
+//	process.running, .answers, .restarts   1 when it runs; when it gave its figures (roles only); how often it was started again
 //	probe.ok, probe.s                   1 when a server answered a first message; seconds that took
 //	replica.lag, .lag_bytes, .healthy, .latency   by node: the worst of what processes see, share of them that find it healthy
 //	db.n, db.errors, db.failed          statements and errors by node; errors by DATABASE:CLASS of the SQLSTATE

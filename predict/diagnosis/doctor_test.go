@@ -22,7 +22,7 @@ func well() map[string]float64 {
 		"bus.members": 13, "outbox.n": 10, "outbox.s": 0.7, "outbox.failures": 0, "http.n": 200, "http.checkouts": 4, "http.fds": 40,
 		"payment.n": 4, "payment.unknown": 0, "cpu.busy": 0.5, "cpu.cores": 2, "cpu.ours": 0.9}
 	for _, p := range []string{"primary", "replica-1", "redis", "nats", "api-1", "api-2", "worker", "edge"} {
-		v["process.running/"+p] = 1
+		v["process.running/"+p], v["process.restarts/"+p] = 1, 0
 	}
 	for _, p := range []string{"primary", "replica-1", "redis", "nats"} {
 		v["probe.ok/"+p], v["probe.s/"+p] = 1, 0.001
@@ -77,6 +77,7 @@ func TestFaultsAreNamed(t *testing.T) {
 		{"replica-1", diagnosis.Unreachable, map[string]float64{"replica.healthy/replica-1": 0}},
 		{"replica-1", diagnosis.Slow, map[string]float64{"replica.latency/replica-1": 0.1}},
 		{"worker", diagnosis.Down, map[string]float64{"process.running/worker": 0, "process.answers/worker": 0}},
+		{"worker", diagnosis.Down, map[string]float64{"process.restarts/worker": 1}},
 		{"payment", diagnosis.Silent, map[string]float64{"payment.unknown": 2}},
 		{"machine", diagnosis.Pressure, map[string]float64{"cpu.busy": 1, "cpu.ours": 0.9}},
 		{"edge", diagnosis.Spike, map[string]float64{"http.n": 1500, "http.fds": 900}},

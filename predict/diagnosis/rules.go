@@ -59,13 +59,20 @@ func one(component, fault string, sure float64, format string, args ...any) []si
 // rules look at the last samples, each for one kind of fault.
 var rules = []func(view) []sign{processes, replicas, primaries, disks, sharedCache, emptied, queueLink, origins, payments, machine, crowd, clients, clocks}
 
-const hangs = 2 // samples without an answer
+const (
+	hangs       = 2 // samples without an answer
+	restartSeen = 5 // samples in which a restart is told: the process may be back before the next one
+)
 
 // processes finds those that do not run, and those that run and say nothing.
 func processes(v view) (out []sign) {
 	for _, name := range v.instances("process.running") {
 		if v.is("process.running/"+name, 0) {
 			out = append(out, one(name, Down, 0.95, "the process does not run")...)
+			continue
+		}
+		if n := v.last("process.restarts/"+name, restartSeen); len(n) > 1 && n[len(n)-1] > n[0] {
+			out = append(out, one(name, Down, 0.9, "the process ended and was started again, %.0f times in all", n[len(n)-1])...)
 			continue
 		}
 		for _, answer := range []string{"process.answers/", "probe.ok/"} {

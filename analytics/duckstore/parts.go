@@ -60,13 +60,13 @@ func (s *Store) compactedView(parts []part) string {
 	}
 	var all []string
 	if f := files[false]; len(f) > 0 {
-		all = append(all, "SELECT "+asTable+", 1::FLOAT AS weight FROM read_parquet(["+strings.Join(f, ",")+"])")
+		all = append(all, "SELECT *, 1::FLOAT AS weight FROM read_parquet(["+strings.Join(f, ",")+"])")
 	}
 	if f := files[true]; len(f) > 0 {
-		all = append(all, "SELECT "+asTable+" FROM read_parquet(["+strings.Join(f, ",")+"])")
+		all = append(all, "SELECT * FROM read_parquet(["+strings.Join(f, ",")+"])")
 	}
 	if len(all) == 0 {
-		all = []string{"SELECT * FROM event WHERE false"}
+		all = []string{fromTable + " WHERE false"}
 	}
 	return "CREATE OR REPLACE VIEW compacted_event AS " + strings.Join(all, " UNION ALL ")
 }

@@ -27,7 +27,6 @@ type rowGroup struct {
 	least    [2]int64 // of times, received
 	most     [2]int64
 	words    [columns]map[string]uint32 // of columns with a dictionary
-	received int64                      // the newest of the dictionary
 	of       []uint32                   // of a batch's words: 1 + number in a column's dictionary
 }
 

@@ -16,6 +16,7 @@ import (
 const (
 	overloadUsers = "64"
 	overloadSpan  = "10s"
+	waitroomSpan  = "60s" // the room opens after some seconds, and its rate takes longer
 )
 
 // overloadFactors are the rates that are offered, in saturating rates.
@@ -86,14 +87,18 @@ func measureOverload(ctx context.Context, waitroom bool) (_ result, err error) {
 		_, derr := stampede(context.WithoutCancel(ctx), "down", "--data", data)
 		err = errors.Join(err, derr)
 	}()
-	r, err := overload(ctx, data, scenario)
+	span := overloadSpan
+	if waitroom {
+		span = waitroomSpan
+	}
+	r, err := overload(ctx, data, scenario, span)
 	if err == nil {
 		_, err = stampede(ctx, "audit", "--data", data)
 	}
 	return r, err
 }
 
-func overload(ctx context.Context, data, scenario string) (result, error) {
+func overload(ctx context.Context, data, scenario, span string) (result, error) {
 	if err := pinPlatform(ctx, data); err != nil {
 		return result{}, err
 	}
@@ -116,7 +121,7 @@ func overload(ctx context.Context, data, scenario string) (result, error) {
 	res.Details["saturating_rate"] = int(closed.good())
 	for _, f := range overloadFactors {
 		rate := strconv.Itoa(int(f * closed.good()))
-		if last, err = load("--rate", rate, "--duration", overloadSpan); err != nil {
+		if last, err = load("--rate", rate, "--duration", span); err != nil {
 			return res, err
 		}
 		peak, best = max(peak, last.good()), max(best, last.orders())

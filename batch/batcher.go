@@ -53,6 +53,14 @@ func New[Req, Res any](o Options[Req, Res]) *Batcher[Req, Res] {
 	o.defaults()
 	b := &Batcher[Req, Res]{o: o, lanes: map[string]*lane[Req, Res]{}, quit: make(chan struct{})}
 	b.slots = slots[Req, Res]{bounded: o.Slots > 0, size: o.Slots, under: map[string]int{}}
+	b.slots.timeout = func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.slots.gather != nil {
+			b.slots.alone = true
+			b.slots.call()
+		}
+	}
 	b.base, b.abort = context.WithCancel(context.Background())
 	b.m = newMetrics(o.Registerer, o.Name, o.Log)
 	return b

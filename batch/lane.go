@@ -66,6 +66,7 @@ func (b *Batcher[Req, Res]) push(key string, it *item[Req, Res]) (*lane[Req, Res
 		l.workers++
 		b.workers.Go(func() { b.serve(l) })
 	}
+	b.slots.came()
 	return l, nil
 }
 

@@ -35,7 +35,7 @@ type Options[Req, Res any] struct {
 	// that takes 25 ms, and eight times as long as those of its key have of late, gives its slot up: one that hangs stops nobody else.
 	Slots int
 	// Group names what keys belong together. With Slots, and a crowd, all keys of a group that wait get theirs, and end,
-	// before another group does; a key may wait for five groups. Callers that come to one group after another then move in
+	// before another group does, which waits a millisecond at most for callers on their way to it; a key may wait for five groups. Callers that come to one group after another then move in
 	// step, which makes batches larger. nil: all keys are one group.
 	Group func(key string) string
 

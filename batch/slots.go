@@ -1,5 +1,7 @@
 package batch
 
+import "time"
+
 // slots are the places for batches under way over all keys. While all are taken, lanes wait, and gather.
 //
 // Lanes are served group by group: a place goes to a lane of the group that is being visited as long as one waits; when
@@ -9,6 +11,9 @@ package batch
 // callers there is nothing to gain, and no place is left empty while a lane waits. Within a group the
 // longest queue comes first. A visit ends after twice as many batches as lanes waited when it began, and a lane that
 // waited for so many visits is next, so that every lane is served in the end. Guarded by the Batcher's mutex.
+//
+// The callers of a group's last batch need a moment to come to the next one. A visit that would begin without them waits for as
+// many requests as a visit to that group has had of late, a millisecond at most; when they do not come, fewer are hoped for.
 type slots[Req, Res any] struct {
 	bounded bool
 	size    int
@@ -19,6 +24,12 @@ type slots[Req, Res any] struct {
 	budget  int            // batches that may still begin in this visit
 	visits  int
 	waiting []*turn[Req, Res]
+
+	served  int                // requests of this visit
+	usual   map[string]float64 // requests of a visit of late, by group
+	gather  *time.Timer        // runs while a visit waits for company
+	alone   bool               // that wait is over
+	timeout func()             // what gather calls
 }
 
 // turn is a worker's wait for a place.
@@ -30,6 +41,15 @@ type turn[Req, Res any] struct {
 
 // crowd is how many requests for each place make it worth while to wait until a group is through.
 const crowd = 4
+
+// gatherFor bounds the wait for callers who are on their way from one group to the next. In it, usual sinks by a part for every visit
+// that was smaller.
+const (
+	gatherFor  = time.Millisecond
+	enough     = .95
+	usualSink  = .95
+	maxByGroup = 256 // groups to remember
+)
 
 // patience is for how many visits a lane may be passed over.
 const patience = 4
@@ -54,6 +74,14 @@ func (s *slots[Req, Res]) take(l *lane[Req, Res]) *turn[Req, Res] {
 func (s *slots[Req, Res]) ran(n int) {
 	if s.bounded {
 		s.items += n
+		s.served += n
+	}
+}
+
+// came tells that a request was queued.
+func (s *slots[Req, Res]) came() {
+	if s.gather != nil {
+		s.call()
 	}
 }
 
@@ -99,10 +127,13 @@ func (s *slots[Req, Res]) next() int {
 	if s.under[s.group] > 0 && all >= crowd*s.size {
 		return -1
 	}
-	group := s.fullest()
+	group, queued := s.fullest()
 	if t := s.waiting[0]; s.visits-t.since > patience {
 		group = t.lane.group
+	} else if all >= crowd*s.size && s.expects(group, queued) {
+		return -1
 	}
+	s.begin()
 	s.visits++
 	s.budget = 0
 	for _, t := range s.waiting {
@@ -113,19 +144,44 @@ func (s *slots[Req, Res]) next() int {
 	return s.longest(group)
 }
 
+// expects tells whether more requests for a group are worth a wait; queued of them are here.
+func (s *slots[Req, Res]) expects(group string, queued int) bool {
+	if group == s.group || s.alone || float64(queued) >= enough*s.usual[group] {
+		return false
+	}
+	if s.gather == nil {
+		s.gather = time.AfterFunc(gatherFor, s.timeout)
+	}
+	return true
+}
+
+// begin ends the wait for company, and the visit before.
+func (s *slots[Req, Res]) begin() {
+	if s.gather != nil {
+		s.gather.Stop()
+		s.gather = nil
+	}
+	s.alone = false
+	if s.usual == nil || len(s.usual) >= maxByGroup {
+		s.usual = map[string]float64{}
+	}
+	s.usual[s.group] = max(float64(s.served), s.usual[s.group]*usualSink)
+	s.served = 0
+}
+
 // fullest is the group with the most requests that wait.
-func (s *slots[Req, Res]) fullest() (group string) {
+func (s *slots[Req, Res]) fullest() (group string, most int) {
 	queued := map[string]int{}
 	for _, t := range s.waiting { // in the order they came: of equals, the first
 		queued[t.lane.group] += t.lane.length
 	}
-	most := -1 // a queue may have been emptied while its lane waited
+	most = -1 // a queue may have been emptied while its lane waited
 	for _, t := range s.waiting {
 		if n := queued[t.lane.group]; n > most {
 			group, most = t.lane.group, n
 		}
 	}
-	return group
+	return group, most
 }
 
 // longest is the turn of a group with the longest queue; -1 when none waits.

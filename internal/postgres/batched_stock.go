@@ -50,6 +50,9 @@ func (b *Batched) giveBack(ctx context.Context, orderID, state string, productID
 
 // each runs fn once for each shard that owns some of the products, at the same time, with those products in order.
 func (b *Batched) each(ctx context.Context, productIDs []int64, fn func(node string, ids []int64) error) error {
+	if len(productIDs) == 1 { // most orders; nothing to spread
+		return b.following(ctx, shop.ProductKey(productIDs[0]), func(_ context.Context, n shard.Node) error { return fn(n.ID, productIDs) })
+	}
 	return eachOwner(ctx, b.Shards, productIDs, shop.ProductKey, func(ctx context.Context, n shard.Node, ids []int64) error {
 		slices.Sort(ids)
 		return fn(n.ID, slices.Compact(ids))

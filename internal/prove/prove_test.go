@@ -126,7 +126,7 @@ func TestBrokenPromises(t *testing.T) {
 		"cold caches":     {broken{cold: true}, 4, "0.00 % of popular"},
 		"slow database":   {broken{database: 0.05}, 5, "p99"},
 		"felt faults":     {broken{hurts: true}, 6, "answered badly"},
-		"costly":          {broken{costly: 4000}, 7, "USD an order"},
+		"costly":          {broken{costly: 40_000}, 7, "USD an order"},
 		"oversold":        {broken{oversell: true}, 8, "0 lost"},
 		"lost":            {broken{loses: 2}, 8, "0 oversold"},
 		"double":          {broken{doubles: 2}, 8, "double"},

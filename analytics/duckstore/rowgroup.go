@@ -22,12 +22,12 @@ var landedColumns = []parquet.Column{
 
 // rowGroup gathers events of several batches column by column. Its memory is used again.
 type rowGroup struct {
-	rows     int
-	values   [columns]parquet.Values
-	least    [2]int64 // of times, received
-	most     [2]int64
-	words    [columns]map[string]uint32 // of columns with a dictionary
-	of       []uint32                   // of a batch's words: 1 + number in a column's dictionary
+	rows   int
+	values [columns]parquet.Values
+	least  [2]int64 // of times, received
+	most   [2]int64
+	words  [columns]map[string]uint32 // of columns with a dictionary
+	of     []uint32                   // of a batch's words: 1 + number in a column's dictionary
 }
 
 func (g *rowGroup) reset() {

@@ -52,7 +52,7 @@ type Options struct {
 	// total of Server-Timing. Without it the time counts that passed here, in which may be waits for this process's processor.
 	Took func(http.Header) time.Duration
 	// Slack is how long work of this process may wait for a processor, on average, before [Limiter.Guard] refuses requests. Default
-	// 10 ms.
+	// 50 ms: where processors are shared, waits of ten come and go.
 	Slack time.Duration
 	// Delay measures that, since its last call. Default by the Go runtime's figures.
 	Delay func() time.Duration
@@ -77,7 +77,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	def(&o.MaxWaiting, 2048)
 	def(&o.ReadAhead, 64<<10)
-	def(&o.Slack, 10*time.Millisecond)
+	def(&o.Slack, 50*time.Millisecond)
 	if o.Known == nil {
 		o.Known = func(*http.Request) bool { return true }
 	}

@@ -18,7 +18,7 @@ func TestGuard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		delay := 100 * time.Millisecond
-		l := newLimiter(t, Options{Delay: func() time.Duration { return delay },
+		l := newLimiter(t, Options{Slack: 10 * time.Millisecond, Delay: func() time.Duration { return delay },
 			Known: func(r *http.Request) bool { return r.Header.Get("Cookie") != "" },
 			Classify: func(r *http.Request) Class {
 				return map[string]Class{"checkout": Checkout, "cart": Cart, "page": Browse, "bot": Crawl}[r.URL.Path[1:]]

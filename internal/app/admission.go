@@ -20,11 +20,12 @@ type AdmissionConfig struct {
 	Min     int           `koanf:"min"`    // requests at once, whatever the latency
 	Max     int           `koanf:"max"`    // at most
 	Target  time.Duration `koanf:"target"` // a latency that is never worth admitting fewer for
+	Slack   time.Duration `koanf:"slack"`  // how long the edge's own work may wait for a processor before newcomers are refused
 }
 
 // defaultAdmission is the configuration before any file, variable or flag.
 func defaultAdmission() AdmissionConfig {
-	return AdmissionConfig{Enabled: true, Min: 16, Max: 1000, Target: 200 * time.Millisecond}
+	return AdmissionConfig{Enabled: true, Min: 16, Max: 1000, Target: 200 * time.Millisecond, Slack: 50 * time.Millisecond}
 }
 
 // admissionCeiling is a latency that is always worth admitting fewer for. It leaves checkouts, whose commits wait for a standby's disk,
@@ -45,6 +46,9 @@ func (a AdmissionConfig) validate(bad complain) {
 	if a.Target < time.Millisecond || a.Target > admissionCeiling {
 		bad("edge.admission.target", a.Target, "1ms to 800ms")
 	}
+	if a.Slack < time.Millisecond || a.Slack > time.Minute {
+		bad("edge.admission.slack", a.Slack, "1ms to 1m")
+	}
 }
 
 // addAdmission puts the limit before firewall and balancer, and behind the cache: hits need no place.
@@ -53,7 +57,7 @@ func (n *edgeNode) addAdmission(o *edge.Options) (err error) {
 	if !c.Enabled {
 		return nil
 	}
-	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Ceiling: admissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
+	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Slack: c.Slack, Ceiling: admissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
 	if n.cfg.Profile == profileShop {
 		a.Classify, a.Refuse = importance, tellBusy
 		if n.sessions != nil {

@@ -24,9 +24,9 @@ func TestForEverybody(t *testing.T) {
 	everybody := map[string]bool{
 		"/products": true, "/products/facets": true, "/products/{id}": true, "/products/{id}/stock": true, "/openapi.json": true, "/problems/{code}": true,
 		"/products/batch": true, // is only ever posted
-		"/products/":      true, "/problems/": true, "/": true, "/c/{category...}": true, "/p/{ref}": true, "/search": true, "/img/{file}": true, "/assets/{file}": true,
+		"/products/":      true, "/problems/": true, "/": true, "/c/{category...}": true, "/p/{ref}": true, "/sale/{slug}": true, "/search": true, "/img/{file}": true, "/assets/{file}": true,
 		"/batch": false, "/cart": false, "/cart/add": false, "/cart/items/{product_id}": false, "/cart/": false, "/orders": false, "/orders/": false, "/orders/checkout": false,
-		"/orders/{id}": false, "/orders/{id}/cancel": false, "/users": false, "/users/": false, "/users/login": false, "/users/logout": false, "/users/me": false, "/queue": false, "/events": false,
+		"/orders/{id}": false, "/orders/{id}/cancel": false, "/users": false, "/users/": false, "/users/login": false, "/users/logout": false, "/users/me": false, "/campaigns": false, "/campaigns/": false, "/campaigns/{slug}": false, "/queue": false, "/events": false,
 		"/bag": false, "/bag/add": false, "/bag/update": false, "/bag/checkout": false, "/account": false, "/account/login": false, "/account/register": false,
 		"/account/logout": false, "/account/orders/{id}": false, "/account/orders/{id}/cancel": false,
 	}
@@ -36,7 +36,7 @@ func TestForEverybody(t *testing.T) {
 		if !known {
 			t.Errorf("%s: nobody has said whether its answers are for everybody", path)
 		}
-		path = strings.NewReplacer("{id}", "7", "{ref}", "7-lamp", "{code}", "x", "{file}", "x.css", "{category...}", "a/b", "{product_id}", "7").Replace(path)
+		path = strings.NewReplacer("{id}", "7", "{ref}", "7-lamp", "{code}", "x", "{file}", "x.css", "{category...}", "a/b", "{slug}", "winter", "{product_id}", "7").Replace(path)
 		if got := forEverybody(httptest.NewRequest("GET", path, nil)); got != want {
 			t.Errorf("%s: %v", path, got)
 		}

@@ -20,7 +20,7 @@ func forEverybody(r *http.Request) bool {
 	case "/", "/products", "/search", "/openapi.json":
 		return true
 	}
-	return hasPrefix(r.URL.Path, "/products/", "/c/", "/p/", "/img/", "/assets/", "/problems/")
+	return hasPrefix(r.URL.Path, "/products/", "/c/", "/p/", "/sale/", "/img/", "/assets/", "/problems/")
 }
 
 // anyCoding adds to each entity tag those of the same answer under the other content codings, which our API tells apart by an

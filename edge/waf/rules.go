@@ -19,7 +19,7 @@ import (
 var own embed.FS
 
 // notProse takes a rule off the fields of the shop that people write freely.
-const notProse = `!ARGS:/^(?:json\.)?(?:\d+\.)?(?:q|query|search|name|brand|category|title|description|(?:shipping_address|attributes)\..+)$/`
+const notProse = `!ARGS:/^(?:json\.)?(?:\d+\.)?(?:q|query|search|name|brand|category|title|headline|description|(?:shipping_address|attributes)\..+)$/`
 
 // crsFolder is where the rule set's module keeps its rules.
 const crsFolder = "@owasp_crs/"

@@ -17,7 +17,7 @@ func retryUnsafe(r *http.Request) bool {
 // the API.
 func forEverybody(r *http.Request) bool {
 	switch r.URL.Path {
-	case "/", "/products", "/search", "/openapi.json":
+	case "/", "/products", "/search", "/campaigns", "/openapi.json":
 		return true
 	}
 	return hasPrefix(r.URL.Path, "/products/", "/c/", "/p/", "/sale/", "/img/", "/assets/", "/problems/")

@@ -121,6 +121,7 @@ func (w *walker) catalogue(text string) []step {
 			map[string]any{"method": "PATCH", "path": "/users/me", "body": map[string]any{"name": text}}}}},
 		{route: "GET /{$}", path: "/", header: from}, {route: "GET /c/{category...}", path: "/c/Home/" + seg, header: from},
 		{route: "GET /p/{ref}", path: fmt.Sprintf("/p/%d-%s", w.product.ID, seg), header: from}, {route: "GET /search", path: "/search?q=" + q, header: from},
+		{route: "GET /sale/{slug}", path: "/sale/e2e-walk", header: from},
 		{route: "GET /img/{file}", path: fmt.Sprintf("/img/%d.svg", w.product.ID), header: from}, {route: "GET /assets/{file}", path: "/assets/style.css", header: from},
 	}
 }
@@ -162,7 +163,11 @@ func (w *walker) administrator(text string) []step {
 	path := fmt.Sprintf("/products/%d", w.product.ID)
 	prose := "<h2>" + text + "</h2><p>Solid <b>walnut</b>, <em>oiled</em> by hand.<br>Fits <a href=\"https://shop.example/c/office\">any office</a>.</p><ul><li>120 × 60 cm</li></ul>"
 	whole := map[string]any{"sku": "E2E-WALK", "name": text, "description": prose, "brand": text, "category": "Tests/Articles", "price": 100, "attributes": map[string]any{"note": text, "html": "<b>new</b>", "size": []string{text, "120 × 60"}}}
+	sale := map[string]any{"name": text, "headline": text, "start": time.Now().Add(-time.Hour), "end": time.Now().Add(time.Hour), "products": []int64{w.product.ID}}
 	return []step{
+		{route: "PUT /campaigns/{slug}", path: "/campaigns/e2e-walk", body: sale, header: w.admin()},
+		{route: "GET /campaigns", path: "/campaigns", header: w.admin()},
+		{route: "DELETE /campaigns/{slug}", path: "/campaigns/e2e-walk", header: w.admin()},
 		{route: "POST /products", path: "/products", body: whole, header: w.admin()}, // its SKU is taken: 409
 		{route: "PUT /products/{id}", path: path, body: whole, header: w.admin()},
 		{route: "PATCH /products/{id}", path: path, body: map[string]any{"description": prose + text, "attributes": map[string]any{"html": nil}}, header: append(w.admin(), "Content-Type", "application/merge-patch+json")},

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"hash/maphash"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,8 +14,7 @@ type table struct {
 	epoch atomic.Pointer[knownEpoch]
 	cells [tableSize]atomic.Pointer[knownVersion]
 
-	telling sync.Mutex
-	newest  moment // the latest that told noted
+	newest moment // the latest that told noted; guarded as told is
 }
 
 const (
@@ -55,13 +53,11 @@ func (t *table) learn(born uint64, epoch string, versions map[string]uint64) {
 // told notes the number of an invalidation that has happened here: that is the version of its tags now, or a later one. So
 // Redis need not be asked, and is not believed when it has forgotten it, as a replica may that has taken over.
 // Word of two invalidations may come in either order. What comes late is not believed, since it may bring back the version before:
-// it only ends what is older still.
+// it only ends what is older still. The Store calls it while it holds dropping.
 func (t *table) told(m moment, tags []string) {
 	if m.epoch == "" {
 		return
 	}
-	t.telling.Lock()
-	defer t.telling.Unlock()
 	last, _ := t.newest.word()
 	word, _ := m.word()
 	late := last == word && m.n < t.newest.n

@@ -51,7 +51,7 @@ func (c chaosRunFlags) run(ctx context.Context, s streams, list []*experiment.Ex
 		return err
 	}
 	defer func() { err = errors.Join(err, closeChaos(ctx, ch)) }()
-	lab := &app.ChaosLab{Chaos: ch, Duration: duration}
+	lab := &app.ChaosLab{Chaos: ch, Books: app.Audit, Duration: duration}
 	var reports []*experiment.Report
 	var errs []error
 	fails := false

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stampede-shop/stampede/chaos"
 	"github.com/stampede-shop/stampede/chaos/experiment"
-	"github.com/stampede-shop/stampede/internal/local"
+	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/loadsim"
 	"github.com/stampede-shop/stampede/loadsim/compare"
 	"github.com/stampede-shop/stampede/loadsim/scenario"
@@ -22,7 +22,8 @@ import (
 // ChaosLab is the platform as what experiments are made on.
 type ChaosLab struct {
 	*Chaos
-	Progress func(loadsim.Snapshot) // of the load; may be nil
+	Books    func(context.Context, Config) (postgres.AuditReport, error) // audits what the configuration leads to
+	Progress func(loadsim.Snapshot)                                      // of the load; may be nil
 	// Duration is how long loads last instead of what experiments say; 0 is as they say.
 	Duration time.Duration
 }
@@ -130,21 +131,6 @@ func (l *ChaosLab) Settle(ctx context.Context) error {
 	}
 }
 
-// whole says what is missing.
-func (st Status) whole() error {
-	for _, p := range st.Processes {
-		if p.State != string(local.StateRunning) {
-			return fmt.Errorf("%s is %s: %s", p.Name, p.State, p.Error)
-		}
-	}
-	for _, c := range st.Clusters {
-		if !c.Alone.IsZero() || len(c.Standbys) > 0 && !c.Sync {
-			return fmt.Errorf("cluster %d has no standby that commits go to", c.Cluster)
-		}
-	}
-	return nil
-}
-
 // Inject implements experiment.Lab.
 func (l *ChaosLab) Inject(ctx context.Context, s experiment.Step) (func(context.Context) error, error) {
 	undo, err := l.Chaos.Inject(ctx, chaos.Request{Fault: s.Fault, Params: s.With, For: s.For + s.For/2}) // it is undone here, before
@@ -157,7 +143,7 @@ func (l *ChaosLab) Audit(ctx context.Context) (wrong []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := Audit(ctx, cfg)
+	r, err := l.Books(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

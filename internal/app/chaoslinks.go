@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/stampede-shop/stampede/chaos/link"
-	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/internal/local/pg"
 )
 
@@ -204,24 +203,6 @@ func socketOf(dsn string) (string, error) {
 		return "", err
 	}
 	return filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port")), nil
-}
-
-// postgresServers are the servers of all clusters, each with some database on it.
-func postgresServers(l *local.Layout) (list []local.Named) {
-	seen := map[string]bool{}
-	add := func(servers []local.Named) {
-		for _, s := range servers {
-			if !seen[s.Name] {
-				seen[s.Name] = true
-				list = append(list, s)
-			}
-		}
-	}
-	add(l.CatalogServers)
-	for _, s := range l.Shards {
-		add(s.Servers)
-	}
-	return list
 }
 
 // What the first message of a PostgreSQL client says: its length, what it is, and settings.

@@ -214,3 +214,21 @@ func isLockTimeout(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == errLockTimeout.Code || e.Code == "40P01")
 }
+
+// postgresServers are the servers of all clusters, each with some database on it.
+func postgresServers(l *local.Layout) (list []local.Named) {
+	seen := map[string]bool{}
+	add := func(servers []local.Named) {
+		for _, s := range servers {
+			if !seen[s.Name] {
+				seen[s.Name] = true
+				list = append(list, s)
+			}
+		}
+	}
+	add(l.CatalogServers)
+	for _, s := range l.Shards {
+		add(s.Servers)
+	}
+	return list
+}

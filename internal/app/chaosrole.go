@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -101,31 +100,6 @@ func (c *chaosRole) wrap(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (r *chaosRule) covers(req *http.Request) bool {
-	return r.Path != "" && (r.Method == "" || r.Method == req.Method) && glob(r.Path, req.URL.Path)
-}
-
-// glob matches text with a pattern whose * stands for anything.
-func glob(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	if !strings.HasPrefix(text, parts[0]) {
-		return false
-	}
-	text = text[len(parts[0]):]
-	if len(parts) == 1 {
-		return text == ""
-	}
-	last := parts[len(parts)-1]
-	for _, part := range parts[1 : len(parts)-1] {
-		at := strings.Index(text, part)
-		if at < 0 {
-			return false
-		}
-		text = text[at+len(part):]
-	}
-	return strings.HasSuffix(text, last)
 }
 
 // payments makes a provider fall silent, as told.

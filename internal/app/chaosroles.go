@@ -20,7 +20,7 @@ func resolveRoles(st Status, params map[string]string) (map[string]string, error
 	for _, key := range []string{"target", "link"} {
 		if text, ok := out[key]; ok {
 			out[key] = roleName.ReplaceAllStringFunc(text, func(role string) string {
-				name, e := st.holder(role)
+				name, e := holder(st, role)
 				if e != nil {
 					err = e
 				}
@@ -32,7 +32,7 @@ func resolveRoles(st Status, params map[string]string) (map[string]string, error
 }
 
 // holder is the process that has a role now.
-func (st Status) holder(role string) (string, error) {
+func holder(st Status, role string) (string, error) {
 	m := roleName.FindStringSubmatch(role)
 	number := 1
 	if m[2] != "" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -46,7 +45,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 	if len(cfg.Edge.Origins) == 0 {
 		return nil, fmt.Errorf("edge.origins: %w: name at least one server with --origin, such as http://127.0.0.1:8080", ErrNotConfigured)
 	}
-	certificates, err := cfg.Edge.TLS.load()
+	certificates, err := edgeTLS(cfg.Edge.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("edge.tls: %w", err)
 	}
@@ -74,7 +73,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 }
 
 // load makes what TLS needs; nil where it is off.
-func (t EdgeTLSConfig) load() (*tls.Config, error) {
+func edgeTLS(t EdgeTLSConfig) (*tls.Config, error) {
 	switch {
 	case t.Cert != "":
 		return edge.CertificateFiles(t.Cert, t.Key)
@@ -132,17 +131,6 @@ func (n *edgeNode) close() {
 	n.closers = nil
 }
 
-func (e EdgeConfig) trusted() (list []netip.Prefix, err error) {
-	for _, p := range e.TrustedProxies {
-		prefix, err := netip.ParsePrefix(p)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, prefix)
-	}
-	return list, nil
-}
-
 // addLimits puts limits and bounds before everything else. A hit that is answered straight from the connection only asks
 // whether it is one too many.
 func (n *edgeNode) addLimits(o *edge.Options) (err error) {
@@ -161,7 +149,7 @@ func (n *edgeNode) addWAF(o *edge.Options) error {
 	if waf.Mode(n.cfg.WAF.Mode) == waf.ModeOff {
 		return nil
 	}
-	files, err := n.cfg.WAF.ruleFiles()
+	files, err := ruleFiles(n.cfg.WAF)
 	if err != nil {
 		return fmt.Errorf("edge.waf.files: %w", err)
 	}

@@ -194,7 +194,7 @@ func TestRuleFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := WAFConfig{Files: []string{filepath.Join(dir, "notes.txt"), dir}}.ruleFiles()
+	files, err := ruleFiles(WAFConfig{Files: []string{filepath.Join(dir, "notes.txt"), dir}})
 	if err != nil || len(files) != 3 || filepath.Base(files[1]) != "a.conf" {
 		t.Errorf("%v %v", files, err)
 	}

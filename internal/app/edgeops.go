@@ -103,7 +103,7 @@ func purgeHandler(purge func(context.Context, purgeRequest) error) http.HandlerF
 }
 
 // ruleFiles are the operator's files; folders stand for the *.conf in them, by name.
-func (c WAFConfig) ruleFiles() (list []string, err error) {
+func ruleFiles(c WAFConfig) (list []string, err error) {
 	for _, path := range c.Files {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -127,7 +127,7 @@ func (n *edgeNode) reload(ctx context.Context) error {
 	if n.waf == nil {
 		return errNoWAF
 	}
-	files, err := n.cfg.WAF.ruleFiles()
+	files, err := ruleFiles(n.cfg.WAF)
 	if err != nil {
 		return err
 	}

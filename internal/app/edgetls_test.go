@@ -22,14 +22,14 @@ func TestEdgeTLS(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", tls, err, want)
 		}
 	}
-	if c, err := (EdgeTLSConfig{}).load(); c != nil || err != nil {
+	if c, err := edgeTLS(EdgeTLSConfig{}); c != nil || err != nil {
 		t.Errorf("off: %v, %v", c, err)
 	}
 	missing := filepath.Join(t.TempDir(), "cert.pem")
-	if _, err := (EdgeTLSConfig{Cert: missing, Key: missing}).load(); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := edgeTLS(EdgeTLSConfig{Cert: missing, Key: missing}); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("a missing file: %v", err)
 	}
-	if c, err := (EdgeTLSConfig{Hosts: []string{"shop.example"}, Dir: t.TempDir()}).load(); err != nil || c.GetCertificate == nil {
+	if c, err := edgeTLS(EdgeTLSConfig{Hosts: []string{"shop.example"}, Dir: t.TempDir()}); err != nil || c.GetCertificate == nil {
 		t.Errorf("ACME: %v, %v", c, err)
 	}
 }

@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/pprof"
 	"sync/atomic"
@@ -90,43 +87,4 @@ func (o *roleOps) serving(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
-}
-
-// serveHTTP serves until ctx ends, then lets requests under way finish for at most drain. before runs first when
-// stopping, while the listener still accepts.
-func serveHTTP(ctx context.Context, log *slog.Logger, addr string, h http.Handler, drain time.Duration, before func()) error {
-	l, err := listen(ctx, addr)
-	if err != nil {
-		return err
-	}
-	return serveOn(ctx, log, l, h, drain, before)
-}
-
-func serveOn(ctx context.Context, log *slog.Logger, l net.Listener, h http.Handler, drain time.Duration, before func()) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	if before != nil {
-		before()
-	}
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	if err := srv.Shutdown(stopCtx); err != nil {
-		_ = srv.Close()
-	}
-	<-done
-	return nil
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 }

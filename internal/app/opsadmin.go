@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/subtle"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -26,7 +27,7 @@ func adminOnly(cfg Config, h http.HandlerFunc) http.HandlerFunc {
 
 // hereOnly guards calls that are made on this machine: by `up`, or by an operator.
 func hereOnly(h http.HandlerFunc) http.HandlerFunc {
-	local := (&platformOps{}).checkHost(h)
+	local := checkHost("", h)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !fromHere(r) {
 			opsProblem(w, http.StatusForbidden, "forbidden", "this call is taken from this machine only; with a configured admin.token those under /admin/ are taken from elsewhere")
@@ -40,4 +41,28 @@ func hereOnly(h http.HandlerFunc) http.HandlerFunc {
 func fromHere(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err != nil || peer.Addr().Unmap().IsLoopback()
+}
+
+func foreignOrigin(w http.ResponseWriter, _ *http.Request) {
+	opsProblem(w, http.StatusForbidden, "forbidden", "this call was made by a page of another site: make it from these pages, or by a program")
+}
+
+// checkHost refuses names that only DNS rebinding would bring here, and pages of other sites, whatever the method.
+// Name is the one that is listened on besides loopback, "" for none.
+func checkHost(name string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if bare, _, err := net.SplitHostPort(host); err == nil {
+			host = bare
+		}
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" && host != "local" && (name == "" || !strings.EqualFold(host, name)) {
+			opsProblem(w, http.StatusForbidden, "forbidden", "the Host header must be localhost or an address")
+			return
+		}
+		if !sameOrigin(r) {
+			foreignOrigin(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }

@@ -1,18 +1,14 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,14 +39,6 @@ type platformOps struct {
 	viewed   viewed
 }
 
-// member is one role process.
-type member struct {
-	Name string
-	Ops  string
-}
-
-const opsTimeout = 3 * time.Second
-
 func (p *platformOps) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
@@ -79,30 +67,7 @@ func (p *platformOps) handler() http.Handler {
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) }, pprof.Profile)
 	csrf := http.NewCrossOriginProtection()
 	csrf.SetDenyHandler(http.HandlerFunc(foreignOrigin))
-	return p.checkHost(csrf.Handler(mux))
-}
-
-func foreignOrigin(w http.ResponseWriter, _ *http.Request) {
-	opsProblem(w, http.StatusForbidden, "forbidden", "this call was made by a page of another site: make it from these pages, or by a program")
-}
-
-// checkHost refuses names that only DNS rebinding would bring here, and pages of other sites, whatever the method.
-func (p *platformOps) checkHost(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && host != "localhost" && host != "local" && (p.host == "" || !strings.EqualFold(host, p.host)) {
-			opsProblem(w, http.StatusForbidden, "forbidden", "the Host header must be localhost or an address")
-			return
-		}
-		if !sameOrigin(r) {
-			foreignOrigin(w, r)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
+	return checkHost(p.host, csrf.Handler(mux))
 }
 
 const tokenCookie = "stampede_ops"
@@ -163,53 +128,6 @@ func (p *platformOps) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
-}
-
-// fanOut asks every member at once and returns the answers in order; failures leave the zero value.
-func fanOut[T any](ctx context.Context, members []member, ask func(context.Context, member) (T, error)) []T {
-	ctx, cancel := context.WithTimeout(ctx, opsTimeout)
-	defer cancel()
-	out := make([]T, len(members))
-	var wg sync.WaitGroup
-	for i, m := range members {
-		wg.Go(func() {
-			if v, err := ask(ctx, m); err == nil {
-				out[i] = v
-			}
-		})
-	}
-	wg.Wait()
-	return out
-}
-
-const (
-	maxAnswer      = 16 << 20 // of a GET
-	maxPurgeAnswer = 1 << 20
-)
-
-func get(ctx context.Context, addr, path string) ([]byte, error) {
-	status, raw, err := ask(ctx, http.MethodGet, addr, path, nil, maxAnswer)
-	if err == nil && status >= 300 {
-		err = fmt.Errorf("%d %s: %s", status, http.StatusText(status), strings.TrimSpace(string(raw)))
-	}
-	return raw, err
-}
-
-// ask makes one request of a member and reads up to limit bytes of its answer.
-func ask(ctx context.Context, method, addr, path string, body []byte, limit int64) (int, []byte, error) {
-	client, base := clientFor(addr, opsTimeout)
-	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	return resp.StatusCode, raw, err
 }
 
 // stats are the figures of every process that has some, by name, with the state of all processes.

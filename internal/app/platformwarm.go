@@ -56,7 +56,7 @@ func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 	var errs []error
 	for _, m := range p.apiMembers() {
 		req.NoEdges = begun
-		st, status, err := m.warm(r.Context(), req)
+		st, status, err := warmMember(r.Context(), m, req)
 		if err != nil {
 			st.Refused = err.Error()
 			errs, refused = append(errs, fmt.Errorf("%s: %w", m.Name, err)), max(status, refused)
@@ -73,7 +73,7 @@ func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 }
 
 // warm asks one process; the status is 0 when it does not answer.
-func (m member) warm(ctx context.Context, req WarmRequest) (st WarmStatus, status int, err error) {
+func warmMember(ctx context.Context, m member, req WarmRequest) (st WarmStatus, status int, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return st, 0, err

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,15 +36,6 @@ func Migrate(ctx context.Context, cfg Config) error {
 		})
 	}
 	return g.Wait()
-}
-
-// onPrimaries is for commands that must see the latest of everything, or are over before a replica has been measured.
-func (c Config) onPrimaries() Config {
-	c.Catalog.Replicas, c.Shards = nil, slices.Clone(c.Shards)
-	for i := range c.Shards {
-		c.Shards[i].Replicas = nil
-	}
-	return c
 }
 
 // openBooks opens the databases alone: no queue, no cache.

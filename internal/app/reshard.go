@@ -17,25 +17,6 @@ import (
 	"github.com/stampede-shop/stampede/shard/move"
 )
 
-// topology is the first map of shards, should the catalogue have none yet.
-func (c Config) topology() move.Topology {
-	var t move.Topology
-	for _, s := range c.Shards {
-		t.Shards = append(t.Shards, move.Shard{ID: s.ID, Weight: s.Weight, DSN: s.DSN})
-	}
-	return t
-}
-
-// shardDSN is where a shard is reached: as configured here, else as the topology has it.
-func (c Config) shardDSN(s move.Shard) string {
-	for _, known := range c.Shards {
-		if known.ID == s.ID {
-			return known.DSN
-		}
-	}
-	return s.DSN
-}
-
 // followTopology keeps the cluster to the map of shards in force. Until that is known, work on shards waits.
 func (s *stack) followTopology(name string, late *lateRelays) *move.Follower {
 	f := move.Follow(s.cluster, s.cfg.topology(), move.FollowerOptions{Coordinator: s.set.Primary(), ID: name + "-" + newID(), Log: s.log,

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,9 +31,6 @@ var roles = []role{
 	{"analytics", "stores events, answers SQL about them, keeps live figures", startAnalytics},
 	{"edge", "balances shoppers over the API processes", startEdge},
 }
-
-// ErrNotConfigured says that a role was not told something it cannot do without.
-var ErrNotConfigured = errors.New("not configured")
 
 // RunRole runs one role until ctx ends, then drains it. The operations endpoint lives a little longer than the role.
 func RunRole(ctx context.Context, roleName string, cfg Config, o RoleOptions) error {

@@ -143,15 +143,6 @@ func (s *stack) watchShards(ctx context.Context, pools map[string]*pgxpool.Pool)
 	return nil
 }
 
-// Ring is the consistent-hash ring of the configured shards.
-func (c Config) Ring() (*shard.Ring, error) {
-	infos := make([]shard.Info, len(c.Shards))
-	for i, s := range c.Shards {
-		infos[i] = shard.Info{ID: s.ID, Weight: s.Weight}
-	}
-	return shard.NewRing(infos...)
-}
-
 func (s *stack) openCatalog(ctx context.Context) error {
 	primary, err := s.db.writer(ctx, catalogName, s.cfg.Catalog.Primary, nil)
 	if err != nil {

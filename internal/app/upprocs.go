@@ -84,8 +84,6 @@ func (p *platform) poolSize() int {
 	return max(least, min(most, (room/(p.o.APIs+1)-others)/(pools+2)))
 }
 
-func apiName(i int) string { return fmt.Sprintf("api-%d", i+1) }
-
 // socket is where a role listens; ops sockets end in .ops. The folder is the one whose path is known to be short enough.
 func (p *platform) socket(name string) string {
 	return filepath.Join(filepath.Dir(p.layout.RedisSocket), name)
@@ -106,8 +104,6 @@ func (p *platform) processes() ([]local.Process, error) {
 }
 
 const (
-	edgeName      = "edge"
-	analyticsName = "analytics"
 	analyticsDir  = "analytics" // in the data folder
 	prepareStep   = "prepare"
 	prepareLimit  = time.Hour // a catalogue of millions takes its time
@@ -188,25 +184,6 @@ func (p *platform) members() []member {
 		out = append(out, member{apiName(i), "unix:" + p.socket(apiName(i)+".ops")})
 	}
 	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{analyticsName, "unix:" + p.socket(analyticsName+".ops")}, member{edgeName, "unix:" + p.socket(edgeName+".ops")})
-}
-
-// Status is what `stampede status` shows.
-type Status struct {
-	State
-	Healthy   bool                  `json:"healthy"` // every process runs and is ready
-	Processes []ProcessStatus       `json:"processes"`
-	Clusters  []local.ClusterStatus `json:"clusters"` // PostgreSQL's primaries and who follows them
-}
-
-// ProcessStatus is one supervised process.
-type ProcessStatus struct {
-	Name     string    `json:"name"`
-	State    string    `json:"state"`
-	PID      int       `json:"pid"`
-	Restarts int       `json:"restarts"`
-	Since    time.Time `json:"since"`
-	Address  string    `json:"address,omitempty"`
-	Error    string    `json:"last_error,omitempty"`
 }
 
 func (p *platform) status() Status {

@@ -20,9 +20,6 @@ type candidates struct {
 	pages   bool // of products, too: edges keep them
 }
 
-// maxCampaignItems bounds the products of a campaign that are brought in, of each category and of those that are named.
-const maxCampaignItems = 5000
-
 // popular foretells, for a shop that knows nothing of its shoppers yet, that they look at the front page and at what the catalogue
 // calls popular, the first most.
 func (c candidates) popular(ctx context.Context, _ time.Time, n int) ([]warm.Demand, error) {

@@ -172,3 +172,6 @@ func timeHook(_, to reflect.Type, data any) (any, error) {
 	}
 	return at, nil
 }
+
+// maxCampaignItems bounds the products of a campaign that are brought in, of each category and of those that are named.
+const maxCampaignItems = 5000

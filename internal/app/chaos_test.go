@@ -154,7 +154,7 @@ func TestRulesAreTold(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	rules := newChaosRules(func() []member { return []member{{"api-1", "unix:" + socket}, {edgeName, "unix:/nowhere"}} }, slog.New(slog.DiscardHandler))
+	rules := newChaosRules(func() []member { return []member{{Name: "api-1", Ops: "unix:" + socket}, {Name: edgeName, Ops: "unix:/nowhere"}} }, slog.New(slog.DiscardHandler))
 	defer rules.close()
 	if _, err := rules.put(t.Context(), &chaosRule{Clock: time.Hour}); err == nil {
 		t.Error("nobody was told, and that is fine")

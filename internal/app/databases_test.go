@@ -56,7 +56,7 @@ func TestWriterPools(t *testing.T) {
 	if _, err := d.writer(t.Context(), "shard2", "postgres://%", nil); err == nil {
 		t.Error("a broken DSN was taken")
 	}
-	readers, err := d.readers(t.Context(), "catalog", []ServerConfig{{DSN: "host=/a"}, {"west", "host=/b"}})
+	readers, err := d.readers(t.Context(), "catalog", []ServerConfig{{DSN: "host=/a"}, {Name: "west", DSN: "host=/b"}})
 	if err != nil {
 		t.Fatal(err)
 	}

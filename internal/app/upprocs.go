@@ -181,9 +181,9 @@ func (p *platform) natsProcess() local.Process {
 func (p *platform) members() []member {
 	var out []member
 	for i := range p.o.APIs {
-		out = append(out, member{apiName(i), "unix:" + p.socket(apiName(i)+".ops")})
+		out = append(out, member{Name: apiName(i), Ops: "unix:" + p.socket(apiName(i)+".ops")})
 	}
-	return append(out, member{"worker", "unix:" + p.socket("worker.ops")}, member{analyticsName, "unix:" + p.socket(analyticsName+".ops")}, member{edgeName, "unix:" + p.socket(edgeName+".ops")})
+	return append(out, member{Name: "worker", Ops: "unix:" + p.socket("worker.ops")}, member{Name: analyticsName, Ops: "unix:" + p.socket(analyticsName+".ops")}, member{Name: edgeName, Ops: "unix:" + p.socket(edgeName+".ops")})
 }
 
 func (p *platform) status() Status {

@@ -45,7 +45,7 @@ func TestPlatformWarms(t *testing.T) {
 	release := make(chan struct{})
 	one, url1 := warmingProcess(t, release)
 	two, url2 := warmingProcess(t, release)
-	p := &platformOps{token: "the-token", members: func() []member { return []member{{"api-1", url1}, {"api-2", url2}, {"worker", "unix:/nowhere"}} }}
+	p := &platformOps{token: "the-token", members: func() []member { return []member{{Name: "api-1", Ops: url1}, {Name: "api-2", Ops: url2}, {Name: "worker", Ops: "unix:/nowhere"}} }}
 	h := p.handler()
 	call := func(method, body string, want int) map[string]WarmStatus {
 		t.Helper()
@@ -89,7 +89,7 @@ func TestPlatformWarms(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	p.members = func() []member { return []member{{"api-1", "http://127.0.0.1:1"}} }
+	p.members = func() []member { return []member{{Name: "api-1", Ops: "http://127.0.0.1:1"}} }
 	call("GET", "", http.StatusServiceUnavailable)
 	call("POST", "", http.StatusServiceUnavailable)
 }

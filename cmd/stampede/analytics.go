@@ -14,11 +14,12 @@ import (
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/analytics/duckstore"
 	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 func init() {
 	// Registered here, so that nothing but this program links the database.
-	app.RegisterAnalyticsStore("duckdb", func(ctx context.Context, cfg app.AnalyticsConfig, log *slog.Logger) (analytics.Store, error) {
+	config.RegisterAnalyticsStore("duckdb", func(ctx context.Context, cfg config.AnalyticsConfig, log *slog.Logger) (analytics.Store, error) {
 		return duckstore.Open(ctx, duckstore.Options{Dir: cfg.Dir, MemoryMiB: cfg.MemoryMiB, CompactAfter: days(cfg.CompactDays), Keep: days(cfg.KeepDays), Log: log})
 	})
 }

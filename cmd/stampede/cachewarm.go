@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 )
 
 type cacheWarmCmd struct {
@@ -62,7 +63,7 @@ func (c cacheWarmCmd) Run(ctx context.Context, s streams) error {
 }
 
 // follow shows how far the runs are until all are over; when ctx ends, it cancels them.
-func (c cacheWarmCmd) follow(ctx context.Context, w io.Writer, client *app.Client, begun warmStates) (warmStates, error) {
+func (c cacheWarmCmd) follow(ctx context.Context, w io.Writer, client *running.Client, begun warmStates) (warmStates, error) {
 	bar := newWarmBar(w)
 	defer bar.end()
 	tick := time.NewTicker(warmPoll)

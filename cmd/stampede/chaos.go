@@ -15,7 +15,7 @@ import (
 	"github.com/stampede-shop/stampede/chaos/experiment"
 	"github.com/stampede-shop/stampede/chaos/pressure"
 	"github.com/stampede-shop/stampede/experiments"
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 )
 
 type chaosCmd struct {
@@ -37,14 +37,14 @@ type chaosFlags struct {
 	Ops  string `help:"Operations address of the platform, instead of --data." placeholder:"URL"`
 }
 
-func (f chaosFlags) open(ctx context.Context, s streams) (*app.Chaos, error) {
-	return app.OpenChaos(ctx, f.Data, f.Ops, slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelError})))
+func (f chaosFlags) open(ctx context.Context, s streams) (*chaoslab.Chaos, error) {
+	return chaoslab.Open(ctx, f.Data, f.Ops, slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelError})))
 }
 
 const chaosEnds = 30 * time.Second
 
 // closeChaos undoes what is in force, whatever has ended the command.
-func closeChaos(ctx context.Context, c *app.Chaos) error {
+func closeChaos(ctx context.Context, c *chaoslab.Chaos) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), chaosEnds)
 	defer cancel()
 	return c.Close(ctx)
@@ -78,7 +78,7 @@ func (c chaosListCmd) Run(ctx context.Context, s streams) error {
 	return w.Flush()
 }
 
-func chaosJSON(ctx context.Context, s streams, ch *app.Chaos, list []*experiment.Experiment) error {
+func chaosJSON(ctx context.Context, s streams, ch *chaoslab.Chaos, list []*experiment.Experiment) error {
 	type one struct {
 		Name  string            `json:"name"`
 		About string            `json:"about"`
@@ -96,7 +96,7 @@ func chaosJSON(ctx context.Context, s streams, ch *app.Chaos, list []*experiment
 	return printJSON(s.Out, out)
 }
 
-func printFaults(ctx context.Context, w io.Writer, ch *app.Chaos) {
+func printFaults(ctx context.Context, w io.Writer, ch *chaoslab.Chaos) {
 	_, _ = fmt.Fprintln(w, "\nFAULT\tPARAMETERS\t")
 	for _, f := range ch.List(ctx) {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, paramsText(f.Params), f.About)

@@ -12,6 +12,7 @@ import (
 	"github.com/stampede-shop/stampede/chaos/experiment"
 	"github.com/stampede-shop/stampede/experiments"
 	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 )
 
 // chaosRunFlags say how experiments are run.
@@ -51,7 +52,7 @@ func (c chaosRunFlags) run(ctx context.Context, s streams, list []*experiment.Ex
 		return err
 	}
 	defer func() { err = errors.Join(err, closeChaos(ctx, ch)) }()
-	lab := &app.ChaosLab{Chaos: ch, Books: app.Audit, Duration: duration}
+	lab := &chaoslab.Lab{Chaos: ch, Books: app.Audit, Duration: duration}
 	var reports []*experiment.Report
 	var errs []error
 	fails := false
@@ -81,7 +82,7 @@ func (c chaosRunFlags) run(ctx context.Context, s streams, list []*experiment.Ex
 	return nil
 }
 
-func (c chaosRunFlags) tell(s streams, ch *app.Chaos, r *experiment.Report) error {
+func (c chaosRunFlags) tell(s streams, ch *chaoslab.Chaos, r *experiment.Report) error {
 	out := c.Out
 	if out == "" {
 		out = filepath.Join(ch.Folder(), "reports")
@@ -119,7 +120,7 @@ func (c chaosCampaignCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	e, err := ch.Campaign(ctx, app.CampaignOptions{Seed: c.Seed, Length: c.For, Users: c.Users, Least: c.Least, Without: c.Without})
+	e, err := ch.Campaign(ctx, chaoslab.CampaignOptions{Seed: c.Seed, Length: c.For, Users: c.Users, Least: c.Least, Without: c.Without})
 	if errors.Is(err, experiment.ErrExperiment) {
 		err = usageError{err}
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 type configCmd struct {
@@ -22,7 +22,7 @@ func (configCheckCmd) Help() string {
 }
 
 func (c configCheckCmd) Run(s streams) error {
-	if _, err := app.ReadOrDefault(c.Config); err != nil {
+	if _, err := config.ReadOrDefault(c.Config); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(s.Out, "ok")
@@ -36,7 +36,7 @@ func (configShowCmd) Help() string {
 }
 
 func (c configShowCmd) Run(s streams) error {
-	cfg, err := app.ReadOrDefault(c.Config)
+	cfg, err := config.ReadOrDefault(c.Config)
 	if err != nil {
 		return err
 	}

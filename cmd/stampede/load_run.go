@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/loadsim"
 	"github.com/stampede-shop/stampede/loadsim/report"
 	"github.com/stampede-shop/stampede/loadsim/scenario"
@@ -80,7 +80,7 @@ func (c loadPlayCmd) options() (loadsim.Options, error) {
 	}
 	target := c.Target
 	if target == "" {
-		st, err := app.ReadState(c.Data)
+		st, err := running.ReadState(c.Data)
 		if err != nil {
 			return loadsim.Options{}, fmt.Errorf("%w, or name a shop with --target", err)
 		}

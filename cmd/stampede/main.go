@@ -13,7 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 // version is set by the linker.
@@ -105,7 +105,7 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDone
 	case errors.Is(err, errFails):
 		return exitFail
-	case errors.As(err, &usage), errors.Is(err, app.ErrNotConfigured):
+	case errors.As(err, &usage), errors.Is(err, config.ErrNotConfigured):
 		_, _ = fmt.Fprintln(stderr, "stampede:", err)
 		return exitUsage
 	default:

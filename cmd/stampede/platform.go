@@ -6,7 +6,8 @@ import (
 	"errors"
 	"io"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/running"
 )
 
 // platformFlags find a running platform, or the configuration of one.
@@ -18,28 +19,28 @@ type platformFlags struct {
 
 // config is the configuration of the file given, or of a platform that `up` made: the one in the data folder, or the one
 // that answers at --ops and runs on this machine.
-func (f platformFlags) config() (app.Config, error) {
+func (f platformFlags) config() (config.Config, error) {
 	data := f.Data
 	if f.Ops != "" && f.Config == "" {
 		client, err := f.client()
 		if err != nil {
-			return app.Config{}, err
+			return config.Config{}, err
 		}
-		var st app.Status
+		var st running.Status
 		if err := client.Do(context.Background(), "GET", "/admin/status", nil, &st); err != nil {
-			return app.Config{}, err
+			return config.Config{}, err
 		}
 		data = st.Data
 	}
-	cfg, err := app.FindConfig(data, f.Config)
-	if err != nil && !errors.Is(err, app.ErrNotRunning) {
+	cfg, err := running.FindConfig(data, f.Config)
+	if err != nil && !errors.Is(err, running.ErrNotRunning) {
 		err = usageError{err}
 	}
 	return cfg, err
 }
 
-func (f platformFlags) client() (*app.Client, error) {
-	return app.NewClient(f.Data, f.Ops)
+func (f platformFlags) client() (*running.Client, error) {
+	return running.NewClient(f.Data, f.Ops)
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 )
 
@@ -103,7 +103,7 @@ func (c predictRecordCmd) Run(ctx context.Context, s streams) error {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		var st app.AdviceStatus
+		var st running.AdviceStatus
 		if err := client.Do(ctx, "GET", "/admin/advice", nil, &st); err != nil && ctx.Err() == nil {
 			return err
 		}

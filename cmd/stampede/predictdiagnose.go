@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/chaos/experiment"
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 	"github.com/stampede-shop/stampede/predict/diagnosis"
 )
 
@@ -72,12 +72,12 @@ func (c predictDiagnoseCmd) record(ctx context.Context, s streams) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.For)
 	defer cancel()
-	samples, seen, err := app.RecordSignals(ctx, client)
+	samples, seen, err := chaoslab.RecordSignals(ctx, client)
 	if err != nil {
 		return err
 	}
 	name := strings.TrimSuffix(filepath.Base(c.Record), ".json.gz")
-	if err := app.LabelSignals(name, samples, seen).Write(c.Record); err != nil {
+	if err := chaoslab.LabelSignals(name, samples, seen).Write(c.Record); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.Out, "%d samples and %d faults written to %s\n", len(samples), len(seen), c.Record)
@@ -85,7 +85,7 @@ func (c predictDiagnoseCmd) record(ctx context.Context, s streams) error {
 }
 
 // runRecorded runs an experiment, and writes what was measured meanwhile, with its label, into a folder when one is given.
-func runRecorded(ctx context.Context, dir string, lab *app.ChaosLab, e *experiment.Experiment, o experiment.Options) (*experiment.Report, error) {
+func runRecorded(ctx context.Context, dir string, lab *chaoslab.Lab, e *experiment.Experiment, o experiment.Options) (*experiment.Report, error) {
 	run := func() (*experiment.Report, error) { return experiment.Run(ctx, lab, e, o) }
 	if dir == "" {
 		return run()

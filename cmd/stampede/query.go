@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/querydb"
 	"github.com/stampede-shop/stampede/sqltune"
 	"github.com/stampede-shop/stampede/sqltune/find"
 )
@@ -46,17 +46,17 @@ func (f databaseFlags) open(ctx context.Context) (*pgx.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		list, err := app.QueryDatabases(ctx, cfg)
+		list, err := querydb.Databases(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
-		d, err := app.FindQueryDatabase(list, f.Database)
+		d, err := querydb.Find(list, f.Database)
 		if err != nil {
 			return nil, usageError{err}
 		}
 		dsn = d.DSN
 	}
-	return app.OpenQuery(ctx, dsn)
+	return querydb.Open(ctx, dsn)
 }
 
 func (f databaseFlags) limits() sqltune.Limits { return sqltune.Limits{Timeout: f.Timeout} }
@@ -160,7 +160,7 @@ func (c queryAnalyzeCmd) explain(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer app.CloseQuery(conn)
+	defer querydb.Close(conn)
 	r, err := sqltune.Explain(ctx, conn, sql, sqltune.ExplainOptions{Limits: c.limits(), PlanOnly: c.PlanOnly, RunWrites: c.RollbackWrites,
 		Find: c.options()})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/querydb"
 	"github.com/stampede-shop/stampede/sqltune"
 	"github.com/stampede-shop/stampede/sqltune/find"
 	"github.com/stampede-shop/stampede/sqltune/sqltext"
@@ -82,28 +82,28 @@ func (c queryIndexesCmd) where(ctx context.Context) (targets, nodes []sqltune.Ta
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := app.QueryDatabases(ctx, cfg)
+	list, err := querydb.Databases(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	if targets, err = app.QueryTargets(list, c.Database); err != nil {
+	if targets, err = querydb.Targets(list, c.Database); err != nil {
 		return nil, nil, usageError{err}
 	}
-	var chosen []app.QueryDatabase
+	var chosen []querydb.Database
 	for _, t := range targets {
-		d, err := app.FindQueryDatabase(list, t.Name)
+		d, err := querydb.Find(list, t.Name)
 		if err != nil {
 			return nil, nil, err
 		}
 		chosen = append(chosen, d)
 	}
-	return targets, app.QueryNodes(chosen), nil
+	return targets, querydb.Nodes(chosen), nil
 }
 
 // workload is what indexes are wanted for.
 func (c queryIndexesCmd) workload(ctx context.Context, s streams, nodes []sqltune.Target) ([]sqltune.Statement, error) {
 	if c.Statements == "" {
-		list, absent, err := app.QueryWorkload(ctx, nodes, c.limits())
+		list, absent, err := querydb.Workload(ctx, nodes, c.limits())
 		for _, a := range absent {
 			_, _ = fmt.Fprintln(s.Err, "not counted:", a)
 		}
@@ -125,12 +125,12 @@ func (c queryIndexesCmd) workload(ctx context.Context, s streams, nodes []sqltun
 }
 
 func (c queryIndexesCmd) advise(ctx context.Context, t sqltune.Target, nodes []sqltune.Target, work []sqltune.Statement) (*sqltune.Advice, error) {
-	conn, err := app.OpenQuery(ctx, t.DSN)
+	conn, err := querydb.Open(ctx, t.DSN)
 	if err != nil {
 		return nil, err
 	}
-	defer app.CloseQuery(conn)
-	o := sqltune.AdviseOptions{Limits: c.limits(), Scans: app.QueryScans(ctx, nodes)}
+	defer querydb.Close(conn)
+	o := sqltune.AdviseOptions{Limits: c.limits(), Scans: querydb.Scans(ctx, nodes)}
 	if c.Statements != "" {
 		o.WriteMillis = 1e-9 // nobody knows how often these are asked, so there is nothing to weigh writes against
 	}

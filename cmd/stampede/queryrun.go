@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/querydb"
 	"github.com/stampede-shop/stampede/sqltune"
 )
 
@@ -42,7 +42,7 @@ func (c queryRunCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer app.CloseQuery(conn)
+	defer querydb.Close(conn)
 	to := c.printer(s.Out)
 	out, err := sqltune.Query(ctx, conn, sql, sqltune.QueryOptions{Limits: c.limits(), MaxRows: most}, to.rows())
 	if err == nil {

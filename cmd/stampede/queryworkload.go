@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/querydb"
 	"github.com/stampede-shop/stampede/sqltune"
 )
 
@@ -60,7 +60,7 @@ func (c queryWorkloadCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	list, absent, err := app.QueryWorkload(ctx, nodes, c.limits())
+	list, absent, err := querydb.Workload(ctx, nodes, c.limits())
 	for _, a := range absent {
 		_, _ = fmt.Fprintln(s.Err, "not counted:", a)
 	}
@@ -94,18 +94,18 @@ func queryNodes(ctx context.Context, f platformFlags, database, dsn string) ([]s
 	if err != nil {
 		return nil, err
 	}
-	list, err := app.QueryDatabases(ctx, cfg)
+	list, err := querydb.Databases(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	if database != "" {
-		d, err := app.FindQueryDatabase(list, database)
+		d, err := querydb.Find(list, database)
 		if err != nil {
 			return nil, usageError{err}
 		}
-		list = []app.QueryDatabase{d}
+		list = []querydb.Database{d}
 	}
-	return app.QueryNodes(list), nil
+	return querydb.Nodes(list), nil
 }
 
 func saveSnapshot(path string, snap sqltune.Snapshot) error {
@@ -140,12 +140,12 @@ func (c queryWorkloadCmd) filters(ctx context.Context, nodes []sqltune.Target, l
 		if len(groups[group]) == 0 {
 			continue
 		}
-		conn, err := app.OpenQuery(ctx, n.DSN)
+		conn, err := querydb.Open(ctx, n.DSN)
 		if err != nil {
 			return nil, err
 		}
 		one, _, err := sqltune.Filters(ctx, conn, sqltune.Merge(groups[group]), mostPlanned, c.limits())
-		app.CloseQuery(conn)
+		querydb.Close(conn)
 		if err != nil {
 			return nil, err
 		}
@@ -164,8 +164,8 @@ func (c queryWorkloadCmd) filters(ctx context.Context, nodes []sqltune.Target, l
 // tablesOf names what set of tables a node has: the catalogue's or that of all shards.
 func tablesOf(node string) string {
 	name, _, _ := strings.Cut(node, "@")
-	if name == app.QueryCatalog || name == "database" {
-		return map[bool]string{true: app.QueryCatalog}[name == app.QueryCatalog]
+	if name == querydb.Catalog || name == "database" {
+		return map[bool]string{true: querydb.Catalog}[name == querydb.Catalog]
 	}
 	return "shards"
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 // roleFlags are common to the roles.
@@ -27,7 +28,7 @@ func (f roleFlags) run(ctx context.Context, role, listenKey string, more map[str
 	if f.Ops != "" {
 		over["ops.listen"] = f.Ops
 	}
-	cfg, err := app.Load(f.Config, over)
+	cfg, err := config.Load(f.Config, over)
 	if err != nil {
 		return usageError{err}
 	}

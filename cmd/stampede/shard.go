@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/shard"
 )
 
@@ -28,7 +29,7 @@ type mapFlags struct {
 
 // platform is the map of the platform that is configured or in the data folder; nil without one.
 func (f mapFlags) platform(ctx context.Context) (shard.Map, error) {
-	cfg, err := app.FindConfig(f.Data, f.Config)
+	cfg, err := running.FindConfig(f.Data, f.Config)
 	switch {
 	case err == nil && len(cfg.Shards) > 0:
 		if live, err := app.LiveMap(ctx, cfg); err == nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 )
 
 type statusCmd struct {
@@ -20,11 +20,11 @@ func (statusCmd) Help() string {
 }
 
 func (c statusCmd) Run(ctx context.Context, s streams) error {
-	client, err := app.NewClient(c.Data, c.Ops)
+	client, err := running.NewClient(c.Data, c.Ops)
 	if err != nil {
 		return err
 	}
-	var st app.Status
+	var st running.Status
 	if err := client.Do(ctx, "GET", "/admin/status", nil, &st); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c statusCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-func printStatus(s streams, st app.Status) error {
+func printStatus(s streams, st running.Status) error {
 	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "shop\t%s\noperations\t%s\n\nPROCESS\tSTATE\tPID\tRESTARTS\tADDRESS\n", st.URL, st.Ops)
 	for _, p := range st.Processes {
@@ -54,7 +54,7 @@ func printStatus(s streams, st app.Status) error {
 }
 
 // printClusters tells who is the primary of each cluster, and what would be lost with it.
-func printClusters(s streams, st app.Status) error {
+func printClusters(s streams, st running.Status) error {
 	w := tabwriter.NewWriter(s.Out, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprint(w, "\nCLUSTER\tPRIMARY\tSTANDBYS\tFAILOVERS\tCOMMITS\n")
 	for _, c := range st.Clusters {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 )
 
 type upCmd struct {
@@ -58,11 +59,11 @@ func (u upCmd) Run(ctx context.Context, s streams) error {
 		return nil
 	}
 	o := u.options()
-	o.Ready = func(st app.State) { printURLs(s, st) }
+	o.Ready = func(st running.State) { printURLs(s, st) }
 	return app.Up(ctx, o)
 }
 
-func printURLs(s streams, st app.State) {
+func printURLs(s streams, st running.State) {
 	_, _ = fmt.Fprintf(s.Out, "shop        %s\noperations  %s  (token: %s)\nstop with   stampede down --data %s\n",
 		st.URL, st.Ops, filepath.Join(st.Data, "admin-token"), st.Data)
 }

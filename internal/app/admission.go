@@ -10,6 +10,7 @@ import (
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/internal/web"
 )
@@ -24,8 +25,8 @@ func (n *edgeNode) addAdmission(o *edge.Options) (err error) {
 	if !c.Enabled {
 		return nil
 	}
-	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Slack: c.Slack, Ceiling: admissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
-	if n.cfg.Profile == profileShop {
+	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Slack: c.Slack, Ceiling: config.AdmissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
+	if n.cfg.Profile == config.ProfileShop {
 		a.Classify, a.Refuse = importance, tellBusy
 		if n.sessions != nil {
 			a.Known = func(r *http.Request) bool { return n.session(r) != "" }
@@ -89,8 +90,8 @@ func tellBusy(w http.ResponseWriter, r *http.Request, retryAfter int) {
 
 // edgeSessions reads the shopper's cookie at the edge: who somebody is, not whether their sign-in still stands, which is
 // asked further in.
-func edgeSessions(cfg Config) (*account.Sessions, error) {
-	if cfg.Edge.Profile != profileShop || len(cfg.Session.Keys) == 0 {
+func edgeSessions(cfg config.Config) (*account.Sessions, error) {
+	if cfg.Edge.Profile != config.ProfileShop || len(cfg.Session.Keys) == 0 {
 		return nil, nil
 	}
 	o := account.SessionOptions{Keys: cfg.SessionKeys(), Users: signedSuffices{}, TTL: cfg.Session.TTL, NewID: newID}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/edge/admission"
+	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 func TestImportance(t *testing.T) {
@@ -33,12 +34,12 @@ func TestImportance(t *testing.T) {
 }
 
 // shopEdge is an edge in front of a shop that answers with handler.
-func shopEdge(t *testing.T, handler http.HandlerFunc, change func(*Config)) *edgeNode {
+func shopEdge(t *testing.T, handler http.HandlerFunc, change func(*config.Config)) *edgeNode {
 	t.Helper()
 	origin := httptest.NewServer(handler)
 	t.Cleanup(origin.Close)
-	cfg := Default()
-	cfg.Edge.Origins, cfg.Edge.Profile = []string{origin.URL}, profileShop
+	cfg := config.Default()
+	cfg.Edge.Origins, cfg.Edge.Profile = []string{origin.URL}, config.ProfileShop
 	cfg.Session.Keys = []string{"YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="}
 	cfg.Edge.Cache.Enabled = false
 	if change != nil {
@@ -80,8 +81,8 @@ func TestBusyEdge(t *testing.T) {
 			close(arrived)
 			<-leave
 		}
-	}, func(c *Config) {
-		c.Edge.Admission = AdmissionConfig{Enabled: true, Min: 1, Max: 1, Target: time.Millisecond}
+	}, func(c *config.Config) {
+		c.Edge.Admission = config.AdmissionConfig{Enabled: true, Min: 1, Max: 1, Target: time.Millisecond}
 	})
 	go call(n, "192.0.2.1:1", "GET", "/cart", "")
 	<-arrived

@@ -5,20 +5,21 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 	"github.com/stampede-shop/stampede/predict/diagnosis"
 )
 
 // adviceOf puts what was found before what is foretold.
-func adviceOf(found []diagnosis.Finding, foretold []bottleneck.Advice, now time.Time) []Advice {
-	list := make([]Advice, 0, len(found)+len(foretold))
+func adviceOf(found []diagnosis.Finding, foretold []bottleneck.Advice, now time.Time) []running.Advice {
+	list := make([]running.Advice, 0, len(found)+len(foretold))
 	for _, f := range found {
-		list = append(list, Advice{Found: true, Component: f.Component, Fault: f.Fault, Cause: f.Cause, Since: f.Since, Runbook: f.Runbook, Weight: f.Weight,
+		list = append(list, running.Advice{Found: true, Component: f.Component, Fault: f.Fault, Cause: f.Cause, Since: f.Since, Runbook: f.Runbook, Weight: f.Weight,
 			Advice: bottleneck.Advice{Title: f.Title, Resource: f.Fault + "/" + f.Component, Kind: f.Fault, Full: true, When: now, Evidence: f.Evidence,
 				Command: f.Command, Confidence: f.Confidence}})
 	}
 	for _, a := range foretold {
-		list = append(list, Advice{Advice: a, Since: now})
+		list = append(list, running.Advice{Advice: a, Since: now})
 	}
 	return list
 }
@@ -50,7 +51,7 @@ func (p *platformOps) measureNow(ctx context.Context) (measuredNow, bool) {
 	}
 	p.examined = all
 	in := measuredNow{at: time.Now().UTC(), families: *all, members: p.members(), ours: map[string]float64{}}
-	in.status, _ = p.status().(Status)
+	in.status, _ = p.status().(running.Status)
 	in.probes = probeAll(ctx, p.probes)
 	if p.live != nil {
 		for _, u := range p.live.Latest().Processes {
@@ -61,8 +62,8 @@ func (p *platformOps) measureNow(ctx context.Context) (measuredNow, bool) {
 }
 
 // causes names what was found, for alerts: they say that something is wrong, and this says what.
-func (p *platformOps) causes() []Advice {
-	out := []Advice{}
+func (p *platformOps) causes() []running.Advice {
+	out := []running.Advice{}
 	if p.advisor == nil {
 		return out
 	}

@@ -11,11 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/telemetry/alert"
 )
 
 // alertsOfUp reads what `up`, which has no configuration file of its own, is told by its environment.
-func alertsOfUp(c AlertsConfig) AlertsConfig {
+func alertsOfUp(c config.AlertsConfig) config.AlertsConfig {
 	c.Webhook, c.Slack = os.Getenv("STAMPEDE_ALERTS_WEBHOOK"), os.Getenv("STAMPEDE_ALERTS_SLACK")
 	if to := os.Getenv("STAMPEDE_ALERTS_MAIL"); to != "" {
 		c.Mail = strings.Split(to, ",")
@@ -29,7 +32,7 @@ type watchman struct {
 	tell *alert.Dispatcher
 }
 
-func newWatchman(cfg Config, log *slog.Logger) (*watchman, error) {
+func newWatchman(cfg config.Config, log *slog.Logger) (*watchman, error) {
 	var to []alert.Notifier
 	if cfg.Alerts.Webhook != "" {
 		to = append(to, alert.Webhook{URL: cfg.Alerts.Webhook})
@@ -55,9 +58,9 @@ func newWatchman(cfg Config, log *slog.Logger) (*watchman, error) {
 func (w *watchman) close() { w.tell.Close() }
 
 // routes adds what is asked of alerts.
-func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc, causes func() []Advice) {
+func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc, causes func() []running.Advice) {
 	mux.HandleFunc("GET /admin/alerts", auth(func(rw http.ResponseWriter, _ *http.Request) {
-		writeJSON(rw, http.StatusOK, map[string]any{"alerts": w.Alerts(), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries(), "causes": causes()})
+		opshttp.WriteJSON(rw, http.StatusOK, map[string]any{"alerts": w.Alerts(), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries(), "causes": causes()})
 	}))
 	mux.HandleFunc("POST /admin/alerts/{name}/silence", auth(w.silence))
 }
@@ -76,13 +79,13 @@ func (w *watchman) silence(rw http.ResponseWriter, r *http.Request) {
 		err = fmt.Errorf("minutes: %d is not from 0 to %d", in.Minutes, int(maxSilence/time.Minute))
 	}
 	if err != nil {
-		opsProblem(rw, http.StatusBadRequest, "malformed", err.Error()+`: send {"minutes":60}`)
+		opshttp.Problem(rw, http.StatusBadRequest, "malformed", err.Error()+`: send {"minutes":60}`)
 		return
 	}
 	until := time.Now().Add(time.Duration(in.Minutes) * time.Minute)
 	if !w.Silence(r.PathValue("name"), until) {
-		opsProblem(rw, http.StatusNotFound, "not-found", "there is no rule "+r.PathValue("name")+": GET /admin/alerts names those that fired")
+		opshttp.Problem(rw, http.StatusNotFound, "not-found", "there is no rule "+r.PathValue("name")+": GET /admin/alerts names those that fired")
 		return
 	}
-	writeJSON(rw, http.StatusOK, map[string]any{"name": r.PathValue("name"), "until": until.UTC()})
+	opshttp.WriteJSON(rw, http.StatusOK, map[string]any{"name": r.PathValue("name"), "until": until.UTC()})
 }

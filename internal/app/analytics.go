@@ -14,12 +14,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stampede-shop/stampede/analytics"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/queue"
 )
 
 // analyst is the role that stores events, answers SQL about them and keeps the windows.
 type analyst struct {
-	cfg   Config
+	cfg   config.Config
 	log   *slog.Logger
 	store analytics.Store
 	live  *analytics.Live
@@ -39,16 +40,16 @@ const (
 	forecastProducts = 100
 )
 
-func startAnalytics(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+func startAnalytics(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
 	if cfg.NATS.URL == "" {
-		return nil, fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", ErrNotConfigured)
+		return nil, fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", config.ErrNotConfigured)
 	}
 	if cfg.Analytics.Dir == "" {
-		return nil, fmt.Errorf("analytics.dir: %w: give the folder in which events are kept", ErrNotConfigured)
+		return nil, fmt.Errorf("analytics.dir: %w: give the folder in which events are kept", config.ErrNotConfigured)
 	}
-	open := analyticsStores[cfg.Analytics.Store]
+	open := config.AnalyticsStores[cfg.Analytics.Store]
 	if open == nil {
-		return nil, fmt.Errorf("analytics.store: %w: this program was built without %q", ErrNotConfigured, cfg.Analytics.Store)
+		return nil, fmt.Errorf("analytics.store: %w: this program was built without %q", config.ErrNotConfigured, cfg.Analytics.Store)
 	}
 	a := &analyst{cfg: cfg, log: log, live: analytics.NewLive()}
 	opening, cancel := context.WithTimeout(ctx, analyticsStart)
@@ -93,7 +94,7 @@ func (a *analyst) openBooks(ctx context.Context) {
 	if a.cfg.Catalog.Primary == "" || len(a.cfg.Shards) == 0 {
 		return
 	}
-	cfg := a.cfg.onPrimaries()
+	cfg := a.cfg.OnPrimaries()
 	cfg.Catalog.PoolSize = 2
 	s, err := openBooks(ctx, cfg, a.log)
 	if err != nil {

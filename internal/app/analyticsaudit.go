@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/analytics"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/postgres"
 )
 
@@ -18,7 +19,7 @@ type orderBooks struct {
 }
 
 // eventBooks asks the analytics process; nil where there is none.
-func eventBooks(ctx context.Context, cfg Config) (postgres.EventBooks, error) {
+func eventBooks(ctx context.Context, cfg config.Config) (postgres.EventBooks, error) {
 	if !cfg.Analytics.Enabled || cfg.Analytics.Address == "" {
 		return nil, nil
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/analytics"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // AnalyticsClient asks the analytics process of a platform.
@@ -21,12 +23,12 @@ type AnalyticsClient struct {
 }
 
 // NewAnalyticsClient finds it by the configuration.
-func NewAnalyticsClient(cfg Config) (*AnalyticsClient, error) {
+func NewAnalyticsClient(cfg config.Config) (*AnalyticsClient, error) {
 	if cfg.Analytics.Address == "" {
 		return nil, errors.New("analytics.address: not configured: this platform stores no events")
 	}
 	c := &AnalyticsClient{token: cfg.Admin.Token}
-	c.http, c.base = clientFor(cfg.Analytics.Address, exportTime+time.Minute)
+	c.http, c.base = opshttp.ClientFor(cfg.Analytics.Address, exportTime+time.Minute)
 	return c, nil
 }
 
@@ -72,7 +74,7 @@ func (c *AnalyticsClient) post(ctx context.Context, path string, q AnalyticsQuer
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close() //nolint:errcheck // read as far as it matters
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-		return nil, problemError("POST "+path, resp.Status, text)
+		return nil, opshttp.ProblemError("POST "+path, resp.Status, text)
 	}
 	return resp.Body, nil
 }

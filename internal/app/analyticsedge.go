@@ -14,6 +14,7 @@ import (
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/queue"
 )
 
@@ -21,8 +22,8 @@ import (
 type edgeEvents struct{ to *analytics.Collector }
 
 // addEvents reports, where events are collected and the shop is behind, whatever is let in.
-func (n *edgeNode) addEvents(o *edge.Options, cfg Config, name string) error {
-	if !cfg.Analytics.Enabled || n.cfg.Profile != profileShop {
+func (n *edgeNode) addEvents(o *edge.Options, cfg config.Config, name string) error {
+	if !cfg.Analytics.Enabled || n.cfg.Profile != config.ProfileShop {
 		return nil
 	}
 	nc, err := queue.Connect(cfg.NATS.URL, queue.ConnectOptions{Name: name + "-events", Log: o.Log})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/analytics"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // AnalyticsQuery asks for the rows of one SELECT.
@@ -33,24 +34,24 @@ func (a *analyst) routes(ops *roleOps) {
 		defer a.mu.Unlock()
 		return map[string]any{"windows": a.live.Latest(time.Now()), "store": a.stats}
 	}
-	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, stats()) })
-	ops.mux.HandleFunc("GET /admin/stats", adminOnly(a.cfg, func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"analytics": stats()})
+	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) { opshttp.WriteJSON(w, http.StatusOK, stats()) })
+	ops.mux.HandleFunc("GET /admin/stats", opshttp.AdminOnly(a.cfg, func(w http.ResponseWriter, _ *http.Request) {
+		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"analytics": stats()})
 	}))
-	ops.mux.HandleFunc("POST "+analyticsQueryPath, adminOnly(a.cfg, a.query))
-	ops.mux.HandleFunc("POST "+analyticsExportPath, adminOnly(a.cfg, a.export))
-	ops.mux.HandleFunc("/admin/", adminOnly(a.cfg, unknownOps(ops.mux)))
+	ops.mux.HandleFunc("POST "+analyticsQueryPath, opshttp.AdminOnly(a.cfg, a.query))
+	ops.mux.HandleFunc("POST "+analyticsExportPath, opshttp.AdminOnly(a.cfg, a.export))
+	ops.mux.HandleFunc("/admin/", opshttp.AdminOnly(a.cfg, opshttp.UnknownOps(ops.mux)))
 }
 
 func readQuery(w http.ResponseWriter, r *http.Request) (q AnalyticsQuery, ok bool) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&q); err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", err.Error()+`: send {"sql":"SELECT …"}`)
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error()+`: send {"sql":"SELECT …"}`)
 		return q, false
 	}
 	if q.MaxRows < 0 || q.MaxRows > maxQueryRows || q.TimeoutS < 0 || q.TimeoutS > maxQueryTime.Seconds() {
-		opsProblem(w, http.StatusUnprocessableEntity, "invalid", "max_rows is at most a million, timeout_s at most 600")
+		opshttp.Problem(w, http.StatusUnprocessableEntity, "invalid", "max_rows is at most a million, timeout_s at most 600")
 		return q, false
 	}
 	return q, true
@@ -66,17 +67,17 @@ func (a *analyst) query(w http.ResponseWriter, r *http.Request) {
 		queryProblem(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, res)
+	opshttp.WriteJSON(w, http.StatusOK, res)
 }
 
 func queryProblem(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, analytics.ErrNotRead):
-		opsProblem(w, http.StatusForbidden, "forbidden", err.Error())
+		opshttp.Problem(w, http.StatusForbidden, "forbidden", err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
-		opsProblem(w, http.StatusUnprocessableEntity, "too-slow", err.Error())
+		opshttp.Problem(w, http.StatusUnprocessableEntity, "too-slow", err.Error())
 	default:
-		opsProblem(w, http.StatusUnprocessableEntity, "invalid", err.Error())
+		opshttp.Problem(w, http.StatusUnprocessableEntity, "invalid", err.Error())
 	}
 }
 

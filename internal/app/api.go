@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
 	"github.com/stampede-shop/stampede/replica"
@@ -22,7 +24,7 @@ const (
 	drainLimit  = 10 * time.Second
 )
 
-func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+func startAPI(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
 	debug.SetGCPercent(apiGC) // the live heap is small beside the cache's bound; fewer collections pay
 	s, err := openStack(ctx, cfg, name, log, ops.reg)
 	if err != nil {
@@ -45,7 +47,7 @@ func startAPI(ctx context.Context, cfg Config, name string, log *slog.Logger, op
 	return func(ctx context.Context) error {
 		defer s.close()
 		s.warm.begin()
-		return serveHTTP(ctx, log, cfg.API.Listen, h, drainLimit, func() {
+		return opshttp.ServeHTTP(ctx, log, cfg.API.Listen, h, drainLimit, func() {
 			ops.draining.Store(true)
 			time.Sleep(drainNotice) // not a wait for a condition: the balancer's polls are not ours to see
 		})
@@ -129,11 +131,11 @@ func (s *stack) opsRoutes(ops *roleOps) {
 	ops.check("caches", func(context.Context) error { return s.warm.wait() })
 	s.warm.routes(ops)
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
+		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
 			"queries": s.db.busiest(20), "telemetry": ops.measured.stats(), "governor": s.governor.stats()})
 	})
-	ops.mux.HandleFunc("POST /internal/purge", hereOnly(purgeHandler(s.purgeEverywhere)))
-	ops.mux.HandleFunc("POST /admin/cache/purge", adminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))
+	ops.mux.HandleFunc("POST /internal/purge", opshttp.HereOnly(purgeHandler(s.purgeEverywhere)))
+	ops.mux.HandleFunc("POST /admin/cache/purge", opshttp.AdminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))
 }
 
 type shardStatus struct {

@@ -16,6 +16,10 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/chaos"
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -53,14 +57,14 @@ func TestMoveDSN(t *testing.T) {
 }
 
 // tell has a role take rules, as `up` does.
-func tell(t *testing.T, c *chaosRole, rules ...chaosRule) {
+func tell(t *testing.T, c *chaosRole, rules ...chaoslab.Rule) {
 	t.Helper()
 	raw, err := json.Marshal(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	c.take(w, httptest.NewRequest(http.MethodPut, rulesPath, strings.NewReader(string(raw))))
+	c.take(w, httptest.NewRequest(http.MethodPut, chaoslab.RulesPath, strings.NewReader(string(raw))))
 	if w.Code != http.StatusNoContent {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
@@ -68,14 +72,14 @@ func tell(t *testing.T, c *chaosRole, rules ...chaosRule) {
 
 func TestRoleMisbehaves(t *testing.T) {
 	t.Parallel()
-	c := newChaosRole(Config{Chaos: ChaosConfig{Enabled: true}}, "api-1")
+	c := newChaosRole(config.Config{Chaos: config.ChaosConfig{Enabled: true}}, "api-1")
 	h := c.wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	status := func(method, path string) int {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 		return w.Code
 	}
-	tell(t, c, chaosRule{Path: "/cart*", Method: "POST", Share: 1, Status: 502}, chaosRule{Path: "*", Share: 1, Status: 500, Process: "api-2"})
+	tell(t, c, chaoslab.Rule{Path: "/cart*", Method: "POST", Share: 1, Status: 502}, chaoslab.Rule{Path: "*", Share: 1, Status: 500, Process: "api-2"})
 	for _, r := range []struct {
 		method, path string
 		want         int
@@ -84,7 +88,7 @@ func TestRoleMisbehaves(t *testing.T) {
 			t.Errorf("%s %s: %d", r.method, r.path, got)
 		}
 	}
-	tell(t, c, chaosRule{Path: "*", Share: 1, Latency: 30 * time.Millisecond}, chaosRule{Clock: time.Hour}, chaosRule{Clock: time.Minute})
+	tell(t, c, chaoslab.Rule{Path: "*", Share: 1, Latency: 30 * time.Millisecond}, chaoslab.Rule{Clock: time.Hour}, chaoslab.Rule{Clock: time.Minute})
 	begin := time.Now()
 	if got := status("GET", "/"); got != 418 || time.Since(begin) < 30*time.Millisecond {
 		t.Errorf("%d after %v", got, time.Since(begin))
@@ -107,7 +111,7 @@ func (outcomes) Charge(_ context.Context, _ string, _ int64, _ string, m shop.Pa
 
 func TestRolePays(t *testing.T) {
 	t.Parallel()
-	c := newChaosRole(Config{Chaos: ChaosConfig{Enabled: true}}, "api-1")
+	c := newChaosRole(config.Config{Chaos: config.ChaosConfig{Enabled: true}}, "api-1")
 	p := c.payments(outcomes{})
 	charge := func() string {
 		ch, err := p.Charge(t.Context(), "k", 1, "EUR", shop.PaymentMethod{Outcome: "approve"})
@@ -119,7 +123,7 @@ func TestRolePays(t *testing.T) {
 	if got := charge(); got != "approve" {
 		t.Errorf("untold: %q", got)
 	}
-	tell(t, c, chaosRule{Payment: "late", Share: 0.5})
+	tell(t, c, chaoslab.Rule{Payment: "late", Share: 0.5})
 	seen := map[string]int{}
 	for range 200 {
 		seen[charge()]++
@@ -132,11 +136,11 @@ func TestRolePays(t *testing.T) {
 // A role that was not configured to misbehave takes no rules.
 func TestRoleBehaves(t *testing.T) {
 	t.Parallel()
-	c := newChaosRole(Config{}, "api-1")
+	c := newChaosRole(config.Config{}, "api-1")
 	ops := newRoleOps()
 	c.route(ops)
 	w := httptest.NewRecorder()
-	ops.mux.ServeHTTP(w, httptest.NewRequest(http.MethodPut, rulesPath, strings.NewReader("[]")))
+	ops.mux.ServeHTTP(w, httptest.NewRequest(http.MethodPut, chaoslab.RulesPath, strings.NewReader("[]")))
 	if w.Code != http.StatusNotFound && w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("%d", w.Code)
 	}
@@ -148,23 +152,25 @@ func TestRoleBehaves(t *testing.T) {
 // `up` tells the roles, one that was started later too, until the last rule is dropped.
 func TestRulesAreTold(t *testing.T) {
 	t.Parallel()
-	c := newChaosRole(Config{Chaos: ChaosConfig{Enabled: true}}, "api-1")
+	c := newChaosRole(config.Config{Chaos: config.ChaosConfig{Enabled: true}}, "api-1")
 	ops := newRoleOps()
 	c.route(ops)
 	socket := filepath.Join(t.TempDir(), "s")
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	rules := newChaosRules(func() []member { return []member{{Name: "api-1", Ops: "unix:" + socket}, {Name: edgeName, Ops: "unix:/nowhere"}} }, slog.New(slog.DiscardHandler))
-	defer rules.close()
-	if _, err := rules.put(t.Context(), &chaosRule{Clock: time.Hour}); err == nil {
+	rules := chaoslab.NewRules(func() []opshttp.Member {
+		return []opshttp.Member{{Name: "api-1", Ops: "unix:" + socket}, {Name: running.EdgeName, Ops: "unix:/nowhere"}}
+	}, slog.New(slog.DiscardHandler))
+	defer rules.Close()
+	if _, err := rules.Put(t.Context(), &chaoslab.Rule{Clock: time.Hour}); err == nil {
 		t.Error("nobody was told, and that is fine")
 	}
 	go func() {
-		served <- serveHTTP(ctx, slog.New(slog.DiscardHandler), "unix:"+socket, ops.mux, time.Second, nil)
+		served <- opshttp.ServeHTTP(ctx, slog.New(slog.DiscardHandler), "unix:"+socket, ops.mux, time.Second, nil)
 	}()
 	var undo chaos.Undo
 	for err := errors.New("not yet"); err != nil && t.Context().Err() == nil; {
-		undo, err = rules.put(t.Context(), &chaosRule{Clock: time.Hour})
+		undo, err = rules.Put(t.Context(), &chaoslab.Rule{Clock: time.Hour})
 	}
 	if d := time.Until(c.now()); d < 59*time.Minute {
 		t.Errorf("told, and the clock is %v ahead", d)
@@ -184,9 +190,9 @@ func TestRulesAreTold(t *testing.T) {
 
 func TestChaosCalls(t *testing.T) {
 	t.Parallel()
-	c := &chaosUp{status: func() Status { return Status{} }, dir: t.TempDir(), log: slog.New(slog.DiscardHandler), rules: newChaosRules(nil, nil)}
+	c := &chaoslab.Mender{Status: func() running.Status { return running.Status{} }, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Rules: chaoslab.NewRules(nil, nil)}
 	var broken bool
-	c.faults.Add(chaos.Fault{Name: "break", Params: []chaos.Param{{Name: "how", Kind: chaos.Duration}},
+	c.Faults.Add(chaos.Fault{Name: "break", Params: []chaos.Param{{Name: "how", Kind: chaos.Duration}},
 		Plan: func(context.Context, chaos.Values) (chaos.Plan, error) {
 			return chaos.Plan{Target: "it", Inject: func(context.Context, func(any) error) (chaos.Undo, error) {
 				broken = true
@@ -194,10 +200,10 @@ func TestChaosCalls(t *testing.T) {
 			}}, nil
 		}})
 	var err error
-	if c.injector, err = chaos.New(&c.faults, chaos.Options{Dir: c.dir}); err != nil {
+	if c.Injector, err = chaos.New(&c.Faults, chaos.Options{Dir: c.Dir}); err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
+	defer c.Close()
 	on, off := (&platformOps{token: "secret", chaos: c}).handler(), (&platformOps{token: "secret"}).handler()
 	call := func(h http.Handler, method, path, body, token string) int {
 		r := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))

@@ -13,6 +13,10 @@ import (
 	"strings"
 
 	"github.com/stampede-shop/stampede/chaos/link"
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local/pg"
 )
 
@@ -35,7 +39,7 @@ func (p *platform) configOf(role string) string {
 	if p.o.Chaos && slices.ContainsFunc(chaosClients, func(c chaosClient) bool { return c.role == role }) {
 		return p.layout.Data.Path(roleConfigFile(role))
 	}
-	return p.layout.Data.Path(configFile)
+	return p.layout.Data.Path(running.ConfigFile)
 }
 
 // openLinks puts a proxy on every link from a role to a server, and writes configurations that lead through them. Commands go on
@@ -72,7 +76,7 @@ type linker struct {
 }
 
 // config is the configuration of the role, through proxies.
-func (l linker) config(ctx context.Context) (Config, error) {
+func (l linker) config(ctx context.Context) (config.Config, error) {
 	cfg := l.p.cfg
 	cfg.Chaos.Enabled = true
 	var err error
@@ -99,7 +103,7 @@ func (l linker) config(ctx context.Context) (Config, error) {
 // unix makes a link to the server at a Unix socket.
 func (l linker) unix(ctx context.Context, server, path string, label func([]byte) (string, bool)) (string, error) {
 	near := filepath.Join(l.dir, filepath.Base(path))
-	ln, err := listen(ctx, "unix:"+near)
+	ln, err := opshttp.Listen(ctx, "unix:"+near)
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +116,7 @@ func (l linker) serve(server string, ln net.Listener, network, far string, label
 		return new(net.Dialer).DialContext(ctx, network, far)
 	}})
 	p.Serve(ln)
-	l.p.chaos.links.Add(l.role+":"+server, p)
+	l.p.chaos.Links.Add(l.role+":"+server, p)
 }
 
 func (l linker) nats(ctx context.Context, far string) (string, error) {
@@ -120,7 +124,7 @@ func (l linker) nats(ctx context.Context, far string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ln, err := listen(ctx, "127.0.0.1:0")
+	ln, err := opshttp.Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -129,10 +133,10 @@ func (l linker) nats(ctx context.Context, far string) (string, error) {
 	return u.String(), nil
 }
 
-func (l linker) throughOrigins(ctx context.Context, cfg Config) (Config, error) {
+func (l linker) throughOrigins(ctx context.Context, cfg config.Config) (config.Config, error) {
 	cfg.Edge.Origins = append([]string(nil), cfg.Edge.Origins...)
 	for i, o := range cfg.Edge.Origins {
-		near, err := l.unix(ctx, apiName(i), strings.TrimPrefix(o, "unix:"), nil)
+		near, err := l.unix(ctx, running.APIName(i), strings.TrimPrefix(o, "unix:"), nil)
 		if err != nil {
 			return cfg, err
 		}
@@ -143,7 +147,7 @@ func (l linker) throughOrigins(ctx context.Context, cfg Config) (Config, error) 
 
 // servers makes a link to each PostgreSQL server; connections are labelled with their database.
 func (l linker) servers(ctx context.Context) error {
-	for _, s := range postgresServers(l.p.layout) {
+	for _, s := range chaoslab.PostgresServers(l.p.layout) {
 		socket, err := socketOf(s.DSN)
 		if err == nil {
 			_, err = l.unix(ctx, s.Name, socket, startupDatabase)
@@ -156,7 +160,7 @@ func (l linker) servers(ctx context.Context) error {
 }
 
 // throughServers leads every DSN through the proxies: the folder of the sockets is all that differs.
-func (l linker) throughServers(cfg Config) (_ Config, err error) {
+func (l linker) throughServers(cfg config.Config) (_ config.Config, err error) {
 	move := func(dsn string) string {
 		moved, e := moveDSN(dsn, l.dir)
 		if e != nil {
@@ -164,14 +168,14 @@ func (l linker) throughServers(cfg Config) (_ Config, err error) {
 		}
 		return moved
 	}
-	moveAll := func(list []ServerConfig) (out []ServerConfig) {
+	moveAll := func(list []config.ServerConfig) (out []config.ServerConfig) {
 		for _, s := range list {
-			out = append(out, ServerConfig{Name: s.Name, DSN: move(s.DSN)})
+			out = append(out, config.ServerConfig{Name: s.Name, DSN: move(s.DSN)})
 		}
 		return out
 	}
 	cfg.Catalog.Primary, cfg.Catalog.Replicas = move(cfg.Catalog.Primary), moveAll(cfg.Catalog.Replicas)
-	var shards []ShardConfig
+	var shards []config.ShardConfig
 	for _, s := range cfg.Shards {
 		s.DSN, s.Replicas = move(s.DSN), moveAll(s.Replicas)
 		shards = append(shards, s)

@@ -9,18 +9,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
 // chaosRole is what a process does to itself while it is told to; nil does nothing.
 type chaosRole struct {
 	name  string
-	rules atomic.Pointer[[]chaosRule] // those for this process
-	clock atomic.Int64                // how far it is ahead
+	rules atomic.Pointer[[]chaoslab.Rule] // those for this process
+	clock atomic.Int64                    // how far it is ahead
 }
 
 // newChaosRole is nil unless the configuration lets it be.
-func newChaosRole(cfg Config, name string) *chaosRole {
+func newChaosRole(cfg config.Config, name string) *chaosRole {
 	if !cfg.Chaos.Enabled {
 		return nil
 	}
@@ -30,21 +33,21 @@ func newChaosRole(cfg Config, name string) *chaosRole {
 // route takes rules at the operations endpoint.
 func (c *chaosRole) route(ops *roleOps) {
 	if c != nil {
-		ops.mux.HandleFunc("PUT "+rulesPath, hereOnly(c.take))
+		ops.mux.HandleFunc("PUT "+chaoslab.RulesPath, opshttp.HereOnly(c.take))
 	}
 }
 
 func (c *chaosRole) take(w http.ResponseWriter, r *http.Request) {
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	var list []chaosRule
+	var list []chaoslab.Rule
 	if err == nil {
-		list, err = decodeRules(raw)
+		list, err = chaoslab.DecodeRules(raw)
 	}
 	if err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
-	var mine []chaosRule
+	var mine []chaoslab.Rule
 	var ahead time.Duration
 	for _, rule := range list {
 		if ok, _ := path.Match(rule.Process, c.name); ok || rule.Process == "" { // checked by who sent it
@@ -65,7 +68,7 @@ func (c *chaosRole) now() time.Time {
 }
 
 // drawn finds a rule that is for something, and lets chance decide about its share.
-func (c *chaosRole) drawn(is func(*chaosRule) bool) *chaosRule {
+func (c *chaosRole) drawn(is func(*chaoslab.Rule) bool) *chaoslab.Rule {
 	list := c.rules.Load()
 	if list == nil {
 		return nil
@@ -84,7 +87,7 @@ func (c *chaosRole) wrap(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rule := c.drawn(func(rule *chaosRule) bool { return rule.Latency > 0 && rule.covers(r) }); rule != nil {
+		if rule := c.drawn(func(rule *chaoslab.Rule) bool { return rule.Latency > 0 && rule.Covers(r) }); rule != nil {
 			t := time.NewTimer(rule.Latency)
 			defer t.Stop()
 			select {
@@ -93,9 +96,9 @@ func (c *chaosRole) wrap(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if rule := c.drawn(func(rule *chaosRule) bool { return rule.Status > 0 && rule.covers(r) }); rule != nil {
+		if rule := c.drawn(func(rule *chaoslab.Rule) bool { return rule.Status > 0 && rule.Covers(r) }); rule != nil {
 			w.Header().Set("Retry-After", "1")
-			opsProblem(w, rule.Status, "temporarily-unavailable", "this answer was asked for by a chaos experiment")
+			opshttp.Problem(w, rule.Status, "temporarily-unavailable", "this answer was asked for by a chaos experiment")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -117,7 +120,7 @@ type silentPayments struct {
 
 // Charge implements shop.PaymentProvider.
 func (s silentPayments) Charge(ctx context.Context, key string, amount int64, currency string, m shop.PaymentMethod) (shop.Charge, error) {
-	if r := s.c.drawn(func(r *chaosRule) bool { return r.Payment != "" }); r != nil {
+	if r := s.c.drawn(func(r *chaoslab.Rule) bool { return r.Payment != "" }); r != nil {
 		m.Outcome = r.Payment
 	}
 	return s.PaymentProvider.Charge(ctx, key, amount, currency, m)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
@@ -19,10 +20,10 @@ const figuresTimeout = time.Second
 func (o *roleOps) figures(w http.ResponseWriter, _ *http.Request) {
 	list, err := dashboard.Export(o.reg)
 	if err != nil {
-		opsProblem(w, http.StatusInternalServerError, "internal", err.Error())
+		opshttp.Problem(w, http.StatusInternalServerError, "internal", err.Error())
 		return
 	}
-	writeJSON(w, http.StatusOK, list)
+	opshttp.WriteJSON(w, http.StatusOK, list)
 }
 
 // watch gathers what all processes of the platform measure, for the dashboard and for the alert rules, until stop is called.
@@ -64,7 +65,9 @@ func (p *platformOps) figures(ctx context.Context) map[string][]dashboard.Family
 	defer cancel()
 	members := p.members()
 	all := map[string][]dashboard.Family{}
-	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, figuresPath) }) {
+	for i, raw := range opshttp.FanOut(ctx, members, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
+		return opshttp.Get(ctx, m.Ops, figuresPath)
+	}) {
 		var list []dashboard.Family
 		if raw != nil && json.Unmarshal(raw, &list) == nil {
 			all[members[i].Name] = list
@@ -88,14 +91,14 @@ func (p *platformOps) stream(w http.ResponseWriter, r *http.Request) {
 		changed := p.changed()
 		raw, err := p.viewed.get(p.moment(), func() ([]byte, error) {
 			// For all viewers: the one who comes first may leave meanwhile.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), opsTimeout)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), opshttp.Timeout)
 			defer cancel()
 			return json.Marshal(p.stats(ctx))
 		})
 		if err != nil {
 			return
 		}
-		_ = ctl.SetWriteDeadline(time.Now().Add(opsTimeout)) // a viewer that does not read is let go
+		_ = ctl.SetWriteDeadline(time.Now().Add(opshttp.Timeout)) // a viewer that does not read is let go
 		if _, err := fmt.Fprintf(w, "event: stats\ndata: %s\n\n", raw); err != nil || ctl.Flush() != nil {
 			return
 		}

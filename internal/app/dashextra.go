@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/analytics"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/internal/prove"
@@ -26,7 +28,7 @@ func runtimeGauges(m *measuring) []prometheus.Collector {
 }
 
 // enrich adds to a snapshot what is not in the metrics of the processes: whether they run, what was sold, and what that costs.
-func (p *platformOps) enrich(ctx context.Context, st Status, prices prove.Prices, s *dashboard.Snapshot) {
+func (p *platformOps) enrich(ctx context.Context, st running.Status, prices prove.Prices, s *dashboard.Snapshot) {
 	running := 0
 	for _, x := range st.Processes {
 		if x.State == string(local.StateRunning) {
@@ -50,13 +52,13 @@ func (p *platformOps) enrich(ctx context.Context, st Status, prices prove.Prices
 // lastMinute is what the analytics process saw in the last minute; false when there is none, or it does not answer.
 func (p *platformOps) lastMinute(ctx context.Context) (analytics.Window, bool) {
 	members := p.members()
-	i := slices.IndexFunc(members, func(m member) bool { return m.Name == analyticsName })
+	i := slices.IndexFunc(members, func(m opshttp.Member) bool { return m.Name == running.AnalyticsName })
 	if i < 0 {
 		return analytics.Window{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, opsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, opshttp.Timeout)
 	defer cancel()
-	raw, err := get(ctx, members[i].Ops, "/internal/stats")
+	raw, err := opshttp.Get(ctx, members[i].Ops, "/internal/stats")
 	var got struct {
 		Windows analytics.Snapshot `json:"windows"`
 	}

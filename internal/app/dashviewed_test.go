@@ -15,6 +15,8 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
@@ -35,7 +37,7 @@ func TestViewersShareOneAnswer(t *testing.T) {
 	live := dashboard.NewCollector(dashboard.Options{Every: 50 * time.Millisecond,
 		Metrics: func(context.Context) map[string][]dashboard.Family { return map[string][]dashboard.Family{} }})
 	p := &platformOps{token: "the-token", live: live, status: func() any { return nil },
-		members: func() []member { return []member{{"edge", process.URL}} }}
+		members: func() []opshttp.Member { return []opshttp.Member{{Name: "edge", Ops: process.URL}} }}
 	server := httptest.NewServer(http.HandlerFunc(p.stream))
 	t.Cleanup(server.Close)
 	var running sync.WaitGroup
@@ -97,7 +99,7 @@ func TestAdvisorReadsOnlyWhatItNeeds(t *testing.T) {
 			Gauge: &dto.Gauge{Value: new(float64)}, Counter: &dto.Counter{Value: new(float64)}}}}
 	}
 	now, use := counters{}, map[string]float64{}
-	m := newResourceMeter(Config{})
+	m := newResourceMeter(config.Config{})
 	m.proc = t.TempDir()
 	m.read(now, use, everything)
 	for _, key := range []string{"requests", "cpu ", "busy :", "slots ", "waited ", "left "} {

@@ -17,13 +17,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/replica"
 )
 
 // databases opens the pools of a process. What leads to the same servers is one cluster: its pools wait out a failover together,
 // and refuse a primary that was replaced.
 type databases struct {
-	cfg     Config
+	cfg     config.Config
 	log     *slog.Logger
 	reg     prometheus.Registerer
 	queries *replica.Queries
@@ -41,7 +42,7 @@ type dbCluster struct {
 	group   *replica.Group // nil: its standbys are not watched
 }
 
-func newDatabases(cfg Config, log *slog.Logger, reg prometheus.Registerer) *databases {
+func newDatabases(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) *databases {
 	return &databases{cfg: cfg, log: log, reg: reg, lines: map[string]*replica.Line{},
 		queries: replica.NewQueries(replica.QueriesOptions{Slow: cfg.Log.SlowQuery, Registerer: reg, Logger: log})}
 }
@@ -81,10 +82,10 @@ func (d *databases) writer(ctx context.Context, database, dsn string, tune func(
 }
 
 // readers are pools of a database on each of its servers, for reading.
-func (d *databases) readers(ctx context.Context, database string, servers []ServerConfig) ([]replica.Replica, error) {
+func (d *databases) readers(ctx context.Context, database string, servers []config.ServerConfig) ([]replica.Replica, error) {
 	var list []replica.Replica
 	for i, s := range servers {
-		name := s.name(i)
+		name := s.NameAt(i)
 		c, err := d.config(s.DSN, database, name)
 		if err != nil {
 			closeAll(list)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/internal/postgres"
 )
@@ -13,7 +14,7 @@ import (
 // Databases on the same servers are one cluster, in whatever order a DSN names these.
 func TestClustersByServers(t *testing.T) {
 	t.Parallel()
-	d := newDatabases(Default(), slog.New(slog.DiscardHandler), nil)
+	d := newDatabases(config.Default(), slog.New(slog.DiscardHandler), nil)
 	t.Cleanup(d.close)
 	name := func(dsn string) string {
 		c, err := pgxpool.ParseConfig(dsn)
@@ -40,7 +41,7 @@ func TestClustersByServers(t *testing.T) {
 // A pool is opened with what it needs, and is not a pool that waits at another cluster's gate.
 func TestWriterPools(t *testing.T) {
 	t.Parallel()
-	cfg := Default()
+	cfg := config.Default()
 	cfg.Catalog.PoolSize = 7
 	d := newDatabases(cfg, slog.New(slog.DiscardHandler), nil)
 	t.Cleanup(d.close)
@@ -56,7 +57,7 @@ func TestWriterPools(t *testing.T) {
 	if _, err := d.writer(t.Context(), "shard2", "postgres://%", nil); err == nil {
 		t.Error("a broken DSN was taken")
 	}
-	readers, err := d.readers(t.Context(), "catalog", []ServerConfig{{DSN: "host=/a"}, {Name: "west", DSN: "host=/b"}})
+	readers, err := d.readers(t.Context(), "catalog", []config.ServerConfig{{DSN: "host=/a"}, {Name: "west", DSN: "host=/b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestWriterPools(t *testing.T) {
 		readers[0].Pool.Config().ConnConfig.RuntimeParams["default_transaction_read_only"] != "on" {
 		t.Errorf("%+v", readers)
 	}
-	if _, err := d.readers(t.Context(), "catalog", []ServerConfig{{DSN: "host=/a"}, {DSN: "postgres://%"}}); err == nil {
+	if _, err := d.readers(t.Context(), "catalog", []config.ServerConfig{{DSN: "host=/a"}, {DSN: "postgres://%"}}); err == nil {
 		t.Error("a broken DSN of a replica was taken")
 	}
 }

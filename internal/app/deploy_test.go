@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/replica"
@@ -57,7 +58,7 @@ func (d *describing) Unregister(prometheus.Collector) bool { return true }
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
 	d := &describing{names: map[string]bool{}}
-	cfg, log := Default(), slog.New(slog.DiscardHandler)
+	cfg, log := config.Default(), slog.New(slog.DiscardHandler)
 	cfg.Edge.Origins = []string{"http://127.0.0.1:1"}
 	n, err := newEdgeNode(cfg, "edge", log, d)
 	if err != nil {

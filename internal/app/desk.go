@@ -14,6 +14,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/queue"
@@ -21,7 +23,7 @@ import (
 
 // desk is what the administrator's pages work with: products through the shop's own API, orders and dead letters directly.
 type desk struct {
-	cfg  Config
+	cfg  config.Config
 	shop string // address of the edge
 }
 
@@ -31,7 +33,7 @@ func (p *platformOps) deskRoutes(mux *http.ServeMux) {
 		return
 	}
 	mux.HandleFunc("GET /{$}", p.auth(func(w http.ResponseWriter, _ *http.Request) {
-		dashboard.Page(w, http.StatusOK, "live", map[string]any{"Chaos": p.chaos.takes()})
+		dashboard.Page(w, http.StatusOK, "live", map[string]any{"Chaos": p.chaos.Takes()})
 	}))
 	for _, name := range []string{"products", "campaigns", "orders", "dead"} {
 		mux.HandleFunc("GET /"+name, p.auth(func(w http.ResponseWriter, _ *http.Request) { dashboard.Page(w, http.StatusOK, name, nil) }))
@@ -48,14 +50,14 @@ func (p *platformOps) deskRoutes(mux *http.ServeMux) {
 func (d *desk) product(w http.ResponseWriter, r *http.Request) {
 	target := url.URL{Path: "/" + r.PathValue("path"), RawQuery: r.URL.RawQuery}
 	if first, _, _ := strings.Cut(r.PathValue("path"), "/"); first != "products" && first != "campaigns" {
-		opsProblem(w, http.StatusNotFound, "not-found", "only /admin/shop/products… and /admin/shop/campaigns… go on to the shop")
+		opshttp.Problem(w, http.StatusNotFound, "not-found", "only /admin/shop/products… and /admin/shop/campaigns… go on to the shop")
 		return
 	}
-	client, base := clientFor(d.shop, opsTimeout)
+	client, base := opshttp.ClientFor(d.shop, opshttp.Timeout)
 	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(r.Context(), r.Method, base+target.String(), http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
 	for _, name := range []string{"Content-Type", "If-Match", "Accept"} {
@@ -66,7 +68,7 @@ func (d *desk) product(w http.ResponseWriter, r *http.Request) {
 	req.Header.Set("Authorization", "Bearer "+d.cfg.Admin.Token)
 	resp, err := client.Do(req)
 	if err != nil {
-		opsProblem(w, http.StatusBadGateway, "temporarily-unavailable", "the shop does not answer: "+err.Error())
+		opshttp.Problem(w, http.StatusBadGateway, "temporarily-unavailable", "the shop does not answer: "+err.Error())
 		return
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -77,21 +79,21 @@ func (d *desk) product(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(resp.StatusCode)
-	_, _ = io.Copy(w, io.LimitReader(resp.Body, maxAnswer)) // the client may be gone
+	_, _ = io.Copy(w, io.LimitReader(resp.Body, opshttp.MaxAnswer)) // the client may be gone
 }
 
 // withBooks opens the databases for one question.
 func (d *desk) withBooks(w http.ResponseWriter, r *http.Request, f func(ctx context.Context, s *stack) (any, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), queueTimeout)
 	defer cancel()
-	cfg := d.cfg.onPrimaries()
+	cfg := d.cfg.OnPrimaries()
 	cfg.Catalog.PoolSize = 2
 	s, err := openBooks(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err == nil {
 		defer s.close()
 		var out any
 		if out, err = f(ctx, s); err == nil {
-			writeJSON(w, http.StatusOK, out)
+			opshttp.WriteJSON(w, http.StatusOK, out)
 			return
 		}
 	}
@@ -101,14 +103,14 @@ func (d *desk) withBooks(w http.ResponseWriter, r *http.Request, f func(ctx cont
 func deskProblem(w http.ResponseWriter, err error) {
 	var known *shop.Error
 	if errors.As(err, &known) && known.Code == shop.CodeNotFound {
-		opsProblem(w, http.StatusNotFound, "not-found", err.Error())
+		opshttp.Problem(w, http.StatusNotFound, "not-found", err.Error())
 		return
 	}
 	if errors.As(err, &known) {
-		opsProblem(w, http.StatusConflict, string(known.Code), err.Error())
+		opshttp.Problem(w, http.StatusConflict, string(known.Code), err.Error())
 		return
 	}
-	opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", err.Error())
+	opshttp.Problem(w, http.StatusServiceUnavailable, "temporarily-unavailable", err.Error())
 }
 
 // adminOrder shows whose order it is, which shoppers are not told.
@@ -168,13 +170,13 @@ func (d *desk) dead(w http.ResponseWriter, r *http.Request) {
 			list[i].Data = l.Data
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"letters": list})
+	opshttp.WriteJSON(w, http.StatusOK, map[string]any{"letters": list})
 }
 
 func (d *desk) replay(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 	if err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%q is not the number of a dead letter", r.PathValue("id")))
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%q is not the number of a dead letter", r.PathValue("id")))
 		return
 	}
 	var n int
@@ -186,5 +188,5 @@ func (d *desk) replay(w http.ResponseWriter, r *http.Request) {
 		deskProblem(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]int{"replayed": n})
+	opshttp.WriteJSON(w, http.StatusOK, map[string]int{"replayed": n})
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local"
 )
 
@@ -24,19 +25,19 @@ const readyLine = "ready"
 
 // Detach runs this program again in the background with the same arguments less --detach, shows its progress, and
 // returns when it is ready. From then on its log is DATA/log/up.log.
-func Detach(ctx context.Context, data string, args []string, progress io.Writer) (State, error) {
+func Detach(ctx context.Context, data string, args []string, progress io.Writer) (running.State, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return State{}, err
+		return running.State{}, err
 	}
 	log, err := os.CreateTemp("", "stampede-up-*.log") // the data folder is not ours before up has looked at it
 	if err != nil {
-		return State{}, err
+		return running.State{}, err
 	}
 	defer func() { _ = os.Remove(log.Name()); _ = log.Close() }()
 	r, w, err := os.Pipe()
 	if err != nil {
-		return State{}, err
+		return running.State{}, err
 	}
 	defer func() { _ = r.Close() }()
 	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--detach" || a == "--detach=true" })
@@ -48,16 +49,16 @@ func Detach(ctx context.Context, data string, args []string, progress io.Writer)
 	err = cmd.Start()
 	_ = w.Close()
 	if err != nil {
-		return State{}, err
+		return running.State{}, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	defer stop()
 	if !relayProgress(r, progress) {
 		_ = cmd.Wait()
-		return State{}, fmt.Errorf("the platform did not start:\n%s", tail(log.Name(), 2000))
+		return running.State{}, fmt.Errorf("the platform did not start:\n%s", tail(log.Name(), 2000))
 	}
 	_ = cmd.Process.Release()
-	return ReadState(data)
+	return running.ReadState(data)
 }
 
 // relayProgress copies progress lines until the ready line (true) or the end (false).

@@ -16,6 +16,8 @@ import (
 	"github.com/stampede-shop/stampede/edge/waf"
 	"github.com/stampede-shop/stampede/edge/waitroom"
 	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // slowestUpload is how fast a request's body has to come, in bytes a second.
@@ -25,7 +27,7 @@ const slowestUpload = 16 << 10
 // firewall, the balancer.
 type edgeNode struct {
 	*edge.Edge
-	cfg      EdgeConfig
+	cfg      config.EdgeConfig
 	waf      *waf.WAF // nil: off
 	limits   *limit.Limiter
 	measured *measuring
@@ -41,9 +43,9 @@ type edgeNode struct {
 	closers   []func()
 }
 
-func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+func startEdge(_ context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
 	if len(cfg.Edge.Origins) == 0 {
-		return nil, fmt.Errorf("edge.origins: %w: name at least one server with --origin, such as http://127.0.0.1:8080", ErrNotConfigured)
+		return nil, fmt.Errorf("edge.origins: %w: name at least one server with --origin, such as http://127.0.0.1:8080", config.ErrNotConfigured)
 	}
 	certificates, err := edgeTLS(cfg.Edge.TLS)
 	if err != nil {
@@ -61,7 +63,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 		defer n.reloadOnHangup(ctx, log)()
 		defer n.runRooms(ctx)()
 		defer n.governor.start()()
-		l, err := listen(ctx, cfg.Edge.Listen)
+		l, err := opshttp.Listen(ctx, cfg.Edge.Listen)
 		if err != nil {
 			return err
 		}
@@ -73,7 +75,7 @@ func startEdge(_ context.Context, cfg Config, name string, log *slog.Logger, ops
 }
 
 // load makes what TLS needs; nil where it is off.
-func edgeTLS(t EdgeTLSConfig) (*tls.Config, error) {
+func edgeTLS(t config.EdgeTLSConfig) (*tls.Config, error) {
 	switch {
 	case t.Cert != "":
 		return edge.CertificateFiles(t.Cert, t.Key)
@@ -84,7 +86,7 @@ func edgeTLS(t EdgeTLSConfig) (*tls.Config, error) {
 }
 
 // newEdgeNode makes what cfg asks for.
-func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (n *edgeNode, err error) {
+func newEdgeNode(cfg config.Config, name string, log *slog.Logger, reg prometheus.Registerer) (n *edgeNode, err error) {
 	n = &edgeNode{cfg: cfg.Edge, measured: newMeasuring()}
 	defer func() {
 		if err != nil {
@@ -95,13 +97,13 @@ func newEdgeNode(cfg Config, name string, log *slog.Logger, reg prometheus.Regis
 	if cfg.Telemetry.Enabled {
 		o.Observe = n.measured.edgeAnswered(cfg.Edge.Profile)
 	}
-	if o.TrustedProxies, err = cfg.Edge.trusted(); err != nil {
+	if o.TrustedProxies, err = cfg.Edge.Trusted(); err != nil {
 		return n, err
 	}
 	if n.sessions, err = edgeSessions(cfg); err != nil {
 		return n, fmt.Errorf("session.keys: %w", err)
 	}
-	if cfg.Edge.Profile == profileShop {
+	if cfg.Edge.Profile == config.ProfileShop {
 		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
 	}
 	for _, step := range []func() error{
@@ -165,17 +167,17 @@ func (n *edgeNode) addWAF(o *edge.Options) error {
 
 // addCache puts the cache before the firewall. With a queue it is purged together with the other tiers; what was kept on disk
 // while nobody could purge it is confirmed before its first use.
-func (n *edgeNode) addCache(o *edge.Options, cfg Config, name string) error {
+func (n *edgeNode) addCache(o *edge.Options, cfg config.Config, name string) error {
 	c := n.cfg.Cache
 	if !c.Enabled {
 		return nil
 	}
 	o.Cache = &httpcache.Options{Memory: int64(c.MemoryMiB) << 20, Dir: c.Dir, Disk: int64(c.DiskMiB) << 20}
-	if n.cfg.Profile == profileShop {
+	if n.cfg.Profile == config.ProfileShop {
 		o.Cache.Shared, o.Cache.Query = forEverybody, httpcache.SortQuery
 	}
 	if cfg.NATS.URL == "" {
-		if n.cfg.Profile == profileShop { // which relies on purges that would never come
+		if n.cfg.Profile == config.ProfileShop { // which relies on purges that would never come
 			o.Log.Warn("nats.url is not configured: nobody can tell this edge what to drop, so it asks an API process before each use of what it keeps")
 			o.Cache.Live = func() bool { return false }
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
 )
@@ -58,7 +59,7 @@ func TestAnyCoding(t *testing.T) {
 // A batch counts as many calls as it holds, against the client that the edge names.
 func TestBatchLimits(t *testing.T) {
 	t.Parallel()
-	cfg := Default()
+	cfg := config.Default()
 	cfg.Edge.Limits = "strict"
 	s := &stack{cfg: cfg, log: slog.New(slog.DiscardHandler)}
 	around, err := s.batchLimits()
@@ -89,9 +90,9 @@ func TestBatchLimits(t *testing.T) {
 }
 
 // edgeOps starts an edge's operations endpoint in front of no origin that lives.
-func edgeOps(t *testing.T, change func(*Config)) http.Handler {
+func edgeOps(t *testing.T, change func(*config.Config)) http.Handler {
 	t.Helper()
-	cfg := Default()
+	cfg := config.Default()
 	cfg.Edge.Origins = []string{"http://127.0.0.1:1"}
 	change(&cfg)
 	n, err := newEdgeNode(cfg, "edge", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
@@ -119,8 +120,8 @@ func call(h http.Handler, from, method, path, body string, header ...string) *ht
 func TestEdgeOps(t *testing.T) {
 	t.Parallel()
 	const here, there, purge = "127.0.0.1:1234", "192.0.2.1:1234", `{"tags":["x"]}`
-	open := edgeOps(t, func(*Config) {})
-	closed := edgeOps(t, func(c *Config) { c.Admin.Token, c.Edge.WAF.Mode = "0123456789abcdef", "off" })
+	open := edgeOps(t, func(*config.Config) {})
+	closed := edgeOps(t, func(c *config.Config) { c.Admin.Token, c.Edge.WAF.Mode = "0123456789abcdef", "off" })
 	for name, c := range map[string]struct {
 		h                http.Handler
 		from, path, body string
@@ -155,7 +156,7 @@ func TestEdgeOps(t *testing.T) {
 // What is behind decides: a write to somebody else's server is never sent twice, and its query is passed on as it came.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
-	for profile, want := range map[string]string{profilePlain: "/products?b=1&a=2&utm_source=m", profileShop: "/products?a=2&b=1"} {
+	for profile, want := range map[string]string{config.ProfilePlain: "/products?b=1&a=2&utm_source=m", config.ProfileShop: "/products?a=2&b=1"} {
 		asked := make(chan string, 10)
 		origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/readyz" {
@@ -168,7 +169,7 @@ func TestProfiles(t *testing.T) {
 			}
 		}))
 		t.Cleanup(origin.Close)
-		cfg := Default()
+		cfg := config.Default()
 		cfg.Edge.Origins, cfg.Edge.Profile, cfg.Edge.WAF.Mode, cfg.Edge.Limits = []string{origin.URL}, profile, "off", "off"
 		n, err := newEdgeNode(cfg, "edge", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 		if err != nil {
@@ -179,7 +180,7 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("%s: the query was changed", profile)
 		}
 		call(n, "192.0.2.1:1", "POST", "/cart/add", "{}")
-		if sent := len(asked); (sent > 1) != (profile == profileShop) {
+		if sent := len(asked); (sent > 1) != (profile == config.ProfileShop) {
 			t.Errorf("%s: a write was sent %d times", profile, sent)
 		}
 	}
@@ -194,11 +195,11 @@ func TestRuleFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := ruleFiles(WAFConfig{Files: []string{filepath.Join(dir, "notes.txt"), dir}})
+	files, err := ruleFiles(config.WAFConfig{Files: []string{filepath.Join(dir, "notes.txt"), dir}})
 	if err != nil || len(files) != 3 || filepath.Base(files[1]) != "a.conf" {
 		t.Errorf("%v %v", files, err)
 	}
-	cfg := Default()
+	cfg := config.Default()
 	cfg.Edge.Origins, cfg.Edge.WAF.Files = []string{"http://127.0.0.1:1"}, []string{filepath.Join(dir, "none")}
 	ops := newRoleOps()
 	if _, err := startEdge(context.Background(), cfg, "edge", slog.New(slog.NewTextHandler(io.Discard, nil)), ops); err == nil || !strings.Contains(err.Error(), "edge.waf.files") {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/queue"
 )
 
@@ -29,7 +30,7 @@ type edgeBus struct {
 	edge atomic.Pointer[edge.Edge] // for the bus, which runs before there is one
 }
 
-func joinEdgeBus(cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (*edgeBus, error) {
+func joinEdgeBus(cfg config.Config, name string, log *slog.Logger, reg prometheus.Registerer) (*edgeBus, error) {
 	nc, err := queue.Connect(cfg.NATS.URL, queue.ConnectOptions{Name: name, Log: log})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ import (
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/edge/waf"
 	"github.com/stampede-shop/stampede/edge/waitroom"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // errNoWAF says that there are no rules to reload.
@@ -60,23 +62,23 @@ func (n *edgeNode) stats() edgeStats {
 }
 
 // opsRoutes adds what an edge has beside metrics and health. /admin/ is for whoever runs it alone; `up` asks for /internal/.
-func (n *edgeNode) opsRoutes(ops *roleOps, cfg Config) {
+func (n *edgeNode) opsRoutes(ops *roleOps, cfg config.Config) {
 	stats := func(w http.ResponseWriter, _ *http.Request) {
 		s, t := n.stats(), n.measured.stats()
 		s.Telemetry = &t
-		writeJSON(w, http.StatusOK, s)
+		opshttp.WriteJSON(w, http.StatusOK, s)
 	}
 	ops.mux.HandleFunc("GET /internal/stats", stats)
-	ops.mux.HandleFunc("POST /internal/waf/reload", hereOnly(n.reloadHandler))
+	ops.mux.HandleFunc("POST /internal/waf/reload", opshttp.HereOnly(n.reloadHandler))
 	n.demand.route(ops.mux)
-	ops.mux.HandleFunc("GET /admin/stats", adminOnly(cfg, func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"edge": n.stats()})
+	ops.mux.HandleFunc("GET /admin/stats", opshttp.AdminOnly(cfg, func(w http.ResponseWriter, _ *http.Request) {
+		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"edge": n.stats()})
 	}))
-	ops.mux.HandleFunc("POST /admin/cache/purge", adminOnly(cfg, purgeHandler(func(ctx context.Context, r purgeRequest) error {
+	ops.mux.HandleFunc("POST /admin/cache/purge", opshttp.AdminOnly(cfg, purgeHandler(func(ctx context.Context, r purgeRequest) error {
 		return n.Purge(ctx, r.edge())
 	})))
-	ops.mux.HandleFunc("POST /admin/waf/reload", adminOnly(cfg, n.reloadHandler))
-	ops.mux.HandleFunc("/admin/", adminOnly(cfg, unknownOps(ops.mux)))
+	ops.mux.HandleFunc("POST /admin/waf/reload", opshttp.AdminOnly(cfg, n.reloadHandler))
+	ops.mux.HandleFunc("/admin/", opshttp.AdminOnly(cfg, opshttp.UnknownOps(ops.mux)))
 }
 
 // purgeHandler answers when purge has dropped everywhere what the body names.
@@ -90,20 +92,20 @@ func purgeHandler(purge func(context.Context, purgeRequest) error) http.HandlerF
 			err = req.check()
 		}
 		if err != nil {
-			opsProblem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
+			opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
 			return
 		}
 		if err := purge(r.Context(), req); err != nil {
 			w.Header().Set("Retry-After", "1")
-			opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "the purge is not confirmed everywhere, send it again: "+err.Error())
+			opshttp.Problem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "the purge is not confirmed everywhere, send it again: "+err.Error())
 			return
 		}
-		writeJSON(w, http.StatusOK, map[string]int{"purged": len(req.Tags) + len(req.Keys)})
+		opshttp.WriteJSON(w, http.StatusOK, map[string]int{"purged": len(req.Tags) + len(req.Keys)})
 	}
 }
 
 // ruleFiles are the operator's files; folders stand for the *.conf in them, by name.
-func ruleFiles(c WAFConfig) (list []string, err error) {
+func ruleFiles(c config.WAFConfig) (list []string, err error) {
 	for _, path := range c.Files {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -136,10 +138,10 @@ func (n *edgeNode) reload(ctx context.Context) error {
 
 func (n *edgeNode) reloadHandler(w http.ResponseWriter, r *http.Request) {
 	if err := n.reload(r.Context()); err != nil {
-		opsProblem(w, http.StatusConflict, "conflict", "the rules stay as they were: "+err.Error())
+		opshttp.Problem(w, http.StatusConflict, "conflict", "the rules stay as they were: "+err.Error())
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]int{"rules": n.waf.Rules()})
+	opshttp.WriteJSON(w, http.StatusOK, map[string]int{"rules": n.waf.Rules()})
 }
 
 // reloadOnHangup reloads the rules at each SIGHUP until stop is called.

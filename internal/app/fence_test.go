@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/cached"
 	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/postgres"
@@ -57,7 +58,7 @@ func pool(t *testing.T, dsn string) *pgxpool.Pool {
 // process is what an API process or a worker has of the stack when it comes to the catalogue.
 func (f *fenced) process(t *testing.T, name string) *stack {
 	t.Helper()
-	s := &stack{cfg: Config{Redis: RedisConfig{Addr: f.redis}}, log: slog.New(slog.DiscardHandler)}
+	s := &stack{cfg: config.Config{Redis: config.RedisConfig{Addr: f.redis}}, log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(s.close)
 	s.set = replica.New(pool(t, f.pair.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.pair.ReplicaDSN)}},
 		replica.Options{Name: catalogName, Interval: 20 * time.Millisecond, TokenWait: 50 * time.Millisecond, ReadWait: 200 * time.Millisecond})

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/catalog"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -113,7 +114,7 @@ func (b *badRecords) reportOn(done postgres.ImportReport) LoadReport {
 }
 
 // ImportCatalog loads a file into the configured catalogue and drops what caches hold of it.
-func ImportCatalog(ctx context.Context, cfg Config, o ImportOptions) (report LoadReport, err error) {
+func ImportCatalog(ctx context.Context, cfg config.Config, o ImportOptions) (report LoadReport, err error) {
 	err = withStack(ctx, cfg, func(s *stack) error {
 		report, err = s.importFile(ctx, o)
 		return err
@@ -122,7 +123,7 @@ func ImportCatalog(ctx context.Context, cfg Config, o ImportOptions) (report Loa
 }
 
 // GenerateCatalog adds synthetic products to the configured catalogue.
-func GenerateCatalog(ctx context.Context, cfg Config, o GenerateOptions) (report LoadReport, err error) {
+func GenerateCatalog(ctx context.Context, cfg config.Config, o GenerateOptions) (report LoadReport, err error) {
 	err = withStack(ctx, cfg, func(s *stack) error {
 		report, err = s.generate(ctx, o)
 		return err
@@ -130,7 +131,7 @@ func GenerateCatalog(ctx context.Context, cfg Config, o GenerateOptions) (report
 	return report, err
 }
 
-func withStack(ctx context.Context, cfg Config, f func(*stack) error) error {
+func withStack(ctx context.Context, cfg config.Config, f func(*stack) error) error {
 	s, err := openStack(ctx, cfg, "cli", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err

@@ -13,11 +13,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.26.0"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 )
 
 // newLogger writes JSON lines; Validate has checked the level.
-func newLogger(w io.Writer, cfg LogConfig, process string) *slog.Logger {
+func newLogger(w io.Writer, cfg config.LogConfig, process string) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Level))
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
@@ -26,7 +27,7 @@ func newLogger(w io.Writer, cfg LogConfig, process string) *slog.Logger {
 
 // startTracing exports spans when an endpoint is configured; the returned stop flushes them. Trace context is passed on
 // either way.
-func startTracing(ctx context.Context, cfg OTelConfig, process string) (stop func(context.Context) error, err error) {
+func startTracing(ctx context.Context, cfg config.OTelConfig, process string) (stop func(context.Context) error, err error) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	if cfg.Endpoint == "" {
 		return func(context.Context) error { return nil }, nil

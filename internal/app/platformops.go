@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
@@ -22,15 +24,15 @@ import (
 // listened on, and Origin ours, so that a web page elsewhere cannot reach it through the operator's browser.
 type platformOps struct {
 	token    string
-	host     string          // the name listened on besides loopback, "" for none
-	members  func() []member // the roles and where each answers
+	host     string                  // the name listened on besides loopback, "" for none
+	members  func() []opshttp.Member // the roles and where each answers
 	status   func() any
 	failover func() any           // how the primaries and their standbys stand; may be nil
 	own      *prometheus.Registry // metrics of this process; may be nil
 	live     *dashboard.Collector // the dashboard's figures; may be nil
 	alerts   *watchman            // may be nil
 	desk     *desk                // what the administrator's pages ask; may be nil
-	chaos    *chaosUp             // may be nil
+	chaos    *chaoslab.Mender     // may be nil
 	advisor  *advisor             // may be nil
 
 	probes   []probe                                       // of the servers
@@ -50,8 +52,10 @@ func (p *platformOps) handler() http.Handler {
 	if p.alerts != nil {
 		p.alerts.routes(mux, p.auth, p.causes)
 	}
-	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, p.status()) }))
-	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, p.stats(r.Context())) }))
+	mux.HandleFunc("GET /admin/status", p.auth(func(w http.ResponseWriter, _ *http.Request) { opshttp.WriteJSON(w, http.StatusOK, p.status()) }))
+	mux.HandleFunc("GET /admin/stats", p.auth(func(w http.ResponseWriter, r *http.Request) {
+		opshttp.WriteJSON(w, http.StatusOK, p.stats(r.Context()))
+	}))
 	mux.HandleFunc("GET /admin/stream", p.auth(p.stream))
 	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards", nil)))
 	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas", p.failover)))
@@ -61,13 +65,13 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/cache/warm", p.auth(p.warmStatus))
 	mux.HandleFunc("POST /admin/cache/warm", p.auth(p.warmStart))
 	mux.HandleFunc("DELETE /admin/cache/warm", p.auth(p.warmCancel))
-	p.chaos.routes(mux, p.auth)
+	p.chaos.Routes(mux, p.auth)
 	p.telemetryRoutes(mux)
-	mux.HandleFunc("/admin/", p.auth(unknownOps(mux)))
+	mux.HandleFunc("/admin/", p.auth(opshttp.UnknownOps(mux)))
 	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) }, pprof.Profile)
 	csrf := http.NewCrossOriginProtection()
-	csrf.SetDenyHandler(http.HandlerFunc(foreignOrigin))
-	return checkHost(p.host, csrf.Handler(mux))
+	csrf.SetDenyHandler(http.HandlerFunc(opshttp.ForeignOrigin))
+	return opshttp.CheckHost(p.host, csrf.Handler(mux))
 }
 
 const tokenCookie = "stampede_ops"
@@ -97,7 +101,7 @@ func (p *platformOps) auth(h http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="stampede"`)
-		opsProblem(w, http.StatusUnauthorized, "unauthorized", "the admin token is needed: it is in the data folder's admin-token file; "+
+		opshttp.Problem(w, http.StatusUnauthorized, "unauthorized", "the admin token is needed: it is in the data folder's admin-token file; "+
 			"commands take it from there or from STAMPEDE_ADMIN_TOKEN, other programs send Authorization: Bearer")
 	}
 }
@@ -116,8 +120,8 @@ func (p *platformOps) signIn(w http.ResponseWriter, r *http.Request) {
 
 // readyz is ready when every role is.
 func (p *platformOps) readyz(w http.ResponseWriter, r *http.Request) {
-	problems := fanOut(r.Context(), p.members(), func(ctx context.Context, m member) (string, error) {
-		_, err := get(ctx, m.Ops, "/readyz")
+	problems := opshttp.FanOut(r.Context(), p.members(), func(ctx context.Context, m opshttp.Member) (string, error) {
+		_, err := opshttp.Get(ctx, m.Ops, "/readyz")
 		if err != nil {
 			return fmt.Sprintf("%s: %v\n", m.Name, err), nil
 		}
@@ -137,7 +141,9 @@ func (p *platformOps) stats(ctx context.Context) map[string]any {
 		out["figures"] = p.live.Latest()
 	}
 	members := p.members()
-	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
+	for i, raw := range opshttp.FanOut(ctx, members, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
+		return opshttp.Get(ctx, m.Ops, "/internal/stats")
+	}) {
 		if raw != nil {
 			out[members[i].Name] = json.RawMessage(raw)
 		}
@@ -145,8 +151,8 @@ func (p *platformOps) stats(ctx context.Context) map[string]any {
 	return out
 }
 
-func (p *platformOps) apiMembers() []member {
-	var out []member
+func (p *platformOps) apiMembers() []opshttp.Member {
+	var out []opshttp.Member
 	for _, m := range p.members() {
 		if strings.HasPrefix(m.Name, "api") {
 			out = append(out, m)
@@ -163,12 +169,14 @@ func (p *platformOps) part(key string, failover func() any) http.HandlerFunc {
 			out["failover"] = failover()
 		}
 		apis := p.apiMembers()
-		for i, raw := range fanOut(r.Context(), apis, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/internal/stats") }) {
+		for i, raw := range opshttp.FanOut(r.Context(), apis, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
+			return opshttp.Get(ctx, m.Ops, "/internal/stats")
+		}) {
 			var all map[string]json.RawMessage
 			if json.Unmarshal(raw, &all) == nil {
 				out[apis[i].Name] = all[key]
 			}
 		}
-		writeJSON(w, http.StatusOK, out)
+		opshttp.WriteJSON(w, http.StatusOK, out)
 	}
 }

@@ -10,14 +10,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // Who may call the operations endpoint, and what those who may not are told.
 func TestPlatformOps(t *testing.T) {
 	t.Parallel()
-	gone := member{Name: "api-1", Ops: "unix:" + filepath.Join(t.TempDir(), "gone")}
-	p := &platformOps{token: "the-token", host: "shop.example", members: func() []member { return []member{gone} }, status: func() any { return Status{Healthy: true} }}
+	gone := opshttp.Member{Name: "api-1", Ops: "unix:" + filepath.Join(t.TempDir(), "gone")}
+	p := &platformOps{token: "the-token", host: "shop.example", members: func() []opshttp.Member { return []opshttp.Member{gone} }, status: func() any { return running.Status{Healthy: true} }}
 	h := p.handler()
 	const token = "Authorization: Bearer the-token"
 	for _, c := range []struct {
@@ -83,7 +85,7 @@ func TestPlatformOpsFailover(t *testing.T) {
 	t.Parallel()
 	own := prometheus.NewRegistry()
 	own.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stampede_failover_alone"}, func() float64 { return 1 }))
-	p := &platformOps{token: "the-token", members: func() []member { return nil }, status: func() any { return Status{} },
+	p := &platformOps{token: "the-token", members: func() []opshttp.Member { return nil }, status: func() any { return running.Status{} },
 		failover: func() any { return []local.ClusterStatus{{Cluster: 1, Primary: "replica-1"}} }, own: own}
 	for path, says := range map[string]string{
 		"/admin/replicas": `"failover":[{"cluster":1,"primary":"replica-1"`,
@@ -106,7 +108,7 @@ func TestProblemError(t *testing.T) {
 		`{"detail":"do that"}`: "GET /x: 401 Unauthorized: do that",
 		"plain\n":              "GET /x: 401 Unauthorized: plain",
 	} {
-		if got := problemError("GET /x", "401 Unauthorized", []byte(raw)).Error(); got != want {
+		if got := opshttp.ProblemError("GET /x", "401 Unauthorized", []byte(raw)).Error(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 )
 
 // purge hands the request to one API process, whose invalidation reaches all tiers and processes before it answers.
@@ -28,12 +30,12 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 		err = req.check()
 	}
 	if err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
 		return
 	}
 	var errs []error
 	for _, m := range p.apiMembers() {
-		status, answer, err := ask(r.Context(), http.MethodPost, m.Ops, "/internal/purge", body, maxPurgeAnswer)
+		status, answer, err := opshttp.Ask(r.Context(), http.MethodPost, m.Ops, "/internal/purge", body, opshttp.MaxPurgeAnswer)
 		if err == nil && status < 300 {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(answer)
@@ -45,19 +47,19 @@ func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 		errs = append(errs, fmt.Errorf("%s: %w", m.Name, err))
 	}
 	w.Header().Set("Retry-After", "1")
-	opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process purged: "+errors.Join(errs...).Error())
+	opshttp.Problem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process purged: "+errors.Join(errs...).Error())
 }
 
 // reloadWAF has the edge read its rules again.
 func (p *platformOps) reloadWAF(w http.ResponseWriter, r *http.Request) {
 	for _, m := range p.members() {
-		if m.Name != edgeName {
+		if m.Name != running.EdgeName {
 			continue
 		}
-		status, answer, err := ask(r.Context(), http.MethodPost, m.Ops, "/internal/waf/reload", nil, maxPurgeAnswer)
+		status, answer, err := opshttp.Ask(r.Context(), http.MethodPost, m.Ops, "/internal/waf/reload", nil, opshttp.MaxPurgeAnswer)
 		if err != nil {
 			w.Header().Set("Retry-After", "1")
-			opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "the edge does not answer: "+err.Error())
+			opshttp.Problem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "the edge does not answer: "+err.Error())
 			return
 		}
 		kind := "application/json"
@@ -70,7 +72,7 @@ func (p *platformOps) reloadWAF(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(answer)
 		return
 	}
-	opsProblem(w, http.StatusNotFound, "not-found", "there is no edge here")
+	opshttp.Problem(w, http.StatusNotFound, "not-found", "there is no edge here")
 }
 
 // metrics is the exposition of every process in one, each series labelled with its process.
@@ -93,7 +95,9 @@ func (p *platformOps) metrics(w http.ResponseWriter, r *http.Request) {
 func (p *platformOps) gather(ctx context.Context) map[string]*dto.MetricFamily {
 	members := p.members()
 	families := map[string]*dto.MetricFamily{}
-	for i, raw := range fanOut(ctx, members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, "/metrics") }) {
+	for i, raw := range opshttp.FanOut(ctx, members, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
+		return opshttp.Get(ctx, m.Ops, "/metrics")
+	}) {
 		mergeFamilies(families, raw, members[i].Name)
 	}
 	if p.own != nil {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 const warmPath = "/internal/warm"
@@ -25,8 +27,8 @@ func (p *platformOps) warmCancel(w http.ResponseWriter, r *http.Request) {
 // warmAll asks all API processes and answers with what they say, by name.
 func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method string) {
 	apis, out := p.apiMembers(), map[string]json.RawMessage{}
-	answers := fanOut(ctx, apis, func(ctx context.Context, m member) ([]byte, error) {
-		status, raw, err := ask(ctx, method, m.Ops, warmPath, nil, maxAnswer)
+	answers := opshttp.FanOut(ctx, apis, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
+		status, raw, err := opshttp.Ask(ctx, method, m.Ops, warmPath, nil, opshttp.MaxAnswer)
 		if err == nil && status >= 300 {
 			err = fmt.Errorf("%d", status)
 		}
@@ -38,10 +40,10 @@ func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method
 		}
 	}
 	if len(out) == 0 {
-		opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process answers")
+		opshttp.Problem(w, http.StatusServiceUnavailable, "temporarily-unavailable", "no API process answers")
 		return
 	}
-	writeJSON(w, http.StatusOK, out)
+	opshttp.WriteJSON(w, http.StatusOK, out)
 }
 
 // warmStart asks each API process to warm its own memory; what it finds in Redis costs no load. The first that begins asks the edges
@@ -49,7 +51,7 @@ func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method
 func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 	req, err := decodeWarmRequest(http.MaxBytesReader(w, r.Body, 1<<16))
 	if err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
 	out, begun, refused := map[string]WarmStatus{}, false, 0
@@ -66,24 +68,24 @@ func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 	}
 	if !begun {
 		code := map[int]string{http.StatusBadRequest: "malformed", http.StatusConflict: "conflict"}[refused]
-		opsProblem(w, cmp.Or(refused, http.StatusServiceUnavailable), cmp.Or(code, "temporarily-unavailable"), "no API process begins: "+errors.Join(errs...).Error())
+		opshttp.Problem(w, cmp.Or(refused, http.StatusServiceUnavailable), cmp.Or(code, "temporarily-unavailable"), "no API process begins: "+errors.Join(errs...).Error())
 		return
 	}
-	writeJSON(w, http.StatusAccepted, out)
+	opshttp.WriteJSON(w, http.StatusAccepted, out)
 }
 
 // warm asks one process; the status is 0 when it does not answer.
-func warmMember(ctx context.Context, m member, req WarmRequest) (st WarmStatus, status int, err error) {
+func warmMember(ctx context.Context, m opshttp.Member, req WarmRequest) (st WarmStatus, status int, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return st, 0, err
 	}
-	status, raw, err := ask(ctx, http.MethodPost, m.Ops, warmPath, body, maxAnswer)
+	status, raw, err := opshttp.Ask(ctx, http.MethodPost, m.Ops, warmPath, body, opshttp.MaxAnswer)
 	switch {
 	case err != nil:
 		return st, http.StatusServiceUnavailable, err
 	case status >= 300:
-		return st, status, problemError(http.MethodPost+" "+warmPath, http.StatusText(status), bytes.TrimSpace(raw))
+		return st, status, opshttp.ProblemError(http.MethodPost+" "+warmPath, http.StatusText(status), bytes.TrimSpace(raw))
 	}
 	return st, status, json.Unmarshal(raw, &st)
 }

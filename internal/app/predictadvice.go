@@ -9,6 +9,9 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 	"github.com/stampede-shop/stampede/predict/diagnosis"
@@ -27,7 +30,7 @@ type advisor struct {
 	doctor  *diagnosis.Doctor
 
 	mu          sync.Mutex
-	status      AdviceStatus
+	status      running.AdviceStatus
 	explanation map[string]explained // by resource
 	bg          sync.WaitGroup
 }
@@ -44,9 +47,9 @@ const (
 	maxExplanation = 64 // resources whose explanation is kept
 )
 
-func newAdvisor(cfg Config, log *slog.Logger, gather func(ctx context.Context) map[string]*dto.MetricFamily) *advisor {
+func newAdvisor(cfg config.Config, log *slog.Logger, gather func(ctx context.Context) map[string]*dto.MetricFamily) *advisor {
 	a := &advisor{gather: gather, meter: newResourceMeter(cfg), log: log, explanation: map[string]explained{}, doctor: diagnosis.New(diagnosis.Options{})}
-	a.status.Advice = []Advice{}
+	a.status.Advice = []running.Advice{}
 	if e := cfg.Advice.Explain; e.URL != "" {
 		a.explain = &bottleneck.Explainer{URL: e.URL, Model: e.Model, Key: e.Key}
 	}
@@ -73,7 +76,7 @@ func (a *advisor) run(ctx context.Context) {
 	}
 }
 
-func (a *advisor) publish(ctx context.Context, s bottleneck.Sample, list []Advice) {
+func (a *advisor) publish(ctx context.Context, s bottleneck.Sample, list []running.Advice) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range list {
@@ -87,7 +90,7 @@ func (a *advisor) publish(ctx context.Context, s bottleneck.Sample, list []Advic
 		a.log.Warn(what, "resource", list[0].Resource, "title", list[0].Title, "use", list[0].Use, "seconds", list[0].Seconds,
 			"evidence", list[0].Evidence, "command", list[0].Command)
 	}
-	a.status = AdviceStatus{Time: s.At, Advice: list, Sample: &s, Signals: a.signal}
+	a.status = running.AdviceStatus{Time: s.At, Advice: list, Sample: &s, Signals: a.signal}
 	if a.explain != nil && len(list) > 0 {
 		a.ask(ctx, list[0].Advice)
 	}
@@ -112,7 +115,7 @@ func (a *advisor) ask(ctx context.Context, first bottleneck.Advice) {
 }
 
 // advise begins to foretell, unless it is off; stop ends it.
-func (p *platformOps) advise(ctx context.Context, cfg Config, log *slog.Logger) (stop func()) {
+func (p *platformOps) advise(ctx context.Context, cfg config.Config, log *slog.Logger) (stop func()) {
 	if !cfg.Advice.Enabled {
 		return func() {}
 	}
@@ -172,14 +175,14 @@ func familyMetrics(process string, f *dashboard.Family) []*dto.Metric {
 // advice answers GET /admin/advice.
 func (p *platformOps) advice(w http.ResponseWriter, _ *http.Request) {
 	if p.advisor == nil {
-		opsProblem(w, http.StatusNotFound, "not-found", "advice is off: set advice.enabled: true")
+		opshttp.Problem(w, http.StatusNotFound, "not-found", "advice is off: set advice.enabled: true")
 		return
 	}
 	p.advisor.mu.Lock()
 	st := p.advisor.status
 	p.advisor.mu.Unlock()
-	if p.chaos.takes() {
-		st.Injected = p.chaos.injector.Active()
+	if p.chaos.Takes() {
+		st.Injected = p.chaos.Injector.Active()
 	}
-	writeJSON(w, http.StatusOK, st)
+	opshttp.WriteJSON(w, http.StatusOK, st)
 }

@@ -18,6 +18,9 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 )
 
@@ -38,7 +41,7 @@ func TestResourceMeter(t *testing.T) {
 			}
 		}
 	}
-	m := newResourceMeter(Config{Catalog: CatalogConfig{PoolSize: 10}, Checkout: CheckoutConfig{Slots: 4}})
+	m := newResourceMeter(config.Config{Catalog: config.CatalogConfig{PoolSize: 10}, Checkout: config.CheckoutConfig{Slots: 4}})
 	m.proc, m.cores = dir, 2
 	reading := func(requests, cpu, busy, slots, waited, n, lag float64) map[string]*dto.MetricFamily {
 		return familiesOf("api-1", fmt.Sprintf(`# TYPE stampede_http_requests_total counter
@@ -90,12 +93,12 @@ func TestAdviceIsServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		p := &platformOps{token: "the-token", members: func() []member { return nil }, status: func() any { return nil }}
+		p := &platformOps{token: "the-token", members: func() []opshttp.Member { return nil }, status: func() any { return nil }}
 		gather := func(context.Context) map[string]*dto.MetricFamily {
 			lag := 1 + time.Since(began).Seconds()/60
 			return familiesOf("api-1", fmt.Sprintf("# TYPE stampede_replica_lag_seconds gauge\nstampede_replica_lag_seconds{node=\"replica-1\"} %v\n", lag))
 		}
-		p.advisor = newAdvisor(Config{}, slog.New(slog.DiscardHandler), gather)
+		p.advisor = newAdvisor(config.Config{}, slog.New(slog.DiscardHandler), gather)
 		p.advisor.meter.proc = t.TempDir() // the machine under the test is not to be foretold
 		p.advisor.explain = &bottleneck.Explainer{URL: "http://llm.invalid/", Client: &http.Client{Transport: roundTrip(func(*http.Request) string {
 			return `{"choices":[{"message":{"content":"It lags."}}]}`
@@ -105,7 +108,7 @@ func TestAdviceIsServed(t *testing.T) {
 		go func() { defer close(done); p.advisor.run(ctx) }()
 		time.Sleep(150 * time.Second) // of the bubble's clock
 		synctest.Wait()
-		var st AdviceStatus
+		var st running.AdviceStatus
 		if code := askAdvice(t, p, "the-token", &st); code != 200 || len(st.Advice) != 1 || st.Sample == nil {
 			t.Fatalf("%d %+v", code, st)
 		}
@@ -148,15 +151,15 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestExplainConfig(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		e    ExplainConfig
+		e    config.ExplainConfig
 		want string
 	}{
-		{ExplainConfig{}, ""},
-		{ExplainConfig{URL: "https://llm.example.com/v1/chat/completions", Model: "m"}, ""},
-		{ExplainConfig{URL: "https://llm.example.com/v1/chat/completions"}, "advice.explain.model"},
-		{ExplainConfig{URL: "llm.example.com", Model: "m"}, "advice.explain.url"},
+		{config.ExplainConfig{}, ""},
+		{config.ExplainConfig{URL: "https://llm.example.com/v1/chat/completions", Model: "m"}, ""},
+		{config.ExplainConfig{URL: "https://llm.example.com/v1/chat/completions"}, "advice.explain.model"},
+		{config.ExplainConfig{URL: "llm.example.com", Model: "m"}, "advice.explain.url"},
 	} {
-		cfg := Default()
+		cfg := config.Default()
 		cfg.Advice.Explain = c.e
 		if err := cfg.Validate(); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%+v: %v", c.e, err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/predict"
 )
 
@@ -44,7 +45,7 @@ const (
 )
 
 // newForesight reads the model of this process's last life, if there is one.
-func newForesight(cfg WarmConfig, name string, seen warm.Predictor, log *slog.Logger) (*foresight, error) {
+func newForesight(cfg config.WarmConfig, name string, seen warm.Predictor, log *slog.Logger) (*foresight, error) {
 	f := &foresight{seen: seen, left: math.Exp2(-float64(time.Hour) / float64(cfg.HalfLife)), log: log}
 	if cfg.ModelDir != "" {
 		f.file = filepath.Join(cfg.ModelDir, name+".model")

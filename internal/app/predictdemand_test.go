@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/predict"
 )
 
@@ -36,7 +37,7 @@ func TestReordered(t *testing.T) {
 func TestForesightLearnsHours(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cfg := WarmConfig{HalfLife: time.Hour, ModelDir: dir}
+	cfg := config.WarmConfig{HalfLife: time.Hour, ModelDir: dir}
 	synctest.Test(t, func(t *testing.T) {
 		seen := warm.NewPopularity(warm.PopularityOptions{HalfLife: cfg.HalfLife})
 		f, err := newForesight(cfg, "api-1", seen, slog.New(slog.DiscardHandler))
@@ -102,7 +103,7 @@ func TestForesightFallsBack(t *testing.T) {
 		}
 		return []warm.Demand{{Key: "/", Rate: 3}, {Key: "/products/2", Rate: 2}, {Key: "/products/1", Rate: 1}}, nil
 	})
-	f, err := newForesight(WarmConfig{HalfLife: time.Hour, ModelDir: dir}, "api-1", base, slog.New(slog.DiscardHandler))
+	f, err := newForesight(config.WarmConfig{HalfLife: time.Hour, ModelDir: dir}, "api-1", base, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

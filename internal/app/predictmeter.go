@@ -10,6 +10,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 )
 
@@ -31,7 +32,7 @@ type resourceMeter struct {
 // counters are sums that grow, by what they belong to.
 type counters map[string]float64
 
-func newResourceMeter(cfg Config) *resourceMeter {
+func newResourceMeter(cfg config.Config) *resourceMeter {
 	return &resourceMeter{pool: float64(max(cfg.Catalog.PoolSize, 1)), slots: float64(cfg.Checkout.Slots), cores: float64(runtime.NumCPU()), proc: "/proc"}
 }
 

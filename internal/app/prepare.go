@@ -11,15 +11,17 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/catalog"
 	"github.com/stampede-shop/stampede/internal/postgres"
 )
 
 // Migrate brings the schema of the catalogue and of every shard up to date, all at the same time.
-func Migrate(ctx context.Context, cfg Config) error {
+func Migrate(ctx context.Context, cfg config.Config) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if cfg.Catalog.Primary == "" {
-		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", ErrNotConfigured)
+		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", config.ErrNotConfigured)
 	}
 	g.Go(func() error {
 		if err := postgres.MigrateCatalog(ctx, cfg.Catalog.Primary); err != nil {
@@ -39,7 +41,7 @@ func Migrate(ctx context.Context, cfg Config) error {
 }
 
 // openBooks opens the databases alone: no queue, no cache.
-func openBooks(ctx context.Context, cfg Config, log *slog.Logger) (*stack, error) {
+func openBooks(ctx context.Context, cfg config.Config, log *slog.Logger) (*stack, error) {
 	s := &stack{cfg: cfg, log: log}
 	for _, step := range []func(context.Context) error{s.openDatabases, s.openCatalog, s.openShards, s.unwatchFirst} {
 		if err := step(ctx); err != nil {
@@ -59,9 +61,9 @@ func openBooks(ctx context.Context, cfg Config, log *slog.Logger) (*stack, error
 }
 
 // Audit reconciles the books of the configured databases.
-func Audit(ctx context.Context, cfg Config) (postgres.AuditReport, error) {
+func Audit(ctx context.Context, cfg config.Config) (postgres.AuditReport, error) {
 	cfg.Catalog.PoolSize = 4
-	s, err := openBooks(ctx, cfg.onPrimaries(), slog.New(slog.DiscardHandler))
+	s, err := openBooks(ctx, cfg.OnPrimaries(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return postgres.AuditReport{}, err
 	}
@@ -98,7 +100,7 @@ func (p *platform) fillSynthetic(ctx context.Context, s *stack) error {
 	if _, err := os.Stat(marker); n > 0 && err != nil {
 		return nil
 	}
-	if err := writeFileAtomic(marker, nil, 0o644); err != nil {
+	if err := running.WriteFileAtomic(marker, nil, 0o644); err != nil {
 		return err
 	}
 	report, err := s.generate(ctx, GenerateOptions{Products: p.o.Products, Seed: 1, Stock: -1, Step: p.loaded()})
@@ -151,7 +153,7 @@ func (p *platform) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return writeFileAtomic(marker, raw, 0o644)
+	return running.WriteFileAtomic(marker, raw, 0o644)
 }
 
 // loaded shows how a catalogue fills, in plain lines.

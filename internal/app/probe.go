@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 	"github.com/stampede-shop/stampede/internal/local"
 )
 
@@ -40,7 +41,7 @@ func probesOf(l *local.Layout) []probe {
 	for _, n := range l.RedisNodes {
 		list = append(list, probe{n.Name, "tcp", n.Addr, []byte("PING\r\n")})
 	}
-	for _, s := range postgresServers(l) {
+	for _, s := range chaoslab.PostgresServers(l) {
 		cfg, err := pgx.ParseConfig(s.DSN)
 		if err != nil {
 			continue // the processes will say so

@@ -13,19 +13,21 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/prove"
 )
 
 // Proving is a running platform as package prove measures it.
 type Proving struct {
-	client  *Client
+	client  *running.Client
 	config  string // configuration file that `up` wrote, "" for a platform elsewhere
 	version string
 }
 
 // NewProving finds a platform by its data folder or operations URL.
 func NewProving(data, ops, version string) (*Proving, error) {
-	c, err := NewClient(data, ops)
+	c, err := running.NewClient(data, ops)
 	return &Proving{client: c, version: version}, err
 }
 
@@ -35,15 +37,15 @@ func (p *Proving) About(ctx context.Context) (prove.About, error) {
 	if err != nil {
 		return prove.About{}, err
 	}
-	a := prove.About{URL: st.URL, Ops: p.client.base, Token: p.client.token, Data: st.Data, Version: p.version}
-	if runsHere(st, p.client.base) {
-		a.Here, p.config = true, filepath.Join(st.Data, configFile)
+	a := prove.About{URL: st.URL, Ops: p.client.Base, Token: p.client.Token, Data: st.Data, Version: p.version}
+	if runsHere(st, p.client.Base) {
+		a.Here, p.config = true, filepath.Join(st.Data, running.ConfigFile)
 	}
 	return a, nil
 }
 
 // runsHere tells whether that very platform is one that `up` runs on this machine.
-func runsHere(st Status, ops string) bool {
+func runsHere(st running.Status, ops string) bool {
 	u, err := url.Parse(ops)
 	if err != nil {
 		return false
@@ -52,11 +54,11 @@ func runsHere(st Status, ops string) bool {
 	if u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return false
 	}
-	local, err := ReadState(st.Data)
+	local, err := running.ReadState(st.Data)
 	return err == nil && local.PID == st.PID && local.Started.Equal(st.Started) && !errors.Is(syscall.Kill(st.PID, 0), syscall.ESRCH)
 }
 
-func (p *Proving) status(ctx context.Context) (st Status, err error) {
+func (p *Proving) status(ctx context.Context) (st running.Status, err error) {
 	return st, p.client.Do(ctx, "GET", "/admin/status", nil, &st)
 }
 
@@ -78,7 +80,7 @@ func (p *Proving) Processes(ctx context.Context) (list []prove.Process, err erro
 }
 
 // provedRole is what a supervised process does now.
-func provedRole(st Status, name string) string {
+func provedRole(st running.Status, name string) string {
 	for _, c := range st.Clusters {
 		switch {
 		case c.Primary == name:
@@ -155,7 +157,7 @@ func (p *Proving) Audit(ctx context.Context) (prove.Audit, error) {
 	if p.config == "" {
 		return prove.Audit{}, fmt.Errorf("%w: an audit needs the databases", prove.ErrCannot)
 	}
-	cfg, err := Load(p.config, nil)
+	cfg, err := config.Load(p.config, nil)
 	if err != nil {
 		return prove.Audit{}, err
 	}

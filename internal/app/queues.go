@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/queue"
 	"github.com/stampede-shop/stampede/shard"
 )
@@ -15,7 +16,7 @@ import (
 const queueTimeout = 10 * time.Second
 
 // WithQueue connects to the configured queue, waits until it answers, and calls f.
-func WithQueue(ctx context.Context, cfg Config, f func(ctx context.Context, js jetstream.JetStream) error) error {
+func WithQueue(ctx context.Context, cfg config.Config, f func(ctx context.Context, js jetstream.JetStream) error) error {
 	if cfg.NATS.URL == "" {
 		return errors.New("nats.url: not configured: give the queue's address, such as nats://127.0.0.1:4222")
 	}
@@ -40,9 +41,9 @@ type QueueReport struct {
 }
 
 // Queues reads the outboxes and the streams.
-func Queues(ctx context.Context, cfg Config) (QueueReport, error) {
+func Queues(ctx context.Context, cfg config.Config) (QueueReport, error) {
 	var r QueueReport
-	s, err := openBooks(ctx, cfg.onPrimaries(), slog.New(slog.DiscardHandler))
+	s, err := openBooks(ctx, cfg.OnPrimaries(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/queue"
 	"github.com/stampede-shop/stampede/shard"
@@ -19,9 +20,9 @@ import (
 
 // followTopology keeps the cluster to the map of shards in force. Until that is known, work on shards waits.
 func (s *stack) followTopology(name string, late *lateRelays) *move.Follower {
-	f := move.Follow(s.cluster, s.cfg.topology(), move.FollowerOptions{Coordinator: s.set.Primary(), ID: name + "-" + newID(), Log: s.log,
+	f := move.Follow(s.cluster, s.cfg.Topology(), move.FollowerOptions{Coordinator: s.set.Primary(), ID: name + "-" + newID(), Log: s.log,
 		Open: func(ctx context.Context, sh move.Shard) (*pgxpool.Pool, error) {
-			return s.db.writer(ctx, sh.ID, s.cfg.shardDSN(sh), s.tune) // the follower closes it
+			return s.db.writer(ctx, sh.ID, s.cfg.ShardDSN(sh), s.tune) // the follower closes it
 		},
 		OnChange: late.see})
 	s.onClose(f.Close)
@@ -81,7 +82,7 @@ func (r *lateRelays) stop() {
 
 // LiveMap is the map of shards in force, with pins and weights: as the catalogue has it, or as configured when there is none yet.
 // An error is that of the catalogue.
-func LiveMap(ctx context.Context, cfg Config) (shard.Map, error) {
+func LiveMap(ctx context.Context, cfg config.Config) (shard.Map, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	pool, err := pgxpool.New(ctx, cfg.Catalog.Primary)
@@ -115,7 +116,7 @@ type AddShard struct {
 
 // Reshard changes who owns which keys while everything runs, and returns the move when it is over. A move that was left in the middle
 // is finished first.
-func Reshard(ctx context.Context, cfg Config, o ReshardOptions) (move.Move, error) {
+func Reshard(ctx context.Context, cfg config.Config, o ReshardOptions) (move.Move, error) {
 	pool, err := moverPool(ctx, cfg.Catalog.Primary)
 	if err != nil {
 		return move.Move{}, err
@@ -124,7 +125,7 @@ func Reshard(ctx context.Context, cfg Config, o ReshardOptions) (move.Move, erro
 	r := &resharder{cfg: cfg, o: o, store: move.NewStore(pool)}
 	r.mover = move.New(move.Options{Coordinator: pool, Tables: postgres.MovingTables(), Report: r.report, Log: slog.New(slog.DiscardHandler),
 		Open: func(ctx context.Context, s move.Shard) (*pgxpool.Pool, error) {
-			return pgxpool.New(ctx, cfg.shardDSN(s))
+			return pgxpool.New(ctx, cfg.ShardDSN(s))
 		}})
 	if o.Abort {
 		return r.mover.Abort(ctx)
@@ -152,7 +153,7 @@ func moverPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 }
 
 type resharder struct {
-	cfg   Config
+	cfg   config.Config
 	o     ReshardOptions
 	store *move.Store
 	mover *move.Mover
@@ -169,7 +170,7 @@ func (r *resharder) finish(ctx context.Context) (move.Move, error) {
 }
 
 func (r *resharder) begin(ctx context.Context) (move.Move, error) {
-	st, err := r.store.Init(ctx, r.cfg.topology())
+	st, err := r.store.Init(ctx, r.cfg.Topology())
 	if err != nil {
 		return move.Move{}, err
 	}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local/pg"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/shard/move"
@@ -67,7 +69,7 @@ type server struct {
 // localDatabase makes a database on the primary with the fewest shards, or the fewest bytes among those, and records it where the
 // next `up` looks.
 func (r *resharder) localDatabase(ctx context.Context, id string) (string, error) {
-	if _, err := ReadState(r.o.Data); err != nil {
+	if _, err := running.ReadState(r.o.Data); err != nil {
 		return "", fmt.Errorf("--dsn: only a platform that `stampede up` runs on this machine can make a database itself (%w)", err)
 	}
 	if n, err := strconv.Atoi(strings.TrimPrefix(id, "shard")); err != nil || n < 1 || id != "shard"+strconv.Itoa(n) {
@@ -165,7 +167,7 @@ func recordShard(dataDir, id string) error {
 	if raw, err = json.MarshalIndent(known, "", "  "); err != nil {
 		return err
 	}
-	return writeFileAtomic(path, append(raw, '\n'), 0o644)
+	return running.WriteFileAtomic(path, append(raw, '\n'), 0o644)
 }
 
 var serverFolder = regexp.MustCompile(`^(?:primary(\d+)|replica(\d+)-\d+)$`)
@@ -182,18 +184,18 @@ func clusterIn(dataDir string) (int, bool) {
 
 // keep writes shards that came in into the platform's configuration, for the commands that read it.
 func (r *resharder) keep(mv move.Move) error {
-	path := filepath.Join(r.o.Data, configFile)
+	path := filepath.Join(r.o.Data, running.ConfigFile)
 	if _, err := os.Stat(path); err != nil || r.o.Data == "" || mv.State != "done" {
 		return nil //nolint:nilerr // configured by somebody else
 	}
-	cfg, err := Load(path, nil)
+	cfg, err := config.Load(path, nil)
 	if err != nil {
 		return err
 	}
 	changed := false
 	for _, s := range mv.Next.Shards {
-		if !slices.ContainsFunc(cfg.Shards, func(c ShardConfig) bool { return c.ID == s.ID }) {
-			cfg.Shards, changed = append(cfg.Shards, ShardConfig{ID: s.ID, Weight: max(s.Weight, 1), DSN: s.DSN}), true
+		if !slices.ContainsFunc(cfg.Shards, func(c config.ShardConfig) bool { return c.ID == s.ID }) {
+			cfg.Shards, changed = append(cfg.Shards, config.ShardConfig{ID: s.ID, Weight: max(s.Weight, 1), DSN: s.DSN}), true
 		}
 	}
 	if !changed {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -21,7 +23,7 @@ type RoleOptions struct {
 type role struct {
 	name  string
 	about string
-	start func(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (run func(context.Context) error, err error)
+	start func(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (run func(context.Context) error, err error)
 }
 
 // roles is the table. Each may run alone, in production; `up` runs all as child processes.
@@ -33,7 +35,7 @@ var roles = []role{
 }
 
 // RunRole runs one role until ctx ends, then drains it. The operations endpoint lives a little longer than the role.
-func RunRole(ctx context.Context, roleName string, cfg Config, o RoleOptions) error {
+func RunRole(ctx context.Context, roleName string, cfg config.Config, o RoleOptions) error {
 	i := slices.IndexFunc(roles, func(r role) bool { return r.name == roleName })
 	if i < 0 {
 		return fmt.Errorf("there is no role %q", roleName)
@@ -68,7 +70,7 @@ func RunRole(ctx context.Context, roleName string, cfg Config, o RoleOptions) er
 	return runWithOps(ctx, cfg, log, ops, run)
 }
 
-func runWithOps(ctx context.Context, cfg Config, log *slog.Logger, ops *roleOps, run func(context.Context) error) error {
+func runWithOps(ctx context.Context, cfg config.Config, log *slog.Logger, ops *roleOps, run func(context.Context) error) error {
 	opsCtx, stopOps := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopOps()
 	g, gctx := errgroup.WithContext(ctx)
@@ -84,7 +86,7 @@ func runWithOps(ctx context.Context, cfg Config, log *slog.Logger, ops *roleOps,
 		if cfg.Ops.Listen == "" {
 			return nil
 		}
-		return serveHTTP(opsCtx, log, cfg.Ops.Listen, ops.mux, time.Second, nil)
+		return opshttp.ServeHTTP(opsCtx, log, cfg.Ops.Listen, ops.mux, time.Second, nil)
 	})
 	return g.Wait()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/limit"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/internal/web"
 )
@@ -131,6 +132,6 @@ func (n *edgeNode) tellScalper(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(wait))
-	opsProblem(w, http.StatusTooManyRequests, string(shop.CodeTooManyRequests),
+	opshttp.Problem(w, http.StatusTooManyRequests, string(shop.CodeTooManyRequests),
 		"this product is in too many carts of your address already: buy it with one of them, or come back later")
 }

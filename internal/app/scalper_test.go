@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 // Of one client only so many carts get a product; carts that have it, other products and other clients go on.
@@ -39,7 +41,7 @@ func TestScalpers(t *testing.T) {
 
 func TestScalpersAtTheEdge(t *testing.T) {
 	t.Parallel()
-	n := shopEdge(t, func(http.ResponseWriter, *http.Request) {}, func(c *Config) { c.Edge.CartsPerClient = 5 })
+	n := shopEdge(t, func(http.ResponseWriter, *http.Request) {}, func(c *config.Config) { c.Edge.CartsPerClient = 5 })
 	count := map[string]int{}
 	for i := range 20 {
 		for _, from := range []string{"192.0.2.1:1", "[2001:db8::%d]:1", "127.0.0.1:1"} {

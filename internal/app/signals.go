@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/predict/diagnosis"
@@ -14,8 +16,8 @@ import (
 type measuredNow struct {
 	at       time.Time
 	families map[string][]dashboard.Family // by process
-	members  []member
-	status   Status
+	members  []opshttp.Member
+	status   running.Status
 	probes   map[string]probed
 	cores    float64            // of the machine
 	ours     map[string]float64 // processors in use, by process with its children
@@ -197,7 +199,7 @@ func (m *signalMeter) edge() {
 	})
 	m.each("stampede_edge_in_flight_requests", func(_ string, _ func(string) string, now, _ dashboard.Series) { m.add("http.in_flight", now.Value) })
 	m.each("process_open_fds", func(p string, _ func(string) string, now, _ dashboard.Series) {
-		if p == edgeName {
+		if p == running.EdgeName {
 			m.out["http.fds"] = now.Value
 		}
 	})

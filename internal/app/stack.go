@@ -16,6 +16,7 @@ import (
 
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/cached"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -28,7 +29,7 @@ import (
 // stack is what API and worker share: the databases, the caches in front of them, the queue, and the shop on top.
 // close releases everything in reverse order of opening and is safe to call twice.
 type stack struct {
-	cfg     Config
+	cfg     config.Config
 	log     *slog.Logger
 	reg     prometheus.Registerer
 	catalog *postgres.Catalog
@@ -67,7 +68,7 @@ type stack struct {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // openStack connects to everything cfg names. Redis and NATS may be down: they are reconnected in the background.
-func openStack(ctx context.Context, cfg Config, name string, log *slog.Logger, reg prometheus.Registerer) (*stack, error) {
+func openStack(ctx context.Context, cfg config.Config, name string, log *slog.Logger, reg prometheus.Registerer) (*stack, error) {
 	s := &stack{cfg: cfg, log: log, reg: reg, tune: postgres.TuneShardPool, chaos: newChaosRole(cfg, name)}
 	for _, step := range []func(context.Context) error{
 		s.openDatabases, s.openCatalog, s.openShards, s.unwatchFirst, func(ctx context.Context) error { return s.openQueue(ctx, name) },
@@ -93,7 +94,7 @@ func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
 
 func (s *stack) openDatabases(context.Context) error {
 	if s.cfg.Catalog.Primary == "" {
-		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", ErrNotConfigured)
+		return fmt.Errorf("catalog.primary: %w: give the DSN of the catalogue database", config.ErrNotConfigured)
 	}
 	s.db = newDatabases(s.cfg, s.log, s.reg)
 	s.onClose(s.db.close)
@@ -102,7 +103,7 @@ func (s *stack) openDatabases(context.Context) error {
 
 func (s *stack) openShards(ctx context.Context) error {
 	if len(s.cfg.Shards) == 0 {
-		return fmt.Errorf("shards: %w: name at least one as {id, dsn}", ErrNotConfigured)
+		return fmt.Errorf("shards: %w: name at least one as {id, dsn}", config.ErrNotConfigured)
 	}
 	ring, err := s.cfg.Ring()
 	if err != nil {
@@ -182,7 +183,7 @@ func (s *stack) catchUp(ctx context.Context) {
 
 func (s *stack) openQueue(_ context.Context, name string) (err error) {
 	if s.cfg.NATS.URL == "" {
-		return fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", ErrNotConfigured)
+		return fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", config.ErrNotConfigured)
 	}
 	if s.nc, err = queue.Connect(s.cfg.NATS.URL, queue.ConnectOptions{Name: name, Log: s.log}); err != nil {
 		return err
@@ -201,7 +202,7 @@ func (s *stack) openCache(name string) error {
 		return err
 	}
 	s.onClose(bus.Close)
-	s.store, err = cache.NewStore(cache.Options{Redis: s.cfg.Redis.addrs(), Bus: bus, Logger: s.log, Registerer: s.reg,
+	s.store, err = cache.NewStore(cache.Options{Redis: s.cfg.Redis.Addrs(), Bus: bus, Logger: s.log, Registerer: s.reg,
 		OnInvalidate: func(inv cache.Invalidation) { s.require(inv.Meta[metaLSN]) }, Unheard: s.catchUp, Observe: s.askedCache})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/replica"
@@ -38,7 +39,7 @@ func newMeasuring() *measuring {
 }
 
 // open makes what the configuration asks for, before the first request.
-func (m *measuring) open(cfg TelemetryConfig, process string, log *slog.Logger) (err error) {
+func (m *measuring) open(cfg config.TelemetryConfig, process string, log *slog.Logger) (err error) {
 	m.log = log
 	if !cfg.Enabled {
 		return nil

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
 	"github.com/stampede-shop/stampede/telemetry"
@@ -72,7 +73,7 @@ func TestPatternsAreThoseOfTheMux(t *testing.T) {
 func TestRequestsAreCountedByRoute(t *testing.T) {
 	t.Parallel()
 	m := newMeasuring()
-	api, atEdge := m.apiAnswered(), m.edgeAnswered(profileShop)
+	api, atEdge := m.apiAnswered(), m.edgeAnswered(config.ProfileShop)
 	for i := range 10 {
 		r := httptest.NewRequest("GET", fmt.Sprint("/products/", i), nil)
 		api(httpapi.Answered{Request: r, Route: "/products/{id}", Status: 200, Took: time.Millisecond})
@@ -81,7 +82,7 @@ func TestRequestsAreCountedByRoute(t *testing.T) {
 		r.Method = fmt.Sprint("BREW", i)
 		api(httpapi.Answered{Request: r, Status: 405, Took: time.Millisecond})
 	}
-	m.edgeAnswered(profilePlain)(edge.Answered{Method: "GET", Target: "/whatever", Status: 200, Took: time.Millisecond})
+	m.edgeAnswered(config.ProfilePlain)(edge.Answered{Method: "GET", Target: "/whatever", Status: 200, Took: time.Millisecond})
 	atEdge(edge.Answered{Method: "GET", Target: "/cart", Status: 200, Took: time.Second, Header: http.Header{"Cache-Status": {"stampede; fwd=bypass"}}})
 	exported := exportSoon(t, m)
 	if s := exported.Find(telemetry.KindLink, "origins"); s == nil || s.Window("10s").Count != 1 {
@@ -122,7 +123,7 @@ func exportSoon(t *testing.T, m *measuring) telemetryStats {
 // What `up` reads of an edge has its figures in.
 func TestEdgeStatsHaveTelemetry(t *testing.T) {
 	t.Parallel()
-	rec := call(edgeOps(t, func(*Config) {}), "127.0.0.1:5", "GET", "/internal/stats", "")
+	rec := call(edgeOps(t, func(*config.Config) {}), "127.0.0.1:5", "GET", "/internal/stats", "")
 	var got struct {
 		Telemetry telemetryStats `json:"telemetry"`
 	}
@@ -132,7 +133,7 @@ func TestEdgeStatsHaveTelemetry(t *testing.T) {
 }
 
 func BenchmarkObserveAtTheEdge(b *testing.B) {
-	observe := newMeasuring().edgeAnswered(profileShop)
+	observe := newMeasuring().edgeAnswered(config.ProfileShop)
 	for b.Loop() {
 		observe(edge.Answered{Method: "GET", Target: "/products/4711", Status: 200, Took: time.Millisecond})
 	}

@@ -11,6 +11,7 @@ import (
 
 	pprofile "github.com/google/pprof/profile"
 
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/telemetry/flight"
 	"github.com/stampede-shop/stampede/telemetry/profile"
 	"github.com/stampede-shop/stampede/telemetry/spans"
@@ -18,13 +19,13 @@ import (
 
 // mount adds what the platform's operations endpoint, or somebody on this machine, asks a role about itself.
 func (m *measuring) mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET /internal/trace/{id}", hereOnly(m.traceHandler))
-	mux.HandleFunc("GET /internal/traces", hereOnly(m.tracesHandler))
-	mux.HandleFunc("GET /internal/profiles", hereOnly(m.profilesHandler))
-	mux.HandleFunc("GET /internal/profile", hereOnly(m.profileHandler))
-	mux.HandleFunc("GET /internal/flight", hereOnly(m.flightHandler))
-	mux.HandleFunc("POST /internal/flight", hereOnly(m.flightNow))
-	mux.HandleFunc("GET /internal/flight/{name}", hereOnly(m.flightFile))
+	mux.HandleFunc("GET /internal/trace/{id}", opshttp.HereOnly(m.traceHandler))
+	mux.HandleFunc("GET /internal/traces", opshttp.HereOnly(m.tracesHandler))
+	mux.HandleFunc("GET /internal/profiles", opshttp.HereOnly(m.profilesHandler))
+	mux.HandleFunc("GET /internal/profile", opshttp.HereOnly(m.profileHandler))
+	mux.HandleFunc("GET /internal/flight", opshttp.HereOnly(m.flightHandler))
+	mux.HandleFunc("POST /internal/flight", opshttp.HereOnly(m.flightNow))
+	mux.HandleFunc("GET /internal/flight/{name}", opshttp.HereOnly(m.flightFile))
 }
 
 // profileByHand is /debug/pprof/profile: the profile that is taken all the time makes room for it.
@@ -41,7 +42,7 @@ func (m *measuring) traceHandler(w http.ResponseWriter, r *http.Request) {
 	if m.spans != nil {
 		list = append(list, m.spans.Find(r.PathValue("id"))...)
 	}
-	writeJSON(w, http.StatusOK, list)
+	opshttp.WriteJSON(w, http.StatusOK, list)
 }
 
 const mostTraces = 200
@@ -51,30 +52,30 @@ func (m *measuring) tracesHandler(w http.ResponseWriter, r *http.Request) {
 	if m.spans != nil {
 		list = m.spans.List(spans.Class(r.FormValue("class")), mostTraces)
 	}
-	writeJSON(w, http.StatusOK, list)
+	opshttp.WriteJSON(w, http.StatusOK, list)
 }
 
 var errNotKept = errors.New("nothing is kept: set telemetry.dir and telemetry.profile or telemetry.flight")
 
 func (m *measuring) profilesHandler(w http.ResponseWriter, _ *http.Request) {
 	if m.profiler == nil {
-		opsProblem(w, http.StatusConflict, "conflict", errNotKept.Error())
+		opshttp.Problem(w, http.StatusConflict, "conflict", errNotKept.Error())
 		return
 	}
 	list, err := m.profiler.Archive().List()
 	deploys, err2 := m.profiler.Archive().Deploys()
 	if err := errors.Join(err, err2); err != nil {
-		opsProblem(w, http.StatusInternalServerError, "internal", err.Error())
+		opshttp.Problem(w, http.StatusInternalServerError, "internal", err.Error())
 		return
 	}
 	taken, busy := m.profiler.Counts()
-	writeJSON(w, http.StatusOK, map[string]any{"profiles": list, "deploys": deploys, "taken": taken, "skipped": busy})
+	opshttp.WriteJSON(w, http.StatusOK, map[string]any{"profiles": list, "deploys": deploys, "taken": taken, "skipped": busy})
 }
 
 // profileHandler answers with the profiles of a span of time as one, compared with others where base says so.
 func (m *measuring) profileHandler(w http.ResponseWriter, r *http.Request) {
 	if m.profiler == nil {
-		opsProblem(w, http.StatusConflict, "conflict", errNotKept.Error())
+		opshttp.Problem(w, http.StatusConflict, "conflict", errNotKept.Error())
 		return
 	}
 	a := m.profiler.Archive()
@@ -84,15 +85,15 @@ func (m *measuring) profileHandler(w http.ResponseWriter, r *http.Request) {
 		q, err = parseProfileQuery(r, time.Now(), deploys)
 	}
 	if err != nil {
-		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
 	err = q.write(w, a)
 	switch {
 	case errors.Is(err, profile.ErrNone):
-		opsProblem(w, http.StatusNotFound, "not-found", err.Error()+": GET /admin/profiles lists what there is")
+		opshttp.Problem(w, http.StatusNotFound, "not-found", err.Error()+": GET /admin/profiles lists what there is")
 	case err != nil:
-		opsProblem(w, http.StatusBadRequest, "malformed", err.Error())
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 	}
 }
 
@@ -219,7 +220,7 @@ func (q profileQuery) write(w http.ResponseWriter, a profile.Archive) error {
 		if err != nil {
 			return err
 		}
-		writeJSON(w, http.StatusOK, g)
+		opshttp.WriteJSON(w, http.StatusOK, g)
 	}
 	return nil
 }
@@ -229,37 +230,37 @@ func (m *measuring) flightHandler(w http.ResponseWriter, _ *http.Request) {
 	if m.flight != nil {
 		kept, err := m.flight.Archive().List()
 		if err != nil {
-			opsProblem(w, http.StatusInternalServerError, "internal", err.Error())
+			opshttp.Problem(w, http.StatusInternalServerError, "internal", err.Error())
 			return
 		}
 		list = append(list, kept...)
 	}
-	writeJSON(w, http.StatusOK, list)
+	opshttp.WriteJSON(w, http.StatusOK, list)
 }
 
 // flightNow writes a trace of the last seconds because somebody asks for it.
 func (m *measuring) flightNow(w http.ResponseWriter, _ *http.Request) {
 	if m.flight == nil || !m.flight.Trigger("by hand") {
-		opsProblem(w, http.StatusConflict, "conflict", "no trace is written: the flight recorder is off, or has just written one")
+		opshttp.Problem(w, http.StatusConflict, "conflict", "no trace is written: the flight recorder is off, or has just written one")
 		return
 	}
-	writeJSON(w, http.StatusAccepted, map[string]string{"status": "it is being written: look for it in the list"})
+	opshttp.WriteJSON(w, http.StatusAccepted, map[string]string{"status": "it is being written: look for it in the list"})
 }
 
 func (m *measuring) flightFile(w http.ResponseWriter, r *http.Request) {
 	if m.flight == nil {
-		opsProblem(w, http.StatusConflict, "conflict", errNotKept.Error())
+		opshttp.Problem(w, http.StatusConflict, "conflict", errNotKept.Error())
 		return
 	}
 	f, err := m.flight.Archive().Open(r.PathValue("name"))
 	if err != nil {
-		opsProblem(w, http.StatusNotFound, "not-found", err.Error())
+		opshttp.Problem(w, http.StatusNotFound, "not-found", err.Error())
 		return
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		opsProblem(w, http.StatusInternalServerError, "internal", err.Error())
+		opshttp.Problem(w, http.StatusInternalServerError, "internal", err.Error())
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")

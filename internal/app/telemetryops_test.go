@@ -16,6 +16,8 @@ import (
 	pprofile "github.com/google/pprof/profile"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/replica"
@@ -23,11 +25,11 @@ import (
 )
 
 // observed is a process that measures itself, with heap profiles of two deploys kept.
-func observed(t *testing.T, name string) (*measuring, member) {
+func observed(t *testing.T, name string) (*measuring, opshttp.Member) {
 	t.Helper()
 	dir := t.TempDir()
 	m := newMeasuring()
-	if err := m.open(TelemetryConfig{Enabled: true, Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
+	if err := m.open(config.TelemetryConfig{Enabled: true, Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range []string{"heap-20261127T120000.000Z-old.pb.gz", "heap-20261127T130000.000Z-new.pb.gz"} {
@@ -46,7 +48,7 @@ func observed(t *testing.T, name string) (*measuring, member) {
 	m.mount(mux)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
-	return m, member{Name: name, Ops: strings.TrimPrefix(s.URL, "http://")}
+	return m, opshttp.Member{Name: name, Ops: strings.TrimPrefix(s.URL, "http://")}
 }
 
 func askOps(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
@@ -65,7 +67,7 @@ func askOps(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorde
 func TestProfilesByTheOperationsEndpoint(t *testing.T) {
 	t.Parallel()
 	_, api := observed(t, "api-1")
-	h := (&platformOps{token: "t", members: func() []member { return []member{api} }, status: func() any { return nil }}).handler()
+	h := (&platformOps{token: "t", members: func() []opshttp.Member { return []opshttp.Member{api} }, status: func() any { return nil }}).handler()
 	for _, c := range []struct {
 		path, says string
 		status     int
@@ -118,9 +120,9 @@ func TestATraceByItsID(t *testing.T) {
 		shop.Observe(ctx, "l1", "miss", 0)
 		api.apiAnswered()(httpapi.Answered{Request: r, ID: "the-id", Route: "/products/{id}", Status: 200, Start: begun.Add(time.Millisecond), Took: 5 * time.Millisecond, Timing: timing})
 	})).ServeHTTP(httptest.NewRecorder(), r)
-	front.edgeAnswered(profileShop)(edge.Answered{Method: "GET", Target: "/products/7", Status: 200, Start: begun, Took: 9 * time.Millisecond, ID: "the-id", Request: r,
+	front.edgeAnswered(config.ProfileShop)(edge.Answered{Method: "GET", Target: "/products/7", Status: 200, Start: begun, Took: 9 * time.Millisecond, ID: "the-id", Request: r,
 		Header: http.Header{"Cache-Status": {"stampede; fwd=uri-miss"}}, Attempts: 1})
-	h := (&platformOps{token: "t", members: func() []member { return []member{apiMember, edgeMember} }, status: func() any { return nil }}).handler()
+	h := (&platformOps{token: "t", members: func() []opshttp.Member { return []opshttp.Member{apiMember, edgeMember} }, status: func() any { return nil }}).handler()
 	for _, id := range []string{"the-id", trace} {
 		var got struct {
 			Took      time.Duration `json:"took_ns"`

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/telemetry/spans"
 )
 
@@ -29,22 +31,22 @@ func (p *platformOps) telemetryRoutes(mux *http.ServeMux) {
 func (p *platformOps) ofOne(path string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		name := orDefault(q.Get("process"), apiName(0))
+		name := orDefault(q.Get("process"), running.APIName(0))
 		q.Del("process")
 		members := p.members()
-		i := slices.IndexFunc(members, func(m member) bool { return m.Name == name })
+		i := slices.IndexFunc(members, func(m opshttp.Member) bool { return m.Name == name })
 		if i < 0 {
 			var known []string
 			for _, m := range members {
 				known = append(known, m.Name)
 			}
-			opsProblem(w, http.StatusNotFound, "not-found", "there is no process "+name+": one of "+strings.Join(known, ", "))
+			opshttp.Problem(w, http.StatusNotFound, "not-found", "there is no process "+name+": one of "+strings.Join(known, ", "))
 			return
 		}
-		status, raw, err := ask(r.Context(), r.Method, members[i].Ops, path+"?"+q.Encode(), nil, maxAnswer)
+		status, raw, err := opshttp.Ask(r.Context(), r.Method, members[i].Ops, path+"?"+q.Encode(), nil, opshttp.MaxAnswer)
 		if err != nil {
 			w.Header().Set("Retry-After", "1")
-			opsProblem(w, http.StatusServiceUnavailable, "temporarily-unavailable", name+" does not answer: "+err.Error())
+			opshttp.Problem(w, http.StatusServiceUnavailable, "temporarily-unavailable", name+" does not answer: "+err.Error())
 			return
 		}
 		w.Header().Set("Content-Type", typeOf(status, raw))
@@ -72,12 +74,14 @@ func (p *platformOps) ofAll(path string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		out := map[string]json.RawMessage{}
 		members := p.members()
-		for i, raw := range fanOut(r.Context(), members, func(ctx context.Context, m member) ([]byte, error) { return get(ctx, m.Ops, path+"?"+r.URL.RawQuery) }) {
+		for i, raw := range opshttp.FanOut(r.Context(), members, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
+			return opshttp.Get(ctx, m.Ops, path+"?"+r.URL.RawQuery)
+		}) {
 			if raw != nil {
 				out[members[i].Name] = raw
 			}
 		}
-		writeJSON(w, http.StatusOK, out)
+		opshttp.WriteJSON(w, http.StatusOK, out)
 	}
 }
 
@@ -91,8 +95,8 @@ type tracePart struct {
 func (p *platformOps) trace(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	parts := []tracePart{}
-	for _, list := range fanOut(r.Context(), p.members(), func(ctx context.Context, m member) (list []spans.Trace, err error) {
-		raw, err := get(ctx, m.Ops, "/internal/trace/"+url.PathEscape(id))
+	for _, list := range opshttp.FanOut(r.Context(), p.members(), func(ctx context.Context, m opshttp.Member) (list []spans.Trace, err error) {
+		raw, err := opshttp.Get(ctx, m.Ops, "/internal/trace/"+url.PathEscape(id))
 		if err == nil {
 			err = json.Unmarshal(raw, &list)
 		}
@@ -103,7 +107,7 @@ func (p *platformOps) trace(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(parts) == 0 {
-		opsProblem(w, http.StatusNotFound, "not-found", "no process remembers a request or trace "+id+
+		opshttp.Problem(w, http.StatusNotFound, "not-found", "no process remembers a request or trace "+id+
 			": the last 512 requests of each are remembered, slow and failed ones longer; GET /admin/traces?class=slow lists them")
 		return
 	}
@@ -111,5 +115,5 @@ func (p *platformOps) trace(w http.ResponseWriter, r *http.Request) {
 	for i := range parts {
 		parts[i].Offset = parts[i].Start.Sub(parts[0].Start)
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"id": id, "took_ns": parts[0].Took, "processes": parts})
+	opshttp.WriteJSON(w, http.StatusOK, map[string]any{"id": id, "took_ns": parts[0].Took, "processes": parts})
 }

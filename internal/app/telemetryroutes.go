@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
 	"github.com/stampede-shop/stampede/telemetry"
@@ -136,7 +137,7 @@ func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 	rs := m.routes()
 	var ps patterns
 	var anyGet *telemetry.Series // of what is plain: the most frequent, found once
-	if profile == profileShop {
+	if profile == config.ProfileShop {
 		ps = shopPatterns()
 	} else {
 		anyGet = rs.series(http.MethodGet, anyPath)
@@ -144,7 +145,7 @@ func (m *measuring) edgeAnswered(profile string) func(edge.Answered) {
 	origins := m.set.Series(telemetry.KindLink, "origins")
 	return func(a edge.Answered) {
 		s := anyGet
-		if profile == profileShop {
+		if profile == config.ProfileShop {
 			s = ps.series(rs, a.Method, a.Target)
 		} else if a.Method != http.MethodGet {
 			s = rs.series(a.Method, anyPath)

@@ -18,6 +18,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stampede-shop/stampede/internal/app/chaoslab"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local"
 )
 
@@ -32,9 +36,9 @@ type UpOptions struct {
 	Catalog                          string // file to import instead
 	Limits                           string // of requests at the edge: off, on or strict
 	Fresh                            bool
-	Chaos                            bool        // faults may be injected
-	Progress                         io.Writer   // one line a step, for people
-	Ready                            func(State) // called once everything serves
+	Chaos                            bool                // faults may be injected
+	Progress                         io.Writer           // one line a step, for people
+	Ready                            func(running.State) // called once everything serves
 }
 
 // Check names the flag that is wrong, its value and what is allowed.
@@ -72,14 +76,14 @@ type platform struct {
 	o        UpOptions
 	log      *slog.Logger
 	layout   *local.Layout
-	cfg      Config
+	cfg      config.Config
 	self     string // this program
 	edge     net.Listener
 	ops      net.Listener
 	sup      *local.Supervisor
 	fo       *local.Failover
-	chaos    *chaosUp
-	state    State
+	chaos    *chaoslab.Mender
+	state    running.State
 	progress func(format string, args ...any)
 }
 
@@ -100,10 +104,10 @@ func Up(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	p.progress("ready after %.1f s", time.Since(start).Seconds())
-	if err := writeState(p.layout.Data.Dir, p.state); err != nil {
+	if err := running.WriteState(p.layout.Data.Dir, p.state); err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(p.layout.Data.Path(stateFile)) }()
+	defer func() { _ = os.Remove(p.layout.Data.Path(running.StateFile)) }()
 	if o.Ready != nil {
 		o.Ready(p.state)
 	}
@@ -157,7 +161,7 @@ func (p *platform) openFiles() error {
 		return err
 	}
 	_ = debug.SetCrashOutput(f, debug.CrashOptions{}) // a detached platform has no terminal to die on
-	p.log = newLogger(f, LogConfig{Level: "info"}, "up")
+	p.log = newLogger(f, config.LogConfig{Level: "info"}, "up")
 	return nil
 }
 
@@ -169,7 +173,7 @@ func (p *platform) listen(ctx context.Context) (err error) {
 	if p.ops, err = lc.Listen(ctx, "tcp", net.JoinHostPort(cmp.Or(p.o.OpsHost, "127.0.0.1"), strconv.Itoa(p.o.OpsPort))); err != nil {
 		return fmt.Errorf("port of operations: %w (choose another with --ops-port)", err)
 	}
-	p.state = State{PID: os.Getpid(), URL: urlOf(p.edge), Ops: urlOf(p.ops), Data: p.layout.Data.Dir, Started: time.Now().UTC()}
+	p.state = running.State{PID: os.Getpid(), URL: urlOf(p.edge), Ops: urlOf(p.ops), Data: p.layout.Data.Dir, Started: time.Now().UTC()}
 	return nil
 }
 
@@ -187,7 +191,7 @@ func (p *platform) start(ctx context.Context) error {
 	if p.cfg, err = p.config(); err != nil {
 		return err
 	}
-	if err := p.cfg.Save(p.layout.Data.Path(configFile)); err != nil {
+	if err := p.cfg.Save(p.layout.Data.Path(running.ConfigFile)); err != nil {
 		return err
 	}
 	if err := p.openChaos(ctx); err != nil {
@@ -212,7 +216,7 @@ func (p *platform) start(ctx context.Context) error {
 		return err
 	}
 	p.fo = p.layout.StartFailover(p.sup, local.FailoverOptions{Logger: p.log})
-	p.chaos.mend(ctx, true)
+	p.chaos.Mend(ctx, true)
 	return nil
 }
 
@@ -228,7 +232,7 @@ func (p *platform) serve(ctx context.Context) error {
 	}
 	defer stop()
 	defer ops.advise(ctx, p.cfg, p.log)()
-	err = serveOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
+	err = opshttp.ServeOn(ctx, p.log, p.ops, ops.handler(), time.Second, nil)
 	if ctx.Err() != nil {
 		p.progress("stopping")
 	}
@@ -240,7 +244,7 @@ const stopLimit = 60 * time.Second
 // close stops everything in reverse order. Safe in any state.
 func (p *platform) close() error {
 	var errs []error
-	p.chaos.close()
+	p.chaos.Close()
 	if p.fo != nil {
 		p.fo.Stop()
 	}
@@ -250,7 +254,7 @@ func (p *platform) close() error {
 		errs = append(errs, p.sup.Stop(ctx))
 	}
 	if p.chaos != nil { // after the roles, which talk through them until the end
-		errs = append(errs, p.chaos.links.Close())
+		errs = append(errs, p.chaos.Links.Close())
 	}
 	for _, l := range []net.Listener{p.edge, p.ops} {
 		if l != nil {

@@ -12,17 +12,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // config is what the roles are told: everything on this machine.
-func (p *platform) config() (Config, error) {
-	cfg := Default()
+func (p *platform) config() (config.Config, error) {
+	cfg := config.Default()
 	l := p.layout
 	cfg.Catalog.Primary = l.CatalogPrimary
 	cfg.Catalog.Replicas = readersOf(l.CatalogServers)
 	for _, s := range l.Shards {
-		cfg.Shards = append(cfg.Shards, ShardConfig{ID: s.ID, Weight: 1, DSN: s.DSN, Replicas: readersOf(s.Servers)})
+		cfg.Shards = append(cfg.Shards, config.ShardConfig{ID: s.ID, Weight: 1, DSN: s.DSN, Replicas: readersOf(s.Servers)})
 	}
 	cfg.Catalog.PoolSize = p.poolSize()
 	cfg.Redis.Addr = l.RedisSocket
@@ -35,38 +38,38 @@ func (p *platform) config() (Config, error) {
 	cfg.NATS.URL = l.NATS.URL
 	cfg.Payment.Provider = "test"
 	cfg.Mail.Dir = l.Data.Path("mail")
-	cfg.Edge.Profile, cfg.Edge.Limits = profileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
+	cfg.Edge.Profile, cfg.Edge.Limits = config.ProfileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
 	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
-	cfg.Analytics.Enabled, cfg.Analytics.Dir, cfg.Analytics.Address = true, l.Data.Path(analyticsDir), "unix:"+p.socket(analyticsName+".ops")
+	cfg.Analytics.Enabled, cfg.Analytics.Dir, cfg.Analytics.Address = true, l.Data.Path(analyticsDir), "unix:"+p.socket(running.AnalyticsName+".ops")
 	cfg.Edge.Waitroom.File = l.Data.Path(placesFile)
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	cfg.Alerts = alertsOfUp(cfg.Alerts)
 	cfg.Telemetry.Dir = l.Data.Path("telemetry")
-	cfg.Advice.Explain = explainFromEnv()
-	token, err := secret(l.Data.Path(tokenFile))
+	cfg.Advice.Explain = config.ExplainFromEnv()
+	token, err := running.Secret(l.Data.Path(running.TokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
-		token, err = given, writeFileAtomic(l.Data.Path(tokenFile), []byte(given+"\n"), 0o600)
+		token, err = given, running.WriteFileAtomic(l.Data.Path(running.TokenFile), []byte(given+"\n"), 0o600)
 	}
 	if err != nil {
 		return cfg, err
 	}
-	key, err := secret(l.Data.Path(sessionFile))
+	key, err := running.Secret(l.Data.Path(running.SessionFile))
 	cfg.Admin.Token, cfg.Session.Keys = token, []string{key}
 	for i := range p.o.APIs {
-		cfg.Edge.Origins = append(cfg.Edge.Origins, "unix:"+p.socket(apiName(i)))
+		cfg.Edge.Origins = append(cfg.Edge.Origins, "unix:"+p.socket(running.APIName(i)))
 	}
 	cfg.Warm.ModelDir = l.Data.Path("predict")
-	cfg.Warm.Edges = []WarmEdgeConfig{{URL: p.state.URL, Connect: p.edge.Addr().String(), Ops: "unix:" + p.socket("edge.ops")}}
+	cfg.Warm.Edges = []config.WarmEdgeConfig{{URL: p.state.URL, Connect: p.edge.Addr().String(), Ops: "unix:" + p.socket("edge.ops")}}
 	return cfg, errors.Join(err, cfg.Validate())
 }
 
 // readersOf are the servers that can be a replica: all, where there are two at least.
-func readersOf(servers []local.Named) (list []ServerConfig) {
+func readersOf(servers []local.Named) (list []config.ServerConfig) {
 	if len(servers) < 2 {
 		return nil
 	}
 	for _, s := range servers {
-		list = append(list, ServerConfig{Name: s.Name, DSN: s.DSN})
+		list = append(list, config.ServerConfig{Name: s.Name, DSN: s.DSN})
 	}
 	return list
 }
@@ -95,18 +98,18 @@ func (p *platform) processes() ([]local.Process, error) {
 	procs = append(procs, p.natsProcess(), local.Process{Name: prepareStep, Needs: p.layout.PrimaryNames, Before: p.prepare, StartTimeout: prepareLimit})
 	var apis []string
 	for i := range p.o.APIs {
-		apis = append(apis, apiName(i))
-		procs = append(procs, p.roleProcess(apiName(i), "api", data, "--listen", "unix:"+p.socket(apiName(i))))
+		apis = append(apis, running.APIName(i))
+		procs = append(procs, p.roleProcess(running.APIName(i), "api", data, "--listen", "unix:"+p.socket(running.APIName(i))))
 	}
-	procs = append(procs, p.roleProcess("worker", "worker", data), p.roleProcess(analyticsName, "analytics", data))
+	procs = append(procs, p.roleProcess("worker", "worker", data), p.roleProcess(running.AnalyticsName, "analytics", data))
 	edge, err := p.edgeProcess(apis)
 	return append(procs, edge), err
 }
 
 const (
-	analyticsDir  = "analytics" // in the data folder
-	prepareStep   = "prepare"
-	prepareLimit  = time.Hour // a catalogue of millions takes its time
+	analyticsDir = "analytics" // in the data folder
+	prepareStep  = "prepare"
+	prepareLimit = time.Hour // a catalogue of millions takes its time
 )
 
 // roleProcess is this program in one role, told by the configuration file that up wrote.
@@ -120,7 +123,7 @@ func (p *platform) roleProcess(name, role string, needs []string, args ...string
 			return cmd, nil
 		},
 		Ready: func(ctx context.Context) error {
-			_, err := get(ctx, "unix:"+p.socket(name+".ops"), "/readyz")
+			_, err := opshttp.Get(ctx, "unix:"+p.socket(name+".ops"), "/readyz")
 			return err
 		},
 	}
@@ -135,11 +138,11 @@ var passedOn = []string{
 // roleEnv is our environment less what would override the configuration that up wrote; what the edge does on the way may be
 // overridden.
 func roleEnv() []string {
-	keys := envKeys()
+	keys := config.EnvKeys()
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, envPrefix) || key == "" || hasPrefix(key, passedOn...) {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, config.EnvPrefix) || key == "" || hasPrefix(key, passedOn...) {
 			env = append(env, kv)
 		}
 	}
@@ -152,7 +155,7 @@ func (p *platform) edgeProcess(apis []string) (local.Process, error) {
 	if err != nil {
 		return local.Process{}, err
 	}
-	proc := p.roleProcess(edgeName, "edge", apis, "--listen", "fd:3")
+	proc := p.roleProcess(running.EdgeName, "edge", apis, "--listen", "fd:3")
 	command := proc.Command
 	proc.Command = func() (*exec.Cmd, error) {
 		cmd, err := command()
@@ -178,22 +181,22 @@ func (p *platform) natsProcess() local.Process {
 }
 
 // members are the roles with an operations endpoint.
-func (p *platform) members() []member {
-	var out []member
+func (p *platform) members() []opshttp.Member {
+	var out []opshttp.Member
 	for i := range p.o.APIs {
-		out = append(out, member{Name: apiName(i), Ops: "unix:" + p.socket(apiName(i)+".ops")})
+		out = append(out, opshttp.Member{Name: running.APIName(i), Ops: "unix:" + p.socket(running.APIName(i)+".ops")})
 	}
-	return append(out, member{Name: "worker", Ops: "unix:" + p.socket("worker.ops")}, member{Name: analyticsName, Ops: "unix:" + p.socket(analyticsName+".ops")}, member{Name: edgeName, Ops: "unix:" + p.socket(edgeName+".ops")})
+	return append(out, opshttp.Member{Name: "worker", Ops: "unix:" + p.socket("worker.ops")}, opshttp.Member{Name: running.AnalyticsName, Ops: "unix:" + p.socket(running.AnalyticsName+".ops")}, opshttp.Member{Name: running.EdgeName, Ops: "unix:" + p.socket(running.EdgeName+".ops")})
 }
 
-func (p *platform) status() Status {
-	st := Status{State: p.state, Healthy: true, Clusters: p.fo.Status()}
+func (p *platform) status() running.Status {
+	st := running.Status{State: p.state, Healthy: true, Clusters: p.fo.Status()}
 	for _, s := range p.sup.Status() {
 		if s.Name == prepareStep || s.Name == local.RedisJoin {
 			continue
 		}
 		st.Healthy = st.Healthy && s.State == local.StateRunning
-		st.Processes = append(st.Processes, ProcessStatus{Name: s.Name, State: string(s.State), PID: s.Pid, Restarts: s.Restarts,
+		st.Processes = append(st.Processes, running.ProcessStatus{Name: s.Name, State: string(s.State), PID: s.Pid, Restarts: s.Restarts,
 			Since: s.Since, Address: p.address(s.Name), Error: s.LastError})
 	}
 	return st
@@ -201,7 +204,7 @@ func (p *platform) status() Status {
 
 func (p *platform) address(name string) string {
 	switch {
-	case name == edgeName:
+	case name == running.EdgeName:
 		return p.state.URL
 	case name == "nats":
 		return fmt.Sprintf("nats://127.0.0.1:%d", p.layout.NATS.Port)

@@ -16,12 +16,13 @@ import (
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/admission"
 	"github.com/stampede-shop/stampede/edge/waitroom"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/internal/web"
 )
 
 // addWaitroom puts the waiting rooms behind limits and before the cache.
-func (n *edgeNode) addWaitroom(o *edge.Options, cfg Config) (err error) {
+func (n *edgeNode) addWaitroom(o *edge.Options, cfg config.Config) (err error) {
 	c := n.cfg.Waitroom
 	if !c.Enabled || n.sessions == nil {
 		return nil
@@ -30,13 +31,13 @@ func (n *edgeNode) addWaitroom(o *edge.Options, cfg Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("edge.waitroom.file: %w", err)
 	}
-	w := waitroom.Options{Keys: cfg.SessionKeys(), Shop: shopRoom, Load: n.load, Store: store, Session: n.ensureSession, Page: waitingPage,
+	w := waitroom.Options{Keys: cfg.SessionKeys(), Shop: config.ShopRoom, Load: n.load, Store: store, Session: n.ensureSession, Page: waitingPage,
 		Rate: c.Rate, MinRate: c.MinRate, MaxRate: c.MaxRate, After: c.After, Registerer: o.Registerer, Log: o.Log}
 	if cfg.Session.Secure {
 		w.Secure = func(*http.Request) bool { return true }
 	}
 	for _, d := range c.Doors {
-		d = d.withDefaults()
+		d = d.WithDefaults()
 		w.Rooms = append(w.Rooms, waitroom.Room{Name: d.Name, From: d.Opens.Add(-d.Before), Opens: d.Opens, Until: d.Until,
 			Stock: func(ctx context.Context) (int64, error) { return n.stockOf(ctx, d.Products) }})
 	}
@@ -98,7 +99,7 @@ func waitingPage(w http.ResponseWriter, r *http.Request, status int, p waitroom.
 		next = web.LocalPath(r.URL.Query().Get("next"))
 	}
 	page := web.Place{Room: p.Room, Position: p.Position, Estimate: p.Estimate, Admitted: p.Admitted, Hopeless: p.Hopeless, Opens: p.Opens, Next: next, Again: p.Again}
-	if p.Room == shopRoom {
+	if p.Room == config.ShopRoom {
 		page.Room = ""
 	}
 	web.Waiting(w, r, status, page)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/edge/waitroom"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -44,8 +45,8 @@ func (d *doorsShop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // doors opens an edge whose product 7 is sold from then on.
 func doors(t *testing.T, opens time.Duration, d *doorsShop) *edgeNode {
 	t.Helper()
-	n := shopEdge(t, d.ServeHTTP, func(c *Config) {
-		c.Edge.Waitroom.Doors = []DoorsConfig{{Name: "lamps", Products: []int64{7}, Opens: time.Now().Add(opens)}}
+	n := shopEdge(t, d.ServeHTTP, func(c *config.Config) {
+		c.Edge.Waitroom.Doors = []config.DoorsConfig{{Name: "lamps", Products: []int64{7}, Opens: time.Now().Add(opens)}}
 		c.Edge.Waitroom.Rate, c.Edge.Waitroom.MinRate, c.Edge.Waitroom.MaxRate = 2, 1, 2
 	})
 	t.Cleanup(n.runRooms(context.Background()))
@@ -162,7 +163,7 @@ func TestLoadOfAnEdge(t *testing.T) {
 	if got := n.load(); got != (waitroom.Load{Room: true}) {
 		t.Errorf("idle: %+v", got)
 	}
-	n = shopEdge(t, func(http.ResponseWriter, *http.Request) {}, func(c *Config) { c.Edge.Origins = []string{"http://127.0.0.1:1"} })
+	n = shopEdge(t, func(http.ResponseWriter, *http.Request) {}, func(c *config.Config) { c.Edge.Origins = []string{"http://127.0.0.1:1"} })
 	until(t, func() bool { return n.Ready() != nil })
 	if got := n.load(); got != (waitroom.Load{}) {
 		t.Errorf("without servers: %+v", got)
@@ -173,18 +174,20 @@ func TestWaitroomConfig(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, c := range []struct {
-		change func(*WaitroomConfig)
+		change func(*config.WaitroomConfig)
 		key    string
 	}{
-		{func(c *WaitroomConfig) { c.Rate = 0 }, "edge.waitroom.rate"}, {func(c *WaitroomConfig) { c.After = 0 }, "edge.waitroom.after"},
-		{func(c *WaitroomConfig) { c.Doors = []DoorsConfig{{Name: "shop", Products: []int64{1}, Opens: now}} }, "edge.waitroom.doors[0].name"},
-		{func(c *WaitroomConfig) { c.Doors = []DoorsConfig{{Name: "a", Opens: now}} }, "edge.waitroom.doors[0].products"},
-		{func(c *WaitroomConfig) { c.Doors = []DoorsConfig{{Name: "a", Products: []int64{1}}} }, "edge.waitroom.doors[0].opens"},
-		{func(c *WaitroomConfig) {
-			c.Doors = []DoorsConfig{{Name: "a", Products: []int64{1}, Opens: now, Until: now}}
+		{func(c *config.WaitroomConfig) { c.Rate = 0 }, "edge.waitroom.rate"}, {func(c *config.WaitroomConfig) { c.After = 0 }, "edge.waitroom.after"},
+		{func(c *config.WaitroomConfig) {
+			c.Doors = []config.DoorsConfig{{Name: "shop", Products: []int64{1}, Opens: now}}
+		}, "edge.waitroom.doors[0].name"},
+		{func(c *config.WaitroomConfig) { c.Doors = []config.DoorsConfig{{Name: "a", Opens: now}} }, "edge.waitroom.doors[0].products"},
+		{func(c *config.WaitroomConfig) { c.Doors = []config.DoorsConfig{{Name: "a", Products: []int64{1}}} }, "edge.waitroom.doors[0].opens"},
+		{func(c *config.WaitroomConfig) {
+			c.Doors = []config.DoorsConfig{{Name: "a", Products: []int64{1}, Opens: now, Until: now}}
 		}, "edge.waitroom.doors[0].until"},
 	} {
-		cfg := Default()
+		cfg := config.Default()
 		c.change(&cfg.Edge.Waitroom)
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.key+":") {
 			t.Errorf("%s: %v", c.key, err)

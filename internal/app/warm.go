@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -18,7 +19,7 @@ type warming struct {
 	*warm.Warmer
 	name  string // of the process
 	s     *stack
-	cfg   WarmConfig
+	cfg   config.WarmConfig
 	store *warmStore
 	meter *warm.Meter
 	data  *dataTier
@@ -43,7 +44,7 @@ func (s *stack) openWarming(name string) error {
 	w := &warming{name: name, s: s, cfg: cfg, shown: s.campaigns, store: &warmStore{js: s.js}, meter: warm.NewMeter(cfg.MaxLatency, 0),
 		data: &dataTier{products: s.products, pages: http.HandlerFunc(notYet)}, find: candidates{s.catalog, len(cfg.Edges) > 0}}
 	for i := range cfg.Campaigns {
-		w.cfg.Campaigns[i] = cfg.Campaigns[i].withDefaults()
+		w.cfg.Campaigns[i] = cfg.Campaigns[i].WithDefaults()
 	}
 	tiers := []warm.Tier{warm.NewTier(dataTierName, w.data.warm)}
 	for i, e := range cfg.Edges {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/cached"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -107,10 +108,10 @@ func TestWorth(t *testing.T) {
 	sold.Availability = shop.SoldOut
 	s.rows[2] = sold
 	now := time.Now()
-	campaigns := []CampaignConfig{
-		CampaignConfig{Name: "on", Start: now.Add(time.Minute), Products: []int64{1}, Categories: []string{"z"}, Boost: 3}.withDefaults(),
-		CampaignConfig{Name: "over", Start: now.Add(-25 * time.Hour), Products: []int64{1, 2}, Boost: 100}.withDefaults(),
-		CampaignConfig{Name: "far", Start: now.Add(25 * time.Hour), Products: []int64{1, 2}, Boost: 100}.withDefaults(),
+	campaigns := []config.CampaignConfig{
+		config.CampaignConfig{Name: "on", Start: now.Add(time.Minute), Products: []int64{1}, Categories: []string{"z"}, Boost: 3}.WithDefaults(),
+		config.CampaignConfig{Name: "over", Start: now.Add(-25 * time.Hour), Products: []int64{1, 2}, Boost: 100}.WithDefaults(),
+		config.CampaignConfig{Name: "far", Start: now.Add(25 * time.Hour), Products: []int64{1, 2}, Boost: 100}.WithDefaults(),
 	}
 	w := newWorth(s, 0.5, campaigns)
 	got, err := w.Values(t.Context(), []string{"/products/1", "/p/1-one", "/products/2", "/products/3", "/products/4", "/c/z/deep", "/c/a", "/search?q=x"})
@@ -144,7 +145,7 @@ func TestCandidates(t *testing.T) {
 	if want := []string{"/", "/products", "/products/1", "/products/2"}; err != nil || !slices.Equal(keys, want) {
 		t.Errorf("%q, %v", keys, err)
 	}
-	c := CampaignConfig{Products: []int64{3}, Categories: []string{"a"}}
+	c := config.CampaignConfig{Products: []int64{3}, Categories: []string{"a"}}
 	keys, err = candidates{s, false}.campaign(t.Context(), c)
 	if want := []string{"/products?category=a", "/c/a", "/products/3", "/products/1", "/products/2"}; err != nil || !slices.Equal(keys, want) {
 		t.Errorf("%q, %v", keys, err)

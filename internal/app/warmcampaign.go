@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/postgres"
 )
 
@@ -36,7 +37,7 @@ func (c candidates) popular(ctx context.Context, _ time.Time, n int) ([]warm.Dem
 }
 
 // campaign lists what a campaign shows: its categories, then its products, those named first, then the popular ones.
-func (c candidates) campaign(ctx context.Context, k CampaignConfig) ([]string, error) {
+func (c candidates) campaign(ctx context.Context, k config.CampaignConfig) ([]string, error) {
 	var keys []string
 	for _, category := range k.Categories {
 		keys = append(keys, categoryTargets(category)...)
@@ -54,7 +55,7 @@ func (c candidates) campaign(ctx context.Context, k CampaignConfig) ([]string, e
 		}
 	}
 	for _, category := range k.Categories {
-		refs, err := c.catalog.Popular(ctx, category, maxCampaignItems)
+		refs, err := c.catalog.Popular(ctx, category, config.MaxCampaignItems)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/edge"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // demandPath is where an edge tells API processes what it was asked for.
@@ -26,7 +28,7 @@ func newEdgeDemand() *edgeDemand {
 
 // addDemand counts, where there is a cache in front of our own API, whatever is let in.
 func (n *edgeNode) addDemand(o *edge.Options) {
-	if o.Cache == nil || n.cfg.Profile != profileShop {
+	if o.Cache == nil || n.cfg.Profile != config.ProfileShop {
 		return
 	}
 	n.demand = newEdgeDemand()
@@ -61,6 +63,6 @@ func (d *edgeDemand) wrap(next http.Handler) http.Handler {
 // route tells, where there is something to tell.
 func (d *edgeDemand) route(mux *http.ServeMux) {
 	if d != nil {
-		mux.HandleFunc("GET "+demandPath, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, d.tally.Report()) })
+		mux.HandleFunc("GET "+demandPath, func(w http.ResponseWriter, _ *http.Request) { opshttp.WriteJSON(w, http.StatusOK, d.tally.Report()) })
 	}
 }

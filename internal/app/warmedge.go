@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // edgeTier brings answers into one edge, by asking for them as shoppers do.
 type edgeTier struct {
 	name   string
-	cfg    WarmEdgeConfig
+	cfg    config.WarmEdgeConfig
 	client *http.Client
 	base   string // to connect to
 	host   string
@@ -34,7 +36,7 @@ const (
 // encodings are the forms in which shoppers take answers: browsers, and programs.
 var encodings = []string{"gzip, deflate, br, zstd", "identity"}
 
-func newEdgeTier(i int, cfg WarmEdgeConfig) (*edgeTier, error) {
+func newEdgeTier(i int, cfg config.WarmEdgeConfig) (*edgeTier, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func newEdgeTier(i int, cfg WarmEdgeConfig) (*edgeTier, error) {
 	if at == "" {
 		at = cfg.URL
 	}
-	e.client, e.base = clientFor(at, edgeRequestTimeout)
+	e.client, e.base = opshttp.ClientFor(at, edgeRequestTimeout)
 	e.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return e, nil
 }
@@ -107,7 +109,7 @@ func (e *edgeTier) ask(ctx context.Context, key, encoding string) (hit bool, sta
 		return false, 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer)); err != nil {
+	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, opshttp.MaxAnswer)); err != nil {
 		return false, 0, err
 	}
 	return strings.Contains(res.Header.Get("Cache-Status"), "; hit"), res.StatusCode, nil
@@ -117,7 +119,7 @@ func (e *edgeTier) ask(ctx context.Context, key, encoding string) (hit bool, sta
 func (e *edgeTier) report(ctx context.Context) (r warm.Report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, edgeRequestTimeout)
 	defer cancel()
-	raw, err := get(ctx, e.cfg.Ops, demandPath)
+	raw, err := opshttp.Get(ctx, e.cfg.Ops, demandPath)
 	if err != nil {
 		return r, err
 	}

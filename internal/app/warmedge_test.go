@@ -18,6 +18,7 @@ import (
 	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/httpcache"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
@@ -69,7 +70,7 @@ func TestEdgeTier(t *testing.T) {
 	t.Cleanup(e.Close)
 	front := httptest.NewServer(e)
 	t.Cleanup(front.Close)
-	tier, err := newEdgeTier(0, WarmEdgeConfig{URL: "http://shop.example", Connect: strings.TrimPrefix(front.URL, "http://")})
+	tier, err := newEdgeTier(0, config.WarmEdgeConfig{URL: "http://shop.example", Connect: strings.TrimPrefix(front.URL, "http://")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,8 +176,8 @@ func TestEdgeCountsHitsAndMisses(t *testing.T) {
 	o := &origin{}
 	api := httptest.NewServer(o)
 	t.Cleanup(api.Close)
-	cfg := Default()
-	cfg.Edge.Origins, cfg.Edge.Profile, cfg.Edge.WAF.Mode, cfg.NATS.URL = []string{api.URL}, profileShop, "off", localtest.NATS(t)
+	cfg := config.Default()
+	cfg.Edge.Origins, cfg.Edge.Profile, cfg.Edge.WAF.Mode, cfg.NATS.URL = []string{api.URL}, config.ProfileShop, "off", localtest.NATS(t)
 	n, err := newEdgeNode(cfg, "edge", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +223,7 @@ func TestEdgeCountsHitsAndMisses(t *testing.T) {
 		t.Errorf("%d hits, counted %d times", hits, counted)
 	}
 
-	cfg.Edge.Profile = profilePlain
+	cfg.Edge.Profile = config.ProfilePlain
 	plain, err := newEdgeNode(cfg, "edge", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/predict"
 )
 
@@ -55,13 +56,13 @@ func (w *warming) status() WarmStatus {
 // routes adds what the platform's operations endpoint asks an API process for, and, for whoever runs one alone, what `up` answers
 // for all.
 func (w *warming) routes(ops *roleOps) {
-	w.mount(ops.mux, warmPath, hereOnly, func(st WarmStatus) any { return st })
-	w.mount(ops.mux, "/admin/cache/warm", func(h http.HandlerFunc) http.HandlerFunc { return adminOnly(w.s.cfg, h) },
+	w.mount(ops.mux, warmPath, opshttp.HereOnly, func(st WarmStatus) any { return st })
+	w.mount(ops.mux, "/admin/cache/warm", func(h http.HandlerFunc) http.HandlerFunc { return opshttp.AdminOnly(w.s.cfg, h) },
 		func(st WarmStatus) any { return map[string]WarmStatus{w.name: st} })
 }
 
 func (w *warming) mount(mux *http.ServeMux, path string, guard func(http.HandlerFunc) http.HandlerFunc, shape func(WarmStatus) any) {
-	answer := func(rw http.ResponseWriter, status int) { writeJSON(rw, status, shape(w.status())) }
+	answer := func(rw http.ResponseWriter, status int) { opshttp.WriteJSON(rw, status, shape(w.status())) }
 	mux.HandleFunc("GET "+path, guard(func(rw http.ResponseWriter, _ *http.Request) { answer(rw, http.StatusOK) }))
 	mux.HandleFunc("DELETE "+path, guard(func(rw http.ResponseWriter, _ *http.Request) {
 		w.Cancel()
@@ -69,7 +70,7 @@ func (w *warming) mount(mux *http.ServeMux, path string, guard func(http.Handler
 	}))
 	mux.HandleFunc("POST "+path, guard(func(rw http.ResponseWriter, r *http.Request) {
 		if status, code, err := w.asked(http.MaxBytesReader(rw, r.Body, 1<<16)); err != nil {
-			opsProblem(rw, status, code, err.Error())
+			opshttp.Problem(rw, status, code, err.Error())
 			return
 		}
 		answer(rw, http.StatusAccepted)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
 // warmingProcess is an API process as far as warming sees it: its tier waits for release.
@@ -31,7 +33,7 @@ func warmingProcess(t *testing.T, release <-chan struct{}) (*warming, string) {
 	t.Cleanup(wr.Close)
 	wr.Seen("/products/1")
 	w := &warming{Warmer: wr, s: &stack{log: slog.New(slog.DiscardHandler)}}
-	w.cfg.Campaigns = []CampaignConfig{{Name: "sale", Start: time.Now().Add(time.Hour), Before: time.Minute}, {Name: "past"}}
+	w.cfg.Campaigns = []config.CampaignConfig{{Name: "sale", Start: time.Now().Add(time.Hour), Before: time.Minute}, {Name: "past"}}
 	ops := newRoleOps()
 	w.routes(ops)
 	server := httptest.NewServer(ops.mux)
@@ -45,7 +47,9 @@ func TestPlatformWarms(t *testing.T) {
 	release := make(chan struct{})
 	one, url1 := warmingProcess(t, release)
 	two, url2 := warmingProcess(t, release)
-	p := &platformOps{token: "the-token", members: func() []member { return []member{{Name: "api-1", Ops: url1}, {Name: "api-2", Ops: url2}, {Name: "worker", Ops: "unix:/nowhere"}} }}
+	p := &platformOps{token: "the-token", members: func() []opshttp.Member {
+		return []opshttp.Member{{Name: "api-1", Ops: url1}, {Name: "api-2", Ops: url2}, {Name: "worker", Ops: "unix:/nowhere"}}
+	}}
 	h := p.handler()
 	call := func(method, body string, want int) map[string]WarmStatus {
 		t.Helper()
@@ -89,7 +93,7 @@ func TestPlatformWarms(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	p.members = func() []member { return []member{{Name: "api-1", Ops: "http://127.0.0.1:1"}} }
+	p.members = func() []opshttp.Member { return []opshttp.Member{{Name: "api-1", Ops: "http://127.0.0.1:1"}} }
 	call("GET", "", http.StatusServiceUnavailable)
 	call("POST", "", http.StatusServiceUnavailable)
 }

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
 // ownCampaigns are those that the shop's owner has made, as this process knows them; those of the configuration are apart.
 type ownCampaigns struct {
-	known atomic.Pointer[[]CampaignConfig]
+	known atomic.Pointer[[]config.CampaignConfig]
 }
 
 // ownCampaignsEvery is how often the shop is asked for its campaigns. It is asked of the cache, which hears of changes.
 const ownCampaignsEvery = 15 * time.Second
 
-func (o *ownCampaigns) list() []CampaignConfig {
+func (o *ownCampaigns) list() []config.CampaignConfig {
 	if l := o.known.Load(); l != nil {
 		return slices.Clone(*l)
 	}
@@ -26,22 +27,22 @@ func (o *ownCampaigns) list() []CampaignConfig {
 }
 
 // has tells whether a campaign still is what it was when it was last seen.
-func (o *ownCampaigns) has(name string, start time.Time) (CampaignConfig, bool) {
+func (o *ownCampaigns) has(name string, start time.Time) (config.CampaignConfig, bool) {
 	for _, c := range o.list() {
 		if c.Name == name && c.Start.Equal(start) {
 			return c, true
 		}
 	}
-	return CampaignConfig{}, false
+	return config.CampaignConfig{}, false
 }
 
 // configOf is a campaign of the shop as one of the configuration.
-func configOf(c shop.Campaign) CampaignConfig {
-	k := CampaignConfig{Name: c.Slug, Start: c.Start, End: c.End, Products: c.Products}
+func configOf(c shop.Campaign) config.CampaignConfig {
+	k := config.CampaignConfig{Name: c.Slug, Start: c.Start, End: c.End, Products: c.Products}
 	if c.Category != "" {
 		k.Categories = []string{c.Category}
 	}
-	return k.withDefaults()
+	return k.WithDefaults()
 }
 
 // followOwn warms before the campaigns that the owner makes, until this process ends.
@@ -68,7 +69,7 @@ func (w *warming) followOwn() {
 // plan takes the campaigns in force, and begins to follow those that are new or start at another time. What is followed for a
 // campaign that was deleted or moved finds nothing to do.
 func (w *warming) plan(list []shop.Campaign, followed map[string]time.Time) error {
-	known := make([]CampaignConfig, len(list))
+	known := make([]config.CampaignConfig, len(list))
 	for i, c := range list {
 		known[i] = configOf(c)
 	}
@@ -86,7 +87,7 @@ func (w *warming) plan(list []shop.Campaign, followed map[string]time.Time) erro
 		}
 	}
 	for name := range followed {
-		if !slices.ContainsFunc(known, func(c CampaignConfig) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(known, func(c config.CampaignConfig) bool { return c.Name == name }) {
 			delete(followed, name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -20,18 +21,18 @@ type worth struct {
 
 // boosted is a campaign whose products are found quickly.
 type boosted struct {
-	CampaignConfig
+	config.CampaignConfig
 	products map[int64]bool
 }
 
-func newWorth(c warmCatalog, margin float64, campaigns []CampaignConfig) *worth {
+func newWorth(c warmCatalog, margin float64, campaigns []config.CampaignConfig) *worth {
 	w := &worth{offers: c.Offers, margin: margin}
 	w.favour(campaigns)
 	return w
 }
 
 // favour replaces the campaigns that make their products worth more.
-func (w *worth) favour(campaigns []CampaignConfig) {
+func (w *worth) favour(campaigns []config.CampaignConfig) {
 	list := make([]boosted, 0, len(campaigns))
 	for _, k := range campaigns {
 		b := boosted{k, make(map[int64]bool, len(k.Products))}
@@ -111,7 +112,7 @@ func (w *worth) ofProducts(offers []postgres.Offer) map[int64]float64 {
 func (w *worth) boost(id int64, category string) float64 {
 	now, most := time.Now(), 1.0
 	for _, c := range *w.campaigns.Load() {
-		if c.on(now) && (c.products[id] || slices.ContainsFunc(c.Categories, func(top string) bool { return within(category, top) })) {
+		if c.On(now) && (c.products[id] || slices.ContainsFunc(c.Categories, func(top string) bool { return within(category, top) })) {
 			most = max(most, c.Boost)
 		}
 	}

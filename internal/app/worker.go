@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/jobs"
 	"github.com/stampede-shop/stampede/queue"
 )
 
-func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+func startWorker(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
 	s, err := openStack(ctx, cfg, name, log, ops.reg)
 	if err != nil {
 		return nil, err
@@ -22,7 +24,7 @@ func startWorker(ctx context.Context, cfg Config, name string, log *slog.Logger,
 		return nil
 	})
 	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"telemetry": ops.measured.stats()})
+		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"telemetry": ops.measured.stats()})
 	})
 	s.chaos.route(ops)
 	s.measure(ops.measured)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/running"
 )
 
 // safe waits until commits of a cluster, from 1, go to so many standbys, and returns its state.
@@ -95,7 +95,7 @@ func TestFailoverOfOneCluster(t *testing.T) {
 // standbys runs fn as the superuser on each standby of the first cluster.
 func (p *platform) standbys(t *testing.T, sql string) {
 	t.Helper()
-	cfg, err := app.FindConfig(p.data, "")
+	cfg, err := running.FindConfig(p.data, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 const (
 	hitsWorkers = 16
 	hitsMillion = 1_000_000
-	hitsWarmUp  = 60_000 // requests before those that count
+	hitsWarmUp  = 60_000 // requests before those that count, at least; one for each address where there are more
 	hitsCounted = 60_000
 	hitsPopular = 10 // one of so many addresses is popular
 	hitsData    = "STAMPEDE_BENCH_DATA"
@@ -114,7 +114,7 @@ func hitsOf(ctx context.Context, data string, args []string) (*hits, error) {
 		return nil, err
 	}
 	fmt.Fprintf(os.Stderr, "%v, learnt in %v\n", b, time.Since(began).Round(time.Second))
-	if _, err := b.classify(ctx, client.url, hitsWarmUp, 1); err != nil {
+	if _, err := b.classify(ctx, client.url, max(hitsWarmUp, len(b.products)+len(b.lists)), 1); err != nil {
 		return nil, err
 	}
 	return b.classify(ctx, client.url, hitsCounted, 2)

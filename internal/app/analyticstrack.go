@@ -10,12 +10,6 @@ import (
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
-const (
-	trackDelay    = 50 * time.Millisecond // the platform's own events wait for company
-	trackPatience = time.Minute           // and for a queue that is away
-	collectorEnd  = 3 * time.Second
-)
-
 // openEvents makes what an API process hands events to: those of clients, which are answered when they are safe, and its own, which
 // nobody waits for.
 func (s *stack) openEvents() {

@@ -12,19 +12,7 @@ import (
 	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
-// figuresPath is where a role's process gives the dashboard what it measured.
-const figuresPath = "/internal/figures"
-
 const figuresTimeout = time.Second
-
-func (o *roleOps) figures(w http.ResponseWriter, _ *http.Request) {
-	list, err := dashboard.Export(o.reg)
-	if err != nil {
-		opshttp.Problem(w, http.StatusInternalServerError, "internal", err.Error())
-		return
-	}
-	opshttp.WriteJSON(w, http.StatusOK, list)
-}
 
 // watch gathers what all processes of the platform measure, for the dashboard and for the alert rules, until stop is called.
 func (p *platform) watch(ctx context.Context, ops *platformOps) (stop func(), err error) {

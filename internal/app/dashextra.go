@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/app/running"
@@ -15,17 +13,6 @@ import (
 	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/internal/prove"
 )
-
-// runtimeGauges are what the dashboard and the alert rules need of a process's runtime.
-func runtimeGauges(m *measuring) []prometheus.Collector {
-	gauge := func(name, help string, f func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
-	}
-	return []prometheus.Collector{
-		gauge(dashboard.RuntimeGC, "Share of the processor time that collecting garbage takes.", func() float64 { return m.runtime.Read().GCCPU }),
-		gauge(dashboard.RuntimeWait, "99th percentile of how long goroutines that could run waited for a processor.", func() float64 { return m.runtime.Read().SchedP99 }),
-	}
-}
 
 // enrich adds to a snapshot what is not in the metrics of the processes: whether they run, what was sold, and what that costs.
 func (p *platformOps) enrich(ctx context.Context, st running.Status, prices prove.Prices, s *dashboard.Snapshot) {

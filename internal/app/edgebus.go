@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -62,15 +61,6 @@ func (b *edgeBus) close() {
 	b.nc.Close()
 }
 
-// openEdges joins the bus of the edges, to tell them.
-func (s *stack) openEdges(name string) (err error) {
-	s.edges, err = queue.NewBus(s.nc, edgeSubject, name+"-"+newID(), queue.BusOptions{Log: s.log, Registerer: s.reg})
-	if err == nil {
-		s.onClose(s.edges.Close)
-	}
-	return err
-}
-
 // purgeRequest is what operators purge. A key is a tag, or the address of an answer that edges keep.
 type purgeRequest struct {
 	Tags []string `json:"tags"`
@@ -99,16 +89,3 @@ func (r purgeRequest) edge() edge.Purge {
 }
 
 func isAddress(key string) bool { return strings.HasPrefix(key, "/") || strings.Contains(key, "://") }
-
-// purgeEverywhere drops what r names from every tier and process.
-func (s *stack) purgeEverywhere(ctx context.Context, r purgeRequest) error {
-	p := r.edge()
-	err := s.purgeCaches(ctx, p.Tags)
-	if r.All {
-		err = errors.Join(err, s.store.Clear(ctx))
-	}
-	// Whatever time the caches took: an edge keeps for longest.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), edgesWithin)
-	defer cancel()
-	return errors.Join(err, p.Send(ctx, s.edges))
-}

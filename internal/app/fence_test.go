@@ -106,19 +106,6 @@ func (f *fenced) changes(t *testing.T, worker *stack) <-chan queue.Message {
 	return heard
 }
 
-func eventually(t *testing.T, what string, check func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.After(20 * time.Second); !check(); {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("timed out: %s", what)
-		}
-	}
-}
-
 // nameAt is what a process that knows nothing of writes reads.
 func nameAt(t *testing.T, s *stack, id int64) string {
 	t.Helper()
@@ -137,7 +124,7 @@ func (f *fenced) start(t *testing.T, writer, reader, control *stack, heard <-cha
 		t.Fatal(err)
 	}
 	<-heard
-	eventually(t, "the replica has it and is read from", func() bool {
+	localtest.Eventually(t, "the replica has it and is read from", func() bool {
 		return nameAt(t, control, p.ID) == "old" && control.set.Status()[1].Reads > 0
 	})
 	for _, s := range []*stack{writer, reader} {
@@ -196,7 +183,7 @@ func TestNoFillIsOlderThanItsPurge(t *testing.T) {
 		}
 	}
 	f.replay(t, "resume")
-	eventually(t, "the replica is read from again", func() bool {
+	localtest.Eventually(t, "the replica is read from again", func() bool {
 		before := reader.set.Status()[1].Reads
 		return nameAt(t, reader, id) == "new" && reader.set.Status()[1].Reads > before
 	})
@@ -214,7 +201,7 @@ func TestPurgeHoldsWithoutThePrimary(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := (<-heard).Position
-	eventually(t, "the replica has received the change", func() bool {
+	localtest.Eventually(t, "the replica has received the change", func() bool {
 		var has bool
 		err := f.admin.QueryRow(t.Context(), "SELECT pg_last_wal_receive_lsn() >= $1::pg_lsn", at).Scan(&has)
 		return err == nil && has
@@ -231,7 +218,7 @@ func TestPurgeHoldsWithoutThePrimary(t *testing.T) {
 		}
 	}
 	f.replay(t, "resume")
-	eventually(t, "the replica answers once it has caught up", func() bool {
+	localtest.Eventually(t, "the replica answers once it has caught up", func() bool {
 		p, err := reader.products.Product(t.Context(), id)
 		return err == nil && p.Name == "new"
 	})

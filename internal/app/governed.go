@@ -1,22 +1,11 @@
 package app
 
 import (
-	"log/slog"
-
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// How often garbage is collected without pressure.
-const (
-	apiGC  = 200
-	edgeGC = 100
-)
-
-// newGovernor lets the edge's memory follow pressure. What it refuses when it lacks processor
-// time is up to admission.
-func (n *edgeNode) newGovernor(log *slog.Logger) *governor {
-	return newGovernor(log, (&gauges{}).measure, gcKnob(edgeGC))
-}
+// apiGC is how often an API process collects garbage without pressure.
+const apiGC = 200
 
 // govern lets an API process's memory, cache and transactions follow pressure.
 func (s *stack) govern() {

@@ -11,6 +11,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
 // roleOps is a role's operations endpoint: metrics, health and profiles, on loopback or a Unix socket. Checks run at
@@ -88,3 +91,26 @@ func (o *roleOps) serving(w http.ResponseWriter, _ *http.Request) {
 	}
 	_, _ = w.Write([]byte("ok\n"))
 }
+
+func (o *roleOps) figures(w http.ResponseWriter, _ *http.Request) {
+	list, err := dashboard.Export(o.reg)
+	if err != nil {
+		opshttp.Problem(w, http.StatusInternalServerError, "internal", err.Error())
+		return
+	}
+	opshttp.WriteJSON(w, http.StatusOK, list)
+}
+
+// runtimeGauges are what the dashboard and the alert rules need of a process's runtime.
+func runtimeGauges(m *measuring) []prometheus.Collector {
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	return []prometheus.Collector{
+		gauge(dashboard.RuntimeGC, "Share of the processor time that collecting garbage takes.", func() float64 { return m.runtime.Read().GCCPU }),
+		gauge(dashboard.RuntimeWait, "99th percentile of how long goroutines that could run waited for a processor.", func() float64 { return m.runtime.Read().SchedP99 }),
+	}
+}
+
+// figuresPath is where a role's process gives the dashboard what it measured.
+const figuresPath = "/internal/figures"

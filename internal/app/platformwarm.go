@@ -12,8 +12,6 @@ import (
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
-const warmPath = "/internal/warm"
-
 // warmStatus is how far each API process is with warming.
 func (p *platformOps) warmStatus(w http.ResponseWriter, r *http.Request) {
 	p.warmAll(r.Context(), w, http.MethodGet)

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -64,8 +63,6 @@ type stack struct {
 	late     lateRelays
 	closers  []func()
 }
-
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // openStack connects to everything cfg names. Redis and NATS may be down: they are reconnected in the background.
 func openStack(ctx context.Context, cfg config.Config, name string, log *slog.Logger, reg prometheus.Registerer) (*stack, error) {

@@ -2,14 +2,20 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -18,7 +24,8 @@ import (
 type warming struct {
 	*warm.Warmer
 	name  string // of the process
-	s     *stack
+	o     warmingOptions
+	log   *slog.Logger
 	cfg   config.WarmConfig
 	store *warmStore
 	meter *warm.Meter
@@ -38,11 +45,31 @@ type warming struct {
 
 const dataTierName = "data"
 
-// openWarming makes it; nothing runs before begin.
-func (s *stack) openWarming(name string) error {
-	cfg := s.cfg.Warm
-	w := &warming{name: name, s: s, cfg: cfg, shown: s.campaigns, store: &warmStore{js: s.js}, meter: warm.NewMeter(cfg.MaxLatency, 0),
-		data: &dataTier{products: s.products, pages: http.HandlerFunc(notYet)}, find: candidates{s.catalog, len(cfg.Edges) > 0}}
+// warmingOptions are what it warms with.
+type warmingOptions struct {
+	Name       string // of the process
+	Config     config.Config
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Queue      jetstream.JetStream
+	Products   *cached.Products
+	Catalog    *postgres.Catalog
+	Campaigns  shop.CampaignReader // nil: the shop has none but those of the configuration
+	// InFlight is how many reads of the catalogue shoppers have under way at the server that has most.
+	InFlight func() int64
+}
+
+// newWarming is one that answers for the Warmer it is given, and does nothing by itself.
+func newWarming(name string, cfg config.WarmConfig, log *slog.Logger) *warming {
+	return &warming{name: name, cfg: cfg, log: log}
+}
+
+// openWarming makes it; nothing runs before begin. Close it.
+func openWarming(o warmingOptions) (*warming, error) {
+	cfg := o.Config.Warm
+	w := newWarming(o.Name, cfg, o.Log)
+	w.o, w.shown, w.store, w.meter = o, o.Campaigns, &warmStore{js: o.Queue}, warm.NewMeter(cfg.MaxLatency, 0)
+	w.data, w.find = &dataTier{products: o.Products, pages: http.HandlerFunc(notYet)}, candidates{o.Catalog, len(cfg.Edges) > 0}
 	for i := range cfg.Campaigns {
 		w.cfg.Campaigns[i] = cfg.Campaigns[i].WithDefaults()
 	}
@@ -50,41 +77,35 @@ func (s *stack) openWarming(name string) error {
 	for i, e := range cfg.Edges {
 		t, err := newEdgeTier(i, e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		w.edges, tiers = append(w.edges, t), append(tiers, t)
 	}
-	w.worth = newWorth(s.catalog, cfg.Margin, w.cfg.Campaigns)
+	w.worth = newWorth(o.Catalog, cfg.Margin, w.cfg.Campaigns)
 	seen := warm.NewPopularity(warm.PopularityOptions{HalfLife: cfg.HalfLife})
 	var demand warm.Predictor = seen
 	var err error
 	if cfg.Predict {
-		if w.sight, err = newForesight(cfg, name, seen, s.log); err != nil {
-			return err
+		if w.sight, err = newForesight(cfg, o.Name, seen, o.Log); err != nil {
+			return nil, err
 		}
 		demand = w.sight
 	}
 	w.Warmer, err = warm.New(warm.Options{Popularity: seen, Predictor: warm.FillUp(demand, warm.PredictorFunc(w.find.popular)),
 		Values: w.worth, Pressure: warm.Most(w.meter, warm.PressureFunc(w.databasePressure)),
-		Life: lifeOf(len(w.edges) > 0), Store: w.store, Name: strings.ReplaceAll(name, ".", "_"), Top: cfg.Top, Rate: cfg.Rate, Capacity: s.cfg.Catalog.PoolSize, Share: cfg.Share,
-		Registerer: s.reg, Log: s.log}, tiers...)
+		Life: lifeOf(len(w.edges) > 0), Store: w.store, Name: strings.ReplaceAll(o.Name, ".", "_"), Top: cfg.Top, Rate: cfg.Rate, Capacity: o.Config.Catalog.PoolSize, Share: cfg.Share,
+		Registerer: o.Registerer, Log: o.Log}, tiers...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	s.warm = w
-	s.onClose(w.close)
-	return nil
+	return w, nil
 }
 
 // databasePressure is 1 when shoppers' reads take half of the connections to a server of the catalogue. What warming itself has under way
 // is a small part of that.
 func (w *warming) databasePressure() float64 {
-	most := int64(0)
-	for _, n := range w.s.db.status() {
-		most = max(most, n.InFlight)
-	}
-	return float64(most) / (float64(w.s.cfg.Catalog.PoolSize) / 2)
+	return float64(w.o.InFlight()) / (float64(w.o.Config.Catalog.PoolSize) / 2)
 }
 
 // observe counts what shoppers ask for and how long they wait, in front of next; pages answers what warming asks for itself.
@@ -145,7 +166,7 @@ func (w *warming) restore() {
 		}
 	}
 	if err != nil {
-		w.s.log.Warn("what was asked for before the start is not known: popular products are warmed", "error", err)
+		w.log.Warn("what was asked for before the start is not known: popular products are warmed", "error", err)
 	}
 }
 

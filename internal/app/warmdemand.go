@@ -10,9 +10,6 @@ import (
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 )
 
-// demandPath is where an edge tells API processes what it was asked for.
-const demandPath = "/internal/demand"
-
 // edgeDemand counts what an edge is asked for: its hits never reach an API process. nil counts nothing.
 type edgeDemand struct{ tally *warm.Tally }
 

@@ -134,10 +134,10 @@ func (e *edgeTier) listen(ctx context.Context, w *warming) {
 	for {
 		r, err := e.report(ctx)
 		if err != nil {
-			w.s.log.Debug("an edge does not tell what it is asked for", "edge", e.name, "error", err)
+			w.log.Debug("an edge does not tell what it is asked for", "edge", e.name, "error", err)
 		} else if e.heard(w, r) && w.cfg.Start {
 			if _, err := w.Run(ctx, warm.Request{Reason: e.name + " started", Tiers: []string{e.name}}); err != nil {
-				w.s.log.Warn("an edge that has started could not be warmed", "edge", e.name, "error", err)
+				w.log.Warn("an edge that has started could not be warmed", "edge", e.name, "error", err)
 			}
 		}
 		select {

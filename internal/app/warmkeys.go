@@ -103,3 +103,6 @@ func lifeOf(edges bool) func(target string) time.Duration {
 		return time.Minute
 	}
 }
+
+// demandPath is where an edge tells API processes what it was asked for.
+const demandPath = "/internal/demand"

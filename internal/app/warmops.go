@@ -57,7 +57,7 @@ func (w *warming) status() WarmStatus {
 // for all.
 func (w *warming) routes(ops *roleOps) {
 	w.mount(ops.mux, warmPath, opshttp.HereOnly, func(st WarmStatus) any { return st })
-	w.mount(ops.mux, "/admin/cache/warm", func(h http.HandlerFunc) http.HandlerFunc { return opshttp.AdminOnly(w.s.cfg, h) },
+	w.mount(ops.mux, "/admin/cache/warm", func(h http.HandlerFunc) http.HandlerFunc { return opshttp.AdminOnly(w.o.Config, h) },
 		func(st WarmStatus) any { return map[string]WarmStatus{w.name: st} })
 }
 
@@ -109,3 +109,5 @@ func decodeWarmRequest(body io.Reader) (req WarmRequest, err error) {
 	}
 	return req, err
 }
+
+const warmPath = "/internal/warm"

@@ -56,7 +56,7 @@ func (w *warming) followOwn() {
 				return // closed
 			}
 		} else if w.ctx.Err() == nil {
-			w.s.log.Warn("the shop's campaigns are not known: those known before are warmed", "error", err)
+			w.log.Warn("the shop's campaigns are not known: those known before are warmed", "error", err)
 		}
 		select {
 		case <-w.ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -37,7 +38,7 @@ func TestOwnCampaignsAreWarmed(t *testing.T) {
 	if err := w.plan([]shop.Campaign{night}, followed); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "its products are brought in", func() bool {
+	localtest.Eventually(t, "its products are brought in", func() bool {
 		p := w.Progress()
 		return p.Reason == "campaign night" && p.State.Over() && p.Total == 4
 	})
@@ -77,7 +78,7 @@ func TestOwnCampaignsOutlastAFailure(t *testing.T) {
 	owner := &ownerList{list: []shop.Campaign{{Slug: "x", Start: time.Now().Add(time.Hour), End: time.Now().Add(2 * time.Hour), Category: "a"}}}
 	w.shown = owner
 	w.bg.Go(w.followOwn)
-	eventually(t, "known", func() bool { return len(w.owner.list()) == 1 })
+	localtest.Eventually(t, "known", func() bool { return len(w.owner.list()) == 1 })
 	w.cancel()
 	w.bg.Wait()
 	owner.err = errors.New("down")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -40,7 +41,7 @@ func TestEncodedOnce(t *testing.T) {
 	if !bytes.Equal(one.Line(), want.Line()) || !bytes.Equal(page.Products[0].Line(), want.Line()) {
 		t.Errorf("%s\n%s", one.Line(), page.Products[0].Line())
 	}
-	eventually(t, "the other process finds both in Redis", func() bool {
+	localtest.Eventually(t, "the other process finds both in Redis", func() bool {
 		before := len(db.calls())
 		b := cached.NewProducts(db, stores[1], cached.Options{})
 		other, err1 := b.EncodedProduct(t.Context(), 1)
@@ -104,7 +105,7 @@ func TestFilteredCountsAreShared(t *testing.T) {
 	if n := ask(a, shop.ProductQuery{Brand: "y"}); n != 2 {
 		t.Errorf("another brand has the counts of the first: %d", n)
 	}
-	eventually(t, "the other process has it from Redis", func() bool { return ask(b, shop.ProductQuery{Brand: "x"}) == 1 })
+	localtest.Eventually(t, "the other process has it from Redis", func() bool { return ask(b, shop.ProductQuery{Brand: "x"}) == 1 })
 	if err := stores[1].Invalidate(t.Context(), []string{cached.TagFacets}); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestTotalsAreNeverOld(t *testing.T) {
 	db := &counting{catalogue: newCatalogue(1)}
 	r := cached.NewProducts(db, stores[0], cached.Options{})
 	born := map[int64]time.Time{}
-	eventually(t, "counts are read anew three times", func() bool {
+	localtest.Eventually(t, "counts are read anew three times", func() bool {
 		asked := time.Now()
 		f, err := r.Facets(t.Context(), shop.ProductQuery{})
 		if err != nil {

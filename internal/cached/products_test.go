@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -28,7 +30,7 @@ func TestProductsComeFromTheNearestTier(t *testing.T) {
 	if diff := cmp.Diff(want, timing.Entries()); diff != "" {
 		t.Errorf("timing: %s", diff)
 	}
-	eventually(t, "the other process finds it in Redis", func() bool {
+	localtest.Eventually(t, "the other process finds it in Redis", func() bool {
 		ctx, timing := shop.WithTiming(t.Context())
 		p, err := cached.NewProducts(db, stores[1], cached.Options{}).Product(ctx, 1)
 		if diff := cmp.Diff(db.rows[1], p); err != nil || diff != "" {

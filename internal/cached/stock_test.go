@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -71,7 +72,7 @@ func TestStockReadsAreCoalesced(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the store is asked", func() bool { return w.asked.Load() > 0 })
+	localtest.Eventually(t, "the store is asked", func() bool { return w.asked.Load() > 0 })
 	close(w.gate)
 	wg.Wait()
 	if n := w.asked.Load(); n != 1 {

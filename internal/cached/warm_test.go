@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stampede-shop/stampede/internal/cached"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
 // Warming loads what is nowhere, once for all processes; what is in Redis, or here, costs the database nothing.
@@ -28,7 +29,7 @@ func TestWarmProducts(t *testing.T) {
 		t.Errorf("asked %q, want %q", got, want)
 	}
 	check(one)
-	eventually(t, "Redis has them", func() bool {
+	localtest.Eventually(t, "Redis has them", func() bool {
 		n := len(db.calls())
 		p := cached.NewProducts(db, stores[1], cached.Options{})
 		_, _, err := p.WarmProducts(t.Context(), []int64{1, 2, 3})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/queue"
 )
@@ -50,12 +51,12 @@ func TestEveryEventReachesItsJobThroughTheQueue(t *testing.T) {
 	tell(t, js, shop.TopicStockLevel, shop.StockLevel{ProductID: 404, LevelVersion: 2})             // deleted product
 	tell(t, js, shop.TopicProductChanged, shop.ProductChanged{ID: 8, Version: 2})
 	for _, call := range []string{"commit o1", "undo cancelled o1", "undo o2", "7 is low_stock", "purge p:7", "6 is sold_out", "purge p:8", "purge lists"} {
-		eventually(t, call, func() bool { return w.count(call) > 0 })
+		localtest.Eventually(t, call, func() bool { return w.count(call) > 0 })
 	}
 	for _, name := range []string{"o1.eml", "o1-cancelled.eml"} {
-		eventually(t, name, func() bool { _, err := os.Stat(filepath.Join(d.Mail.Dir, name)); return err == nil })
+		localtest.Eventually(t, name, func() bool { _, err := os.Stat(filepath.Join(d.Mail.Dir, name)); return err == nil })
 	}
-	eventually(t, "nothing is left", func() bool {
+	localtest.Eventually(t, "nothing is left", func() bool {
 		s, err := queue.ReadStats(t.Context(), js)
 		must(t, err)
 		return len(s.Consumers) == 4 && !slices.ContainsFunc(s.Consumers, func(c queue.ConsumerStats) bool {
@@ -76,7 +77,7 @@ func TestWhatNoRetryMendsIsDeadAtOnce(t *testing.T) {
 	tell(t, js, shop.TopicOrderConfirmed, shop.OrderEvent{OrderID: "missing", UserID: "u"}) // the mail has no order
 	tell(t, js, shop.TopicCheckoutFailed, "not an object")
 	var dead []queue.DeadLetter
-	eventually(t, "two are dead", func() bool {
+	localtest.Eventually(t, "two are dead", func() bool {
 		var err error
 		dead, err = queue.NewDeadLetters(js).List(t.Context(), queue.DeadFilter{})
 		must(t, err)
@@ -99,7 +100,7 @@ func TestRegularJobsRunAndSurviveFailures(t *testing.T) {
 		CartIdle: 90 * time.Minute, Purge: 5 * time.Millisecond}
 	start(t, d)
 	for _, call := range []string{"recover a", "recover b", "sweep", "abandoned 1h30m0s", "purge old"} {
-		eventually(t, call, func() bool { return w.count(call) > 0 })
+		localtest.Eventually(t, call, func() bool { return w.count(call) > 0 })
 	}
 	if n := w.count("recover b"); n != 1 {
 		t.Errorf("b was settled %d times", n)

@@ -32,21 +32,6 @@ func exec(t *testing.T, conn *pgx.Conn, sql string) {
 	}
 }
 
-// eventually waits until check holds.
-func eventually(t *testing.T, what string, check func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !check() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
-}
-
 func TestDatabasesAreSeparateAndEmpty(t *testing.T) {
 	t.Parallel()
 	server := localtest.Postgres(t)
@@ -66,7 +51,7 @@ func TestReplicaFollowsThroughKills(t *testing.T) {
 	exec(t, primary, "INSERT INTO seen VALUES (2)")
 	pair.Replica.Restart(t)
 	replica := connect(t, pair.ReplicaDSN)
-	eventually(t, "the standby has both rows", func() bool {
+	localtest.Eventually(t, "the standby has both rows", func() bool {
 		var n int
 		err := replica.QueryRow(t.Context(), "SELECT count(*) FROM seen").Scan(&n)
 		return err == nil && n == 2
@@ -120,7 +105,7 @@ func TestRedisLosesAllAndComesBackAtItsAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Restart(t)
-	eventually(t, "the client is back and the key gone", func() bool {
+	localtest.Eventually(t, "the client is back and the key gone", func() bool {
 		return rueidis.IsRedisNil(client.Do(ctx, client.B().Get().Key("k").Build()).Error())
 	})
 	server.Pause()
@@ -130,7 +115,7 @@ func TestRedisLosesAllAndComesBackAtItsAddress(t *testing.T) {
 		t.Fatal("a paused server answered")
 	}
 	server.Resume()
-	eventually(t, "it answers again", func() bool { return client.Do(ctx, client.B().Ping().Build()).Error() == nil })
+	localtest.Eventually(t, "it answers again", func() bool { return client.Do(ctx, client.B().Ping().Build()).Error() == nil })
 }
 
 func TestNATSHasJetStream(t *testing.T) {

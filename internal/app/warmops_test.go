@@ -18,17 +18,9 @@ import (
 func TestReadyWaits(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	wr, err := warm.New(warm.Options{}, warm.NewTier(dataTierName, func(_ context.Context, keys []string) (warm.Outcome, error) {
-		<-release
-		return warm.Outcome{Loaded: keys}, nil
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(wr.Close)
-	wr.Seen("/products/1")
-	w := newWarming("", config.WarmConfig{Start: true, ReadyWithin: time.Minute}, slog.New(slog.DiscardHandler))
-	w.Warmer, w.data, w.meter = wr, &dataTier{}, warm.NewMeter(time.Second, 0)
+	w := idle(t, release)
+	w.cfg.Start, w.cfg.ReadyWithin = true, time.Minute
+	w.data, w.meter = &dataTier{}, warm.NewMeter(time.Second, 0)
 	w.ctx, w.cancel = context.WithCancel(t.Context())
 	w.store, _ = newWarmStore(t, "nats://127.0.0.1:1")
 	if w.wait() != nil {
@@ -65,4 +57,25 @@ func TestReadyWaits(t *testing.T) {
 	if err != nil || served != 4 || len(list) != 2 || w.meter.UnderWay() != 0 { // and what was seen before
 		t.Errorf("%+v, %v, %d served", list, err, served)
 	}
+}
+
+// idle is a process whose loads wait for release, and to which nothing has happened but that one product was asked for.
+func idle(t *testing.T, release <-chan struct{}) *warming {
+	t.Helper()
+	wr, err := warm.New(warm.Options{}, warm.NewTier(dataTierName, func(ctx context.Context, keys []string) (warm.Outcome, error) {
+		select {
+		case <-release:
+			return warm.Outcome{Loaded: keys}, nil
+		case <-ctx.Done():
+			return warm.Outcome{}, context.Cause(ctx)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(wr.Close)
+	wr.Seen("/products/1")
+	w := newWarming("", config.WarmConfig{}, slog.New(slog.DiscardHandler))
+	w.Warmer = wr
+	return w
 }

@@ -30,7 +30,7 @@ func TestOwnCampaignsAreWarmed(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	close(release)
-	w, _ := warmingProcess(t, release)
+	w := idle(t, release)
 	w.find, w.worth, w.cfg.Campaigns = candidates{newShelf(), false}, newWorth(newShelf(), 0.5, nil), nil
 	start := time.Now().Add(5 * time.Minute).UTC()
 	night := shop.Campaign{Slug: "night", Name: "Night", Start: start, End: start.Add(time.Hour), Products: []int64{4, 1}}
@@ -72,7 +72,7 @@ func TestOwnCampaignsOutlastAFailure(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	close(release)
-	w, _ := warmingProcess(t, release)
+	w := idle(t, release)
 	w.find, w.worth, w.cfg.Campaigns = candidates{newShelf(), false}, newWorth(newShelf(), 0.5, nil), nil
 	w.ctx, w.cancel = context.WithCancel(t.Context())
 	owner := &ownerList{list: []shop.Campaign{{Slug: "x", Start: time.Now().Add(time.Hour), End: time.Now().Add(2 * time.Hour), Category: "a"}}}

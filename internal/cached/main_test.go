@@ -151,4 +151,3 @@ func (c *catalogue) DeleteProduct(_ context.Context, _ string, id int64, _ int64
 	delete(c.rows, id)
 	return nil
 }
-

@@ -51,15 +51,10 @@ func TestEdgeTellsItsDemand(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer wr.Close()
-		w := &warming{Warmer: wr, log: slog.New(slog.DiscardHandler)}
-		tier := &edgeTier{name: "edge-1"}
-		if !tier.heard(w, d.tally.Report()) || tier.Epoch() == "" {
+		if !wr.Hear("edge-1", d.tally.Report()) {
 			t.Error("an edge that has just started is not noticed")
 		}
-		if tier.heard(w, d.tally.Report()) {
-			t.Error("noticed twice")
-		}
-		list, err := w.Popularity().Predict(t.Context(), time.Now(), 10)
+		list, err := wr.Popularity().Predict(t.Context(), time.Now(), 10)
 		if err != nil || len(list) != 2 {
 			t.Fatalf("%+v, %v", list, err)
 		}
@@ -67,10 +62,6 @@ func TestEdgeTellsItsDemand(t *testing.T) {
 			if n := got.Rate * 60; n < 1600 || n > 2400 {
 				t.Errorf("%s counted %v times, want about 2000", got.Key, n)
 			}
-		}
-		time.Sleep(2 * edgeIsNew)
-		if (&edgeTier{name: "edge-2"}).heard(w, d.tally.Report()) {
-			t.Error("an edge that has been there for long is taken for a new one")
 		}
 		rec := httptest.NewRecorder()
 		if mux.ServeHTTP(rec, httptest.NewRequest("GET", demandPath, nil)); rec.Code != 200 || !strings.Contains(rec.Body.String(), `"window"`) {

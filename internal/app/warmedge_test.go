@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
+	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/httpcache"
 	"github.com/stampede-shop/stampede/internal/app/config"
@@ -99,4 +101,24 @@ func TestEdgeTier(t *testing.T) {
 	if _, err := tier.Warm(t.Context(), []string{"/p/broken"}); err == nil || !strings.Contains(err.Error(), "/p/broken: 503") {
 		t.Errorf("%v", err)
 	}
+}
+
+// An edge that has begun anew is noticed once, and one that has been there for long is not.
+func TestEdgeBeginsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := idle(t, nil)
+		tally := warm.NewTally(10, time.Minute, 1)
+		tier := &edgeTier{name: "edge-1"}
+		if !tier.heard(w, tally.Report()) || tier.Epoch() == "" {
+			t.Error("an edge that has just started is not noticed")
+		}
+		if tier.heard(w, tally.Report()) {
+			t.Error("noticed twice")
+		}
+		time.Sleep(2 * edgeIsNew)
+		if (&edgeTier{name: "edge-2"}).heard(w, tally.Report()) {
+			t.Error("an edge that has been there for long is taken for a new one")
+		}
+	})
 }

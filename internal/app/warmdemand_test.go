@@ -26,10 +26,10 @@ func TestEdgeTellsItsDemand(t *testing.T) {
 		d, mux := newEdgeDemand(), http.NewServeMux()
 		d.route(mux)
 		h := d.wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
-		ask := func(n int, method, target string, warming bool) {
+		ask := func(n int, method, target string, prefetch bool) {
 			for range n {
 				r := httptest.NewRequest(method, target, nil)
-				if warming {
+				if prefetch {
 					r.Header.Set(warmHeader, "prefetch")
 				}
 				w := httptest.NewRecorder()

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/edge"

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -73,8 +74,12 @@ func TestEdgeTellsItsDemand(t *testing.T) {
 // The edge as it is started counts each request once, whether or not its cache answers, and tells at its operations endpoint.
 func TestEdgeCountsHitsAndMisses(t *testing.T) {
 	t.Parallel()
-	o := &origin{}
-	api := httptest.NewServer(o)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			w.Header().Set("Cache-Control", "public, max-age=600")
+			_, _ = io.WriteString(w, "page")
+		}
+	}))
 	t.Cleanup(api.Close)
 	cfg := config.Default()
 	cfg.Edge.Origins, cfg.Edge.Profile, cfg.Edge.WAF.Mode, cfg.NATS.URL = []string{api.URL}, config.ProfileShop, "off", localtest.NATS(t)

@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/stampede-shop/stampede/internal/app"
 	"github.com/stampede-shop/stampede/internal/app/running"
+	"github.com/stampede-shop/stampede/internal/app/warming"
 )
 
 type cacheWarmCmd struct {
@@ -32,7 +32,7 @@ const (
 	warmPoll = 200 * time.Millisecond
 )
 
-type warmStates map[string]app.WarmStatus
+type warmStates map[string]warming.Status
 
 func (c cacheWarmCmd) Run(ctx context.Context, s streams) error {
 	if c.Top < 0 || c.Rate < 0 {
@@ -43,7 +43,7 @@ func (c cacheWarmCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	var states warmStates
-	if err := client.Do(ctx, "POST", warmPath, app.WarmRequest{Top: c.Top, Rate: c.Rate}, &states); err != nil {
+	if err := client.Do(ctx, "POST", warmPath, warming.Request{Top: c.Top, Rate: c.Rate}, &states); err != nil {
 		return err
 	}
 	begun := states

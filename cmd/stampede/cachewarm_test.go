@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache/warm"
-	"github.com/stampede-shop/stampede/internal/app"
+	"github.com/stampede-shop/stampede/internal/app/warming"
 )
 
 // warmOps is a platform that warms: each look finds it a step further.
@@ -45,7 +45,7 @@ func (o *warmOps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodDelete {
 		p.State = warm.Cancelled
 	}
-	_ = json.NewEncoder(w).Encode(map[string]app.WarmStatus{"api-1": {Progress: p, Effect: warm.Effect{Warmed: 10, Used: 4, Loads: 8, Avoided: 3}}})
+	_ = json.NewEncoder(w).Encode(map[string]warming.Status{"api-1": {Progress: p, Effect: warm.Effect{Warmed: 10, Used: 4, Loads: 8, Avoided: 3}}})
 }
 
 func TestCacheWarm(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/queue"
 )
 
@@ -40,7 +41,7 @@ const (
 	forecastProducts = 100
 )
 
-func startAnalytics(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+func startAnalytics(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleops.Ops) (func(context.Context) error, error) {
 	if cfg.NATS.URL == "" {
 		return nil, fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", config.ErrNotConfigured)
 	}
@@ -74,9 +75,9 @@ func startAnalytics(ctx context.Context, cfg config.Config, name string, log *sl
 		return nil, errors.Join(fmt.Errorf("analytics.sample: %w", err), a.store.Close())
 	}
 	a.in = analytics.NewIngester(js, a.store, analytics.IngestOptions{Live: a.live, Sample: sample, Enrich: a.names.enrich, SetAside: a.setAside,
-		Stream: analytics.StreamOptions{MaxBytes: int64(cfg.Analytics.QueueMiB) << 20}, Registerer: ops.reg, Log: log})
+		Stream: analytics.StreamOptions{MaxBytes: int64(cfg.Analytics.QueueMiB) << 20}, Registerer: ops.Reg, Log: log})
 	a.routes(ops)
-	ops.check("queue", func(context.Context) error {
+	ops.Check("queue", func(context.Context) error {
 		if !nc.IsConnected() {
 			return errors.New("not connected")
 		}

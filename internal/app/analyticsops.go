@@ -9,6 +9,7 @@ import (
 
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 )
 
 // AnalyticsQuery asks for the rows of one SELECT.
@@ -28,19 +29,19 @@ const (
 )
 
 // routes adds what commands and the platform's operations endpoint ask.
-func (a *analyst) routes(ops *roleOps) {
+func (a *analyst) routes(ops *roleops.Ops) {
 	stats := func() map[string]any {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return map[string]any{"windows": a.live.Latest(time.Now()), "store": a.stats}
 	}
-	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) { opshttp.WriteJSON(w, http.StatusOK, stats()) })
-	ops.mux.HandleFunc("GET /admin/stats", opshttp.AdminOnly(a.cfg, func(w http.ResponseWriter, _ *http.Request) {
+	ops.Mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) { opshttp.WriteJSON(w, http.StatusOK, stats()) })
+	ops.Mux.HandleFunc("GET /admin/stats", opshttp.AdminOnly(a.cfg, func(w http.ResponseWriter, _ *http.Request) {
 		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"analytics": stats()})
 	}))
-	ops.mux.HandleFunc("POST "+analyticsQueryPath, opshttp.AdminOnly(a.cfg, a.query))
-	ops.mux.HandleFunc("POST "+analyticsExportPath, opshttp.AdminOnly(a.cfg, a.export))
-	ops.mux.HandleFunc("/admin/", opshttp.AdminOnly(a.cfg, opshttp.UnknownOps(ops.mux)))
+	ops.Mux.HandleFunc("POST "+analyticsQueryPath, opshttp.AdminOnly(a.cfg, a.query))
+	ops.Mux.HandleFunc("POST "+analyticsExportPath, opshttp.AdminOnly(a.cfg, a.export))
+	ops.Mux.HandleFunc("/admin/", opshttp.AdminOnly(a.cfg, opshttp.UnknownOps(ops.Mux)))
 }
 
 func readQuery(w http.ResponseWriter, r *http.Request) (q AnalyticsQuery, ok bool) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/internal/account"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -17,10 +18,10 @@ func (s *stack) openEvents() {
 		return
 	}
 	s.events = analytics.NewCollector(s.js, analytics.CollectorOptions{Registerer: s.reg, Log: s.log})
-	s.tracked = analytics.NewCollector(s.js, analytics.CollectorOptions{Delay: trackDelay, Patience: trackPatience, Registerer: s.reg, Log: s.log})
+	s.tracked = analytics.NewCollector(s.js, analytics.CollectorOptions{Delay: config.TrackDelay, Patience: config.TrackPatience, Registerer: s.reg, Log: s.log})
 	s.stores = trackedCarts{s.stores, s.tracked}
 	s.onClose(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), collectorEnd)
+		ctx, cancel := context.WithTimeout(context.Background(), config.CollectorEnd)
 		defer cancel()
 		s.events.Close(ctx)
 		s.tracked.Close(ctx)

@@ -12,7 +12,9 @@ import (
 
 	"github.com/stampede-shop/stampede/internal/account"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/web"
 	"github.com/stampede-shop/stampede/replica"
@@ -24,9 +26,9 @@ const (
 	drainLimit  = 10 * time.Second
 )
 
-func startAPI(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (func(context.Context) error, error) {
+func startAPI(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleops.Ops) (func(context.Context) error, error) {
 	debug.SetGCPercent(apiGC) // the live heap is small beside the cache's bound; fewer collections pay
-	s, err := openStack(ctx, cfg, name, log, ops.reg)
+	s, err := openStack(ctx, cfg, name, log, ops.Reg)
 	if err != nil {
 		return nil, err
 	}
@@ -43,20 +45,20 @@ func startAPI(ctx context.Context, cfg config.Config, name string, log *slog.Log
 	s.govern()
 	s.opsRoutes(ops)
 	s.chaos.route(ops)
-	s.measure(ops.measured)
+	s.measure(ops.Measured)
 	return func(ctx context.Context) error {
 		defer s.close()
-		s.warm.begin()
+		s.warm.Begin()
 		return opshttp.ServeHTTP(ctx, log, cfg.API.Listen, h, drainLimit, func() {
-			ops.draining.Store(true)
+			ops.Draining.Store(true)
 			time.Sleep(drainNotice) // not a wait for a condition: the balancer's polls are not ours to see
 		})
 	}, nil
 }
 
 // handler mounts the JSON API, the storefront and the health checks on one mux behind the common middleware.
-func (s *stack) handler(ops *roleOps) (http.Handler, error) {
-	sessionOptions := account.SessionOptions{Keys: s.cfg.SessionKeys(), Users: s.users, TTL: s.cfg.Session.TTL, NewID: newID, Now: s.chaos.now}
+func (s *stack) handler(ops *roleops.Ops) (http.Handler, error) {
+	sessionOptions := account.SessionOptions{Keys: s.cfg.SessionKeys(), Users: s.users, TTL: s.cfg.Session.TTL, NewID: roleops.NewID, Now: s.chaos.now}
 	if s.cfg.Session.Secure {
 		sessionOptions.Secure = func(*http.Request) bool { return true }
 	}
@@ -76,12 +78,12 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	mux := http.NewServeMux()
 	err = httpapi.Register(mux, httpapi.Deps{Events: events, Products: s.products, Catalog: s.writer, Campaigns: s.campaigns, StockReader: s.stock, Stock: s.setStock,
 		Carts: s.stores, Orders: s.stores, Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts,
-		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: s.chaos.now, NewID: newID, Around: around})
+		AdminToken: s.cfg.Admin.Token, Log: s.log, Registerer: s.reg, Now: s.chaos.now, NewID: roleops.NewID, Around: around})
 	if err != nil {
 		return nil, err
 	}
 	err = web.Register(mux, web.Deps{Products: s.products, Facets: s.products, Campaigns: s.campaigns, StockReader: s.stock, Carts: s.stores, Orders: s.stores,
-		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: s.chaos.now, NewID: newID})
+		Users: s.users, Checkouts: s.checkouts, Sessions: sessions, Accounts: accounts, Log: s.log, Now: s.chaos.now, NewID: roleops.NewID})
 	if err != nil {
 		return nil, err
 	}
@@ -89,21 +91,21 @@ func (s *stack) handler(ops *roleOps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: newID, Now: time.Now,
-		Observe: s.answered(ops.measured)})
+	h := httpapi.Middleware(seen, httpapi.MiddlewareDeps{Log: s.log, Registerer: s.reg, NewID: roleops.NewID, Now: time.Now,
+		Observe: s.answered(ops.Measured)})
 	h = s.chaos.wrap(h)
 	if s.cfg.OTel.Endpoint != "" {
 		h = otelhttp.NewHandler(h, "api")
 	}
-	h = ops.measured.begun(s.observeCheckouts(s.warm.observe(h, mux)))
+	h = ops.Measured.Begun(s.observeCheckouts(s.warm.Observe(h, mux)))
 	// Not a mux, which would redirect untidy paths before the middleware sees them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
-			if err := s.warm.wait(); err != nil {
+			if err := s.warm.Wait(); err != nil {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
-			ops.serving(w, r)
+			ops.Serving(w, r)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -125,17 +127,17 @@ func (s *stack) causal(next http.Handler) (http.Handler, error) {
 
 // opsRoutes adds what the platform's operations endpoint asks an API process for. Ready means that the shards answer
 // or did a moment ago, and a catalogue node does.
-func (s *stack) opsRoutes(ops *roleOps) {
-	ops.check("shards", s.shards.Ping)
-	ops.check("catalogue", s.catalog.Ping)
-	ops.check("caches", func(context.Context) error { return s.warm.wait() })
-	s.warm.routes(ops)
-	ops.mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
-		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.status(),
-			"queries": s.db.busiest(20), "telemetry": ops.measured.stats(), "governor": s.governor.stats()})
+func (s *stack) opsRoutes(ops *roleops.Ops) {
+	ops.Check("shards", s.shards.Ping)
+	ops.Check("catalogue", s.catalog.Ping)
+	ops.Check("caches", func(context.Context) error { return s.warm.Wait() })
+	s.warm.Routes(ops)
+	ops.Mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
+		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.Status(),
+			"queries": s.db.busiest(20), "telemetry": ops.Measured.Stats(), "governor": s.governor.Stats()})
 	})
-	ops.mux.HandleFunc("POST /internal/purge", opshttp.HereOnly(purgeHandler(s.purgeEverywhere)))
-	ops.mux.HandleFunc("POST /admin/cache/purge", opshttp.AdminOnly(s.cfg, purgeHandler(s.purgeEverywhere)))
+	ops.Mux.HandleFunc("POST /internal/purge", opshttp.HereOnly(edgerole.PurgeHandler(s.purgeEverywhere)))
+	ops.Mux.HandleFunc("POST /admin/cache/purge", opshttp.AdminOnly(s.cfg, edgerole.PurgeHandler(s.purgeEverywhere)))
 }
 
 type shardStatus struct {

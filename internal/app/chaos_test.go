@@ -19,6 +19,7 @@ import (
 	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -137,10 +138,10 @@ func TestRolePays(t *testing.T) {
 func TestRoleBehaves(t *testing.T) {
 	t.Parallel()
 	c := newChaosRole(config.Config{}, "api-1")
-	ops := newRoleOps()
+	ops := roleops.New()
 	c.route(ops)
 	w := httptest.NewRecorder()
-	ops.mux.ServeHTTP(w, httptest.NewRequest(http.MethodPut, chaoslab.RulesPath, strings.NewReader("[]")))
+	ops.Mux.ServeHTTP(w, httptest.NewRequest(http.MethodPut, chaoslab.RulesPath, strings.NewReader("[]")))
 	if w.Code != http.StatusNotFound && w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("%d", w.Code)
 	}
@@ -153,7 +154,7 @@ func TestRoleBehaves(t *testing.T) {
 func TestRulesAreTold(t *testing.T) {
 	t.Parallel()
 	c := newChaosRole(config.Config{Chaos: config.ChaosConfig{Enabled: true}}, "api-1")
-	ops := newRoleOps()
+	ops := roleops.New()
 	c.route(ops)
 	socket := filepath.Join(t.TempDir(), "s")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -166,7 +167,7 @@ func TestRulesAreTold(t *testing.T) {
 		t.Error("nobody was told, and that is fine")
 	}
 	go func() {
-		served <- opshttp.ServeHTTP(ctx, slog.New(slog.DiscardHandler), "unix:"+socket, ops.mux, time.Second, nil)
+		served <- opshttp.ServeHTTP(ctx, slog.New(slog.DiscardHandler), "unix:"+socket, ops.Mux, time.Second, nil)
 	}()
 	var undo chaos.Undo
 	for err := errors.New("not yet"); err != nil && t.Context().Err() == nil; {

@@ -12,6 +12,7 @@ import (
 	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -31,9 +32,9 @@ func newChaosRole(cfg config.Config, name string) *chaosRole {
 }
 
 // route takes rules at the operations endpoint.
-func (c *chaosRole) route(ops *roleOps) {
+func (c *chaosRole) route(ops *roleops.Ops) {
 	if c != nil {
-		ops.mux.HandleFunc("PUT "+chaoslab.RulesPath, opshttp.HereOnly(c.take))
+		ops.Mux.HandleFunc("PUT "+chaoslab.RulesPath, opshttp.HereOnly(c.take))
 	}
 }
 

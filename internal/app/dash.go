@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
@@ -54,7 +55,7 @@ func (p *platformOps) figures(ctx context.Context) map[string][]dashboard.Family
 	members := p.members()
 	all := map[string][]dashboard.Family{}
 	for i, raw := range opshttp.FanOut(ctx, members, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
-		return opshttp.Get(ctx, m.Ops, figuresPath)
+		return opshttp.Get(ctx, m.Ops, roleops.FiguresPath)
 	}) {
 		var list []dashboard.Family
 		if raw != nil && json.Unmarshal(raw, &list) == nil {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/replica"
@@ -60,11 +62,11 @@ func exported(t *testing.T) map[string]bool {
 	d := &describing{names: map[string]bool{}}
 	cfg, log := config.Default(), slog.New(slog.DiscardHandler)
 	cfg.Edge.Origins = []string{"http://127.0.0.1:1"}
-	n, err := newEdgeNode(cfg, "edge", log, d)
+	n, err := edgerole.NewNode(cfg, "edge", log, d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(n.close)
+	t.Cleanup(n.Close)
 	httpapi.Middleware(http.NotFoundHandler(), httpapi.MiddlewareDeps{Registerer: d})
 	replica.NewQueries(replica.QueriesOptions{Registerer: d})
 	store, err := cache.NewStore(cache.Options{Registerer: d})
@@ -85,7 +87,7 @@ func exported(t *testing.T) map[string]bool {
 	dbs.watch(primary, nil)
 	t.Cleanup(dbs.unwatch)
 	d.MustRegister(&local.Failover{})
-	own, err := newRoleOps().reg.Gather()
+	own, err := roleops.New().Reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

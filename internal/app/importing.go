@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/catalog"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -142,7 +143,7 @@ func withStack(ctx context.Context, cfg config.Config, f func(*stack) error) err
 
 // purgeAll empties every tier and process; later reads are at least as new as the catalogue is now.
 func (s *stack) purgeAll(ctx context.Context) error {
-	if err := s.purgeEverywhere(ctx, purgeRequest{All: true}); err != nil {
+	if err := s.purgeEverywhere(ctx, edgerole.PurgeRequest{All: true}); err != nil {
 		return fmt.Errorf("caches: %w", err)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stampede-shop/stampede/internal/app/chaoslab"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/dashboard"
 )
 
@@ -68,7 +69,7 @@ func (p *platformOps) handler() http.Handler {
 	p.chaos.Routes(mux, p.auth)
 	p.telemetryRoutes(mux)
 	mux.HandleFunc("/admin/", p.auth(opshttp.UnknownOps(mux)))
-	mountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) }, pprof.Profile)
+	roleops.MountPprof(mux, func(h http.HandlerFunc) http.HandlerFunc { return p.auth(h) }, pprof.Profile)
 	csrf := http.NewCrossOriginProtection()
 	csrf.SetDenyHandler(http.HandlerFunc(opshttp.ForeignOrigin))
 	return opshttp.CheckHost(p.host, csrf.Handler(mux))

@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/app/running"
 )
@@ -20,14 +21,14 @@ import (
 // purge hands the request to one API process, whose invalidation reaches all tiers and processes before it answers.
 func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	var req purgeRequest
+	var req edgerole.PurgeRequest
 	if err == nil {
 		dec := json.NewDecoder(bytes.NewReader(body))
 		dec.DisallowUnknownFields()
 		err = dec.Decode(&req)
 	}
 	if err == nil {
-		err = req.check()
+		err = req.Check()
 	}
 	if err != nil {
 		opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))

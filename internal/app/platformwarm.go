@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/warming"
 )
 
 // warmStatus is how far each API process is with warming.
@@ -26,7 +27,7 @@ func (p *platformOps) warmCancel(w http.ResponseWriter, r *http.Request) {
 func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method string) {
 	apis, out := p.apiMembers(), map[string]json.RawMessage{}
 	answers := opshttp.FanOut(ctx, apis, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
-		status, raw, err := opshttp.Ask(ctx, method, m.Ops, warmPath, nil, opshttp.MaxAnswer)
+		status, raw, err := opshttp.Ask(ctx, method, m.Ops, warming.Path, nil, opshttp.MaxAnswer)
 		if err == nil && status >= 300 {
 			err = fmt.Errorf("%d", status)
 		}
@@ -47,12 +48,12 @@ func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method
 // warmStart asks each API process to warm its own memory; what it finds in Redis costs no load. The first that begins asks the edges
 // too. It is refused when none begins.
 func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
-	req, err := decodeWarmRequest(http.MaxBytesReader(w, r.Body, 1<<16))
+	req, err := warming.DecodeRequest(http.MaxBytesReader(w, r.Body, 1<<16))
 	if err != nil {
 		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
-	out, begun, refused := map[string]WarmStatus{}, false, 0
+	out, begun, refused := map[string]warming.Status{}, false, 0
 	var errs []error
 	for _, m := range p.apiMembers() {
 		req.NoEdges = begun
@@ -73,17 +74,17 @@ func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 }
 
 // warm asks one process; the status is 0 when it does not answer.
-func warmMember(ctx context.Context, m opshttp.Member, req WarmRequest) (st WarmStatus, status int, err error) {
+func warmMember(ctx context.Context, m opshttp.Member, req warming.Request) (st warming.Status, status int, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return st, 0, err
 	}
-	status, raw, err := opshttp.Ask(ctx, http.MethodPost, m.Ops, warmPath, body, opshttp.MaxAnswer)
+	status, raw, err := opshttp.Ask(ctx, http.MethodPost, m.Ops, warming.Path, body, opshttp.MaxAnswer)
 	switch {
 	case err != nil:
 		return st, http.StatusServiceUnavailable, err
 	case status >= 300:
-		return st, status, opshttp.ProblemError(http.MethodPost+" "+warmPath, http.StatusText(status), bytes.TrimSpace(raw))
+		return st, status, opshttp.ProblemError(http.MethodPost+" "+warming.Path, http.StatusText(status), bytes.TrimSpace(raw))
 	}
 	return st, status, json.Unmarshal(raw, &st)
 }

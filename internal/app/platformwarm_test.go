@@ -13,6 +13,8 @@ import (
 	"github.com/stampede-shop/stampede/cache/warm"
 	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
+	"github.com/stampede-shop/stampede/internal/app/warming"
 	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
@@ -26,7 +28,7 @@ func TestPlatformWarms(t *testing.T) {
 		return []opshttp.Member{{Name: "api-1", Ops: url1}, {Name: "api-2", Ops: url2}, {Name: "worker", Ops: "unix:/nowhere"}}
 	}}
 	h := p.handler()
-	call := func(method, body string, want int) map[string]WarmStatus {
+	call := func(method, body string, want int) map[string]warming.Status {
 		t.Helper()
 		r := httptest.NewRequest(method, "http://localhost/admin/cache/warm", strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer the-token")
@@ -35,7 +37,7 @@ func TestPlatformWarms(t *testing.T) {
 		if w.Code != want {
 			t.Fatalf("%s %s: %d %s", method, body, w.Code, w.Body)
 		}
-		var out map[string]WarmStatus
+		var out map[string]warming.Status
 		if want < 300 {
 			if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
 				t.Fatal(err)
@@ -55,14 +57,14 @@ func TestPlatformWarms(t *testing.T) {
 	call("POST", `{"top":5,"rate":100}`, http.StatusAccepted)
 	call("POST", "", http.StatusConflict)
 	call("DELETE", "", 200)
-	for _, w := range []*warming{one, two} {
+	for _, w := range []*warming.Warming{one, two} {
 		localtest.Eventually(t, "cancelled", func() bool { return w.Progress().State == warm.Cancelled })
 	}
 	close(release)
 	if st := call("POST", `{"top":5}`, http.StatusAccepted); len(st) != 2 || st["api-2"].Refused != "" {
 		t.Errorf("%+v", st)
 	}
-	for _, w := range []*warming{one, two} {
+	for _, w := range []*warming.Warming{one, two} {
 		localtest.Eventually(t, "done", func() bool { return w.Progress().State == warm.Done })
 		if p := w.Progress(); p.Reason != "asked" || p.Loaded != 1 {
 			t.Errorf("%+v", p)
@@ -74,9 +76,9 @@ func TestPlatformWarms(t *testing.T) {
 }
 
 // warmingProcess is an API process as far as warming sees it: its tier waits for release.
-func warmingProcess(t *testing.T, release <-chan struct{}) (*warming, string) {
+func warmingProcess(t *testing.T, release <-chan struct{}) (*warming.Warming, string) {
 	t.Helper()
-	tier := warm.NewTier(dataTierName, func(ctx context.Context, keys []string) (warm.Outcome, error) {
+	tier := warm.NewTier(warming.DataTierName, func(ctx context.Context, keys []string) (warm.Outcome, error) {
 		select {
 		case <-release:
 			return warm.Outcome{Loaded: keys}, nil
@@ -90,12 +92,12 @@ func warmingProcess(t *testing.T, release <-chan struct{}) (*warming, string) {
 	}
 	t.Cleanup(wr.Close)
 	wr.Seen("/products/1")
-	w := newWarming("", config.WarmConfig{Campaigns: []config.CampaignConfig{{Name: "sale", Start: time.Now().Add(time.Hour), Before: time.Minute}, {Name: "past"}}},
+	w := warming.New("", config.WarmConfig{Campaigns: []config.CampaignConfig{{Name: "sale", Start: time.Now().Add(time.Hour), Before: time.Minute}, {Name: "past"}}},
 		slog.New(slog.DiscardHandler))
 	w.Warmer = wr
-	ops := newRoleOps()
-	w.routes(ops)
-	server := httptest.NewServer(ops.mux)
+	ops := roleops.New()
+	w.Routes(ops)
+	server := httptest.NewServer(ops.Mux)
 	t.Cleanup(server.Close)
 	return w, server.URL
 }

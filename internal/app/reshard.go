@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/queue"
 	"github.com/stampede-shop/stampede/shard"
@@ -20,7 +21,7 @@ import (
 
 // followTopology keeps the cluster to the map of shards in force. Until that is known, work on shards waits.
 func (s *stack) followTopology(name string, late *lateRelays) *move.Follower {
-	f := move.Follow(s.cluster, s.cfg.Topology(), move.FollowerOptions{Coordinator: s.set.Primary(), ID: name + "-" + newID(), Log: s.log,
+	f := move.Follow(s.cluster, s.cfg.Topology(), move.FollowerOptions{Coordinator: s.set.Primary(), ID: name + "-" + roleops.NewID(), Log: s.log,
 		Open: func(ctx context.Context, sh move.Shard) (*pgxpool.Pool, error) {
 			return s.db.writer(ctx, sh.ID, s.cfg.ShardDSN(sh), s.tune) // the follower closes it
 		},

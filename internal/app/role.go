@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -23,7 +25,7 @@ type RoleOptions struct {
 type role struct {
 	name  string
 	about string
-	start func(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleOps) (run func(context.Context) error, err error)
+	start func(ctx context.Context, cfg config.Config, name string, log *slog.Logger, ops *roleops.Ops) (run func(context.Context) error, err error)
 }
 
 // roles is the table. Each may run alone, in production; `up` runs all as child processes.
@@ -31,7 +33,7 @@ var roles = []role{
 	{"api", "the JSON API and the storefront", startAPI},
 	{"worker", "relays the outboxes and does the jobs", startWorker},
 	{"analytics", "stores events, answers SQL about them, keeps live figures", startAnalytics},
-	{"edge", "balances shoppers over the API processes", startEdge},
+	{"edge", "balances shoppers over the API processes", edgerole.Start},
 }
 
 // RunRole runs one role until ctx ends, then drains it. The operations endpoint lives a little longer than the role.
@@ -53,7 +55,7 @@ func RunRole(ctx context.Context, roleName string, cfg config.Config, o RoleOpti
 		defer cancel()
 		_ = stopTracing(flush) // spans are expendable
 	}()
-	ops := newRoleOps()
+	ops := roleops.New()
 	run, err := roles[i].start(ctx, cfg, o.Name, log, ops)
 	if err != nil {
 		return fmt.Errorf("%s: %w", roleName, err)
@@ -63,14 +65,14 @@ func RunRole(ctx context.Context, roleName string, cfg config.Config, o RoleOpti
 		// all other monitoring together.
 		cfg.Telemetry.Flight = false
 	}
-	if err := ops.measured.open(cfg.Telemetry, o.Name, log); err != nil {
+	if err := ops.Measured.Open(cfg.Telemetry, o.Name, log); err != nil {
 		return fmt.Errorf("%s: %w", roleName, err)
 	}
-	ops.measured.mount(ops.mux)
+	ops.Measured.Mount(ops.Mux)
 	return runWithOps(ctx, cfg, log, ops, run)
 }
 
-func runWithOps(ctx context.Context, cfg config.Config, log *slog.Logger, ops *roleOps, run func(context.Context) error) error {
+func runWithOps(ctx context.Context, cfg config.Config, log *slog.Logger, ops *roleops.Ops, run func(context.Context) error) error {
 	opsCtx, stopOps := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopOps()
 	g, gctx := errgroup.WithContext(ctx)
@@ -79,14 +81,14 @@ func runWithOps(ctx context.Context, cfg config.Config, log *slog.Logger, ops *r
 		return run(gctx)
 	})
 	g.Go(func() error {
-		ops.measured.run(opsCtx)
+		ops.Measured.Run(opsCtx)
 		return nil
 	})
 	g.Go(func() error {
 		if cfg.Ops.Listen == "" {
 			return nil
 		}
-		return opshttp.ServeHTTP(opsCtx, log, cfg.Ops.Listen, ops.mux, time.Second, nil)
+		return opshttp.ServeHTTP(opsCtx, log, cfg.Ops.Listen, ops.Mux, time.Second, nil)
 	})
 	return g.Wait()
 }

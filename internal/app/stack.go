@@ -16,6 +16,10 @@ import (
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/cache"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
+	"github.com/stampede-shop/stampede/internal/app/governor"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
+	"github.com/stampede-shop/stampede/internal/app/warming"
 	"github.com/stampede-shop/stampede/internal/cached"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
@@ -51,14 +55,14 @@ type stack struct {
 	campaigns *cached.Campaigns
 	setStock  shop.StockStore // stores, for administrators
 	checkouts *shop.Checkouts
-	warm      *warming             // of an API process
+	warm      *warming.Warming     // of an API process
 	events    *analytics.Collector // of clients; nil: none are collected
 	tracked   *analytics.Collector // of the platform itself; likewise
 	chaos     *chaosRole           // nil: it behaves
-	governor  *governor            // of an API process
+	governor  *governor.Governor   // of an API process
 
-	measured atomic.Pointer[measuring]   // hears of the caches; nil until there is one
-	gapStore atomic.Pointer[cache.Store] // store, for the bus, which runs before there is one
+	measured atomic.Pointer[roleops.Measuring] // hears of the caches; nil until there is one
+	gapStore atomic.Pointer[cache.Store]       // store, for the bus, which runs before there is one
 	topology *move.Follower
 	late     lateRelays
 	closers  []func()
@@ -193,7 +197,7 @@ func (s *stack) openQueue(_ context.Context, name string) (err error) {
 const metaLSN = "lsn" // of an invalidation: reads must have seen this position of the catalogue's log
 
 func (s *stack) openCache(name string) error {
-	bus, err := queue.NewBus(s.nc, "stampede.invalidate", name+"-"+newID(),
+	bus, err := queue.NewBus(s.nc, "stampede.invalidate", name+"-"+roleops.NewID(),
 		queue.BusOptions{Log: s.log, Registerer: s.reg, OnGap: s.missedMessages})
 	if err != nil {
 		return err
@@ -218,7 +222,7 @@ func (s *stack) require(lsn string) {
 
 // purge drops tags from every tier and process, the edges last.
 func (s *stack) purge(ctx context.Context, tags []string) error {
-	return s.purgeEverywhere(ctx, purgeRequest{Tags: tags})
+	return s.purgeEverywhere(ctx, edgerole.PurgeRequest{Tags: tags})
 }
 
 // purgeCaches drops tags from L2 and from L1 of every process; what is read afterwards is at least as new as the catalogue is
@@ -270,7 +274,7 @@ func (s *stack) openShop(context.Context) error {
 	s.setStock = cached.NewStockStore(s.stores, s.purge, cached.Options{Log: s.log})
 	s.checkouts = &shop.Checkouts{Store: s.stores, Orders: s.stores, Stock: s.stores, Carts: s.stores, CommitLater: s.cfg.Checkout.GroupCommit,
 		PurchaseLimit: int64(s.cfg.Checkout.PurchaseLimit),
-		Products:      s.products, Pay: s.timed(s.chaos.payments(s.payments())), NewID: newID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
+		Products:      s.products, Pay: s.timed(s.chaos.payments(s.payments())), NewID: roleops.NewID, Now: s.chaos.now, Log: s.log, Crash: crashPoint()}
 	return nil
 }
 

@@ -4,14 +4,15 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/cache"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/telemetry"
 )
 
 // measure has databases and caches tell m of what they do.
-func (s *stack) measure(m *measuring) {
+func (s *stack) measure(m *roleops.Measuring) {
 	if s.cfg.Telemetry.Enabled {
-		s.db.queries.Observe(m.queried)
+		s.db.queries.Observe(m.Queried)
 		s.measured.Store(m)
 	}
 }
@@ -19,17 +20,17 @@ func (s *stack) measure(m *measuring) {
 // askedCache is what the caches call for each exchange with Redis and each load.
 func (s *stack) askedCache(family string, by cache.Source, took time.Duration, failed bool) {
 	if m := s.measured.Load(); m != nil {
-		m.set.Series(telemetry.KindFamily, family+" "+by.String()).Record(took, failed)
+		m.Set.Series(telemetry.KindFamily, family+" "+by.String()).Record(took, failed)
 		if by == cache.L2 {
-			m.set.Series(telemetry.KindLink, "redis").Record(took, failed)
+			m.Set.Series(telemetry.KindLink, "redis").Record(took, failed)
 		}
 	}
 }
 
 // answered is what is to be told of requests; nil for nobody.
-func (s *stack) answered(m *measuring) func(httpapi.Answered) {
+func (s *stack) answered(m *roleops.Measuring) func(httpapi.Answered) {
 	if !s.cfg.Telemetry.Enabled {
 		return nil
 	}
-	return m.apiAnswered()
+	return m.ApiAnswered()
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/telemetry/spans"
 )
@@ -31,7 +32,7 @@ func (p *platformOps) telemetryRoutes(mux *http.ServeMux) {
 func (p *platformOps) ofOne(path string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		name := orDefault(q.Get("process"), running.APIName(0))
+		name := roleops.OrDefault(q.Get("process"), running.APIName(0))
 		q.Del("process")
 		members := p.members()
 		i := slices.IndexFunc(members, func(m opshttp.Member) bool { return m.Name == name })

@@ -18,6 +18,7 @@ import (
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/internal/httpapi"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/replica"
@@ -25,11 +26,11 @@ import (
 )
 
 // observed is a process that measures itself, with heap profiles of two deploys kept.
-func observed(t *testing.T, name string) (*measuring, opshttp.Member) {
+func observed(t *testing.T, name string) (*roleops.Measuring, opshttp.Member) {
 	t.Helper()
 	dir := t.TempDir()
-	m := newMeasuring()
-	if err := m.open(config.TelemetryConfig{Enabled: true, Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
+	m := roleops.NewMeasuring()
+	if err := m.Open(config.TelemetryConfig{Enabled: true, Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range []string{"heap-20261127T120000.000Z-old.pb.gz", "heap-20261127T130000.000Z-new.pb.gz"} {
@@ -45,7 +46,7 @@ func observed(t *testing.T, name string) (*measuring, opshttp.Member) {
 		}
 	}
 	mux := http.NewServeMux()
-	m.mount(mux)
+	m.Mount(mux)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return m, opshttp.Member{Name: name, Ops: strings.TrimPrefix(s.URL, "http://")}
@@ -114,13 +115,13 @@ func TestATraceByItsID(t *testing.T) {
 	begun := time.Now()
 	r := httptest.NewRequest(http.MethodGet, "/products/7", nil)
 	r.Header.Set("Traceparent", traceparent)
-	api.begun(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		api.queried(r.Context(), replica.Queried{Name: "GetProduct", Database: "catalog", Node: "replica-1", Took: 3 * time.Millisecond})
+	api.Begun(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		api.Queried(r.Context(), replica.Queried{Name: "GetProduct", Database: "catalog", Node: "replica-1", Took: 3 * time.Millisecond})
 		ctx, timing := shop.WithTiming(r.Context())
 		shop.Observe(ctx, "l1", "miss", 0)
-		api.apiAnswered()(httpapi.Answered{Request: r, ID: "the-id", Route: "/products/{id}", Status: 200, Start: begun.Add(time.Millisecond), Took: 5 * time.Millisecond, Timing: timing})
+		api.ApiAnswered()(httpapi.Answered{Request: r, ID: "the-id", Route: "/products/{id}", Status: 200, Start: begun.Add(time.Millisecond), Took: 5 * time.Millisecond, Timing: timing})
 	})).ServeHTTP(httptest.NewRecorder(), r)
-	front.edgeAnswered(config.ProfileShop)(edge.Answered{Method: "GET", Target: "/products/7", Status: 200, Start: begun, Took: 9 * time.Millisecond, ID: "the-id", Request: r,
+	front.EdgeAnswered(config.ProfileShop)(edge.Answered{Method: "GET", Target: "/products/7", Status: 200, Start: begun, Took: 9 * time.Millisecond, ID: "the-id", Request: r,
 		Header: http.Header{"Cache-Status": {"stampede; fwd=uri-miss"}}, Attempts: 1})
 	h := (&platformOps{token: "t", members: func() []opshttp.Member { return []opshttp.Member{apiMember, edgeMember} }, status: func() any { return nil }}).handler()
 	for _, id := range []string{"the-id", trace} {
@@ -156,8 +157,8 @@ func TestMeasuringEnds(t *testing.T) { //nolint:paralleltest // a process has on
 	m, _ := observed(t, "worker")
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { m.run(ctx); close(done) }()
-	m.flown("GET /", "x", 2*time.Second) // whether it is written yet or not
+	go func() { m.Run(ctx); close(done) }()
+	m.Flown("GET /", "x", 2*time.Second) // whether it is written yet or not
 	cancel()
 	select {
 	case <-done:

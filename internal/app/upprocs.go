@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/app/running"
 	"github.com/stampede-shop/stampede/internal/local"
@@ -142,7 +143,7 @@ func roleEnv() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, value, _ := strings.Cut(kv, "=")
-		if key, _ := keys(name, value); !strings.HasPrefix(name, config.EnvPrefix) || key == "" || hasPrefix(key, passedOn...) {
+		if key, _ := keys(name, value); !strings.HasPrefix(name, config.EnvPrefix) || key == "" || edgerole.HasPrefix(key, passedOn...) {
 			env = append(env, kv)
 		}
 	}

@@ -46,6 +46,7 @@ func Load(path string, overrides map[string]any) (Config, error) {
 	return cfg, cfg.Validate()
 }
 
+// EnvPrefix is what the names of variables that set keys begin with.
 const EnvPrefix = "STAMPEDE_"
 
 // EnvKeys maps variables to keys: only those of the Config struct, so that STAMPEDE_CATALOG_POOL_SIZE finds pool_size.

@@ -17,6 +17,7 @@ type Member struct {
 	Ops  string
 }
 
+// Timeout bounds a question to one process.
 const Timeout = 3 * time.Second
 
 // FanOut asks every member at once and returns the answers in order; failures leave the zero value.

@@ -52,7 +52,7 @@ const maxTags = 5
 // codings are the endings of entity tags.
 var codings = []string{"-zstd", "-br", "-gzip"}
 
-// HasPrefix tells whether a path is one of the prefixes or below one.
+// HasPrefix tells whether a path begins with one of the prefixes.
 func HasPrefix(path string, prefixes ...string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(path, p) {

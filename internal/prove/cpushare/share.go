@@ -21,3 +21,11 @@ func quota(share float64) (time.Duration, error) {
 	}
 	return q, nil
 }
+
+// Throttled is what a quota has done to a group.
+type Throttled struct {
+	Periods int64 // in which the group wanted to run
+	Stopped int64 // of these, in which its quota was used up before its work was done
+	// For is how long it stood still for that. Each processor on which it wanted to run counts by itself.
+	For time.Duration
+}

@@ -123,7 +123,15 @@ func overload(ctx context.Context, data, scenario string, offers []offer) (resul
 	if err := pinPlatform(ctx, data); err != nil {
 		return result{}, err
 	}
+	st, err := statusOf(ctx, data)
+	if err != nil {
+		return result{}, err
+	}
 	load := func(args ...string) (r loadReport, err error) {
+		// Who comes first learns the catalogue; right after an overload they may still be refused.
+		if err := waitUntilServed(ctx, st.URL+"/products?limit=100"); err != nil {
+			return r, err
+		}
 		out, err := besideEdge(ctx, append([]string{"load", "--data", data, "--scenario", scenario, "--json"}, args...)...)
 		if jsonErr := json.Unmarshal(out, &r); jsonErr != nil {
 			return r, errors.Join(err, jsonErr)

@@ -124,7 +124,10 @@ func (p place) make(dir string) error {
 		return err
 	}
 	if p.second {
-		return nil
+		return write(dir, "cpu.weight", strconv.Itoa(100*weight))
+	}
+	if err := write(dir, "cpu.shares", strconv.Itoa(1024*weight)); err != nil {
+		return err
 	}
 	return write(dir, "cpu.cfs_period_us", strconv.FormatInt(period.Microseconds(), 10))
 }

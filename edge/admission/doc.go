@@ -20,7 +20,7 @@
 //     better to let some finish than all begin.
 //   - Latency is what the service says that it took ([Options.Took]), if it does: this process's own waits for a processor are none
 //     of its doing. While those are long, [Limiter.Guard] refuses requests before anything was spent on them.
-//   - Patience is halved once requests have been refused for a second.
+//   - Patience is halved once requests have been refused for a second, and no longer than [Options.Ahead].
 //   - A lower class that waits gets every sixteenth place, so that the shop can still be looked at during a rush of buyers.
 //   - A place is never lost: it comes back when the answer begins, or the handler ends, panics included.
 //

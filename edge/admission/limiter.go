@@ -135,25 +135,25 @@ func (l *Limiter) enqueue(now time.Time, class Class, client uint64, known bool)
 		l.shed(now, least.class)
 		close(least.decided)
 	}
-	w.since, w.decided, w.patience = now, make(chan struct{}), l.bound(now, l.opts.Patience[class])
+	w.since, w.decided, w.patience = now, make(chan struct{}), l.opts.Patience[class]
+	if l.recent.lasting(now) { // a standstill in an overload is not waited for
+		w.patience = min(w.patience/2, l.opts.Ahead[class])
+	}
 	l.clients[client]++
 	l.queue.push(w)
 	return w
 }
 
-// bound is a bound of a wait, of which half is left once requests have been refused for a while; l.mu is held.
-func (l *Limiter) bound(now time.Time, d time.Duration) time.Duration {
-	if l.recent.lasting(now) {
-		return d / 2
-	}
-	return d
-}
-
 // vain tells whether a request's turn is too far away, as places are given out now: the queue is kept as short as it can be served in
-// time, and who would have waited in it for nothing learns that at once. l.mu is held.
+// time, and who would have waited in it for nothing learns that at once. Once requests have been refused for a while it is half as long:
+// waiting longer helps nobody. l.mu is held.
 func (l *Limiter) vain(now time.Time, w *waiter) bool {
+	longest := l.opts.Ahead[w.class]
+	if l.recent.lasting(now) {
+		longest /= 2
+	}
 	rate, ok := l.flow.rate(now)
-	return ok && float64(l.queue.ahead(w.class, w.level)) > rate*l.bound(now, l.opts.Ahead[w.class]).Seconds()
+	return ok && float64(l.queue.ahead(w.class, w.level)) > rate*longest.Seconds()
 }
 
 // leave takes a request out of the queue; l.mu is held.

@@ -18,6 +18,11 @@ import (
 // shareOf a core for each instance: eight of them leave most of the machine to what they share, and to us.
 func shareOf(cores int) float64 { return min(0.25, 0.4*float64(cores)/mostInstances) }
 
+const (
+	leastRepeats = 2
+	scaleLimit   = 25 // times a point's length, after which nothing is repeated again
+)
+
 // sizes are the numbers of instances.
 var sizes = []int{1, 2, 4, mostInstances}
 
@@ -37,7 +42,11 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 			return s, err
 		}
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
+		begun := time.Now()
 		for repeat := range t.pace.repeats {
+			if repeat >= leastRepeats && time.Since(begun) > scaleLimit*t.pace.scale {
+				break // where others keep the machine busy everything takes longer
+			}
 			for _, i := range rng.Perm(len(sizes)) {
 				if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:sizes[i]]); err != nil {
 					return s, err
@@ -98,7 +107,7 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 
 const (
 	alike       = 0.10 // two leads in a row that differ by less
-	mostLeads   = 8
+	mostLeads   = 5
 	leadSeeds   = 1 << 32 // others than those of who is measured
 	leadsAPoint = 5       // of the time of a point
 )
@@ -107,7 +116,7 @@ const (
 // it was too few shows in how the points scatter.
 func (m *scaler) warm(ctx context.Context) (leads int, err error) {
 	last := math.Inf(1)
-	for leads = 1; leads <= mostLeads; leads++ {
+	for leads = 1; ; leads++ {
 		m.leads++
 		runners, err := m.prepare(ctx, m.urls, m.t.pace.scale/leadsAPoint, leadSeeds+m.leads*mostInstances)
 		if err != nil {
@@ -118,12 +127,11 @@ func (m *scaler) warm(ctx context.Context) (leads int, err error) {
 			return leads, err
 		}
 		each := m.group.Had(m.urls).since(before).CPU / float64(max(1, sum.all))
-		if math.Abs(each-last) <= alike*each {
-			break
+		if leads == mostLeads || math.Abs(each-last) <= alike*each {
+			return leads, nil
 		}
 		last = each
 	}
-	return leads, nil
 }
 
 // measure lets the prepared shoppers loose on instances and looks what those had for it.

@@ -43,6 +43,10 @@ soak: ## search for rare faults: histories, models, kills, moves, failover, lag;
 	$(SOAK) -race -p 1 -parallel 6 $(filter-out ./test/e2e/,$(SOAKED))
 	$(SOAK) ./test/e2e/...
 
+.PHONY: scale
+scale: build ## measure a platform of its own and print the tables of docs/scale.md; six quiet minutes
+	scripts/scale
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, shell syntax; generated code is current
 	@scripts/install lint
@@ -50,7 +54,7 @@ lint: ## gofmt, go vet, staticcheck, shell syntax; generated code is current
 	go vet ./...
 	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
-	bash -n scripts/install .ci/run
+	bash -n scripts/install scripts/scale .ci/run
 	@$(MAKE) --no-print-directory check-generated
 
 .PHONY: generate

@@ -10,15 +10,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
-	"time"
 )
 
 const (
 	crowdSessions    = 100_000
 	crowdConnections = 20_000
 	crowdOwnFiles    = 1000 // that an edge or a generator needs besides clients' connections
+	crowdMostDoors   = 4    // edges and generators that share them
 	crowdBound       = 2048 // MiB that the whole platform may take
 )
 
@@ -52,22 +51,34 @@ shoppers:
       - view: 3
 `
 
-// benchCrowdSessions lets 100,000 shoppers in, who think for 45 s before each request, and share connections.
-func benchCrowdSessions(ctx context.Context) (result, error) {
-	return benchCrowd(ctx, crowdSessions, "30s-60s", "60s", "140s")
+// crowd is how many come, by how many doors, and how long they take.
+type crowd struct {
+	users, doors      int
+	think, ramp, full string
+	args              []string // of each generator
 }
 
-// benchCrowdConnections lets in as many as the limit of open files allows, at most 20,000, with a connection each.
+// benchCrowdSessions lets 100,000 shoppers in, who think for 45 s before each request, and share connections.
+func benchCrowdSessions(ctx context.Context) (result, error) {
+	return benchCrowd(ctx, crowd{crowdSessions, 1, "30s-60s", "60s", "140s", nil})
+}
+
+// benchCrowdConnections lets in 20,000 with a connection each. A process may open so many files: where those are too few for all, further
+// edges stand beside the platform's own, with a generator each. None but the superuser's system may raise the limit itself.
 func benchCrowdConnections(ctx context.Context) (result, error) {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return result{}, err
 	}
-	return benchCrowd(ctx, min(crowdConnections, int(files.Max)-crowdOwnFiles), "6s-18s", "40s", "80s", "--own-connections")
+	each := int(min(files.Max, 2*crowdConnections)) - crowdOwnFiles
+	if each < crowdConnections/crowdMostDoors {
+		return result{}, fmt.Errorf("%d open files are allowed to a process: too few, raise the limit (ulimit -n) to %d", files.Max, crowdConnections/crowdMostDoors+crowdOwnFiles)
+	}
+	return benchCrowd(ctx, crowd{crowdConnections, (crowdConnections + each - 1) / each, "6s-18s", "40s", "80s", []string{"--own-connections"}})
 }
 
 // benchCrowd fills a platform with shoppers and tells what memory it took at most.
-func benchCrowd(ctx context.Context, users int, think, ramp, full string, args ...string) (_ result, err error) {
+func benchCrowd(ctx context.Context, c crowd) (_ result, err error) {
 	dir, err := os.MkdirTemp("", "stampede-bench-")
 	if err != nil {
 		return result{}, err
@@ -77,7 +88,7 @@ func benchCrowd(ctx context.Context, users int, think, ramp, full string, args .
 		return result{}, err
 	}
 	scenario, data := filepath.Join(dir, "crowd.yaml"), filepath.Join(dir, "data")
-	if err := os.WriteFile(scenario, fmt.Appendf(nil, crowdScenario, think, users, ramp, full), 0o644); err != nil { //nolint:gosec // read by our own child
+	if err := os.WriteFile(scenario, fmt.Appendf(nil, crowdScenario, c.think, c.users/c.doors, c.ramp, c.full), 0o644); err != nil { //nolint:gosec // read by our own child
 		return result{}, err
 	}
 	if _, err := stampede(ctx, "up", "--detach", "--data", data, "--port", "0", "--ops-port", "0", "--shards", "2", "--replicas", "1", "--products", "2000"); err != nil {
@@ -87,47 +98,21 @@ func benchCrowd(ctx context.Context, users int, think, ramp, full string, args .
 		_, derr := stampede(context.WithoutCancel(ctx), "down", "--data", data)
 		err = errors.Join(err, derr)
 	}()
-	root, edge, err := platformPIDs(ctx, data)
+	doors, err := openDoors(ctx, data, c.doors)
+	defer func() { err = errors.Join(err, doors.close()) }()
 	if err != nil {
 		return result{}, err
 	}
 	res := result{Unit: "MiB of the whole platform at most", Runs: 1, Anchor: crowdBound}
-	idle := memoryOf(root)
-	if res.Details, err = crowdRun(ctx, data, root, edge, append([]string{"--scenario", scenario}, args...)); err != nil {
+	idle := doors.look()
+	if res.Details, err = doors.crowd(ctx, append([]string{"--scenario", scenario}, c.args...)); err != nil {
 		return res, err
 	}
-	res.Details["shoppers"], res.Details["idle_mib"] = users, idle
-	res.Ours = res.Details["platform_mib"].(float64) //nolint:forcetypeassert // put there by crowdRun
+	res.Details["shoppers"], res.Details["idle_mib"], res.Details["idle_edges_mib"], res.Details["edges"] = c.users, idle.platform, idle.edges, c.doors
+	res.Ours = res.Details["platform_mib"].(float64) //nolint:forcetypeassert // put there by crowd
 	res.Ratio = res.Ours / crowdBound
 	_, err = stampede(ctx, "audit", "--data", data)
 	return res, err
-}
-
-// crowdRun loads the platform and watches its memory meanwhile.
-func crowdRun(ctx context.Context, data string, root, edge int, args []string) (map[string]any, error) {
-	watched, stop := context.WithCancel(ctx)
-	defer stop()
-	var platform, edgeAlone float64
-	open := 0
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		for watched.Err() == nil {
-			platform, edgeAlone, open = max(platform, memoryOf(root)), max(edgeAlone, pss(edge)), max(open, openFiles(edge))
-			select {
-			case <-watched.Done():
-			case <-time.After(time.Second):
-			}
-		}
-	})
-	out, err := stampede(ctx, append([]string{"load", "--data", data, "--json"}, args...)...)
-	stop()
-	watch.Wait()
-	var r loadReport
-	if jsonErr := json.Unmarshal(out, &r); jsonErr != nil {
-		return nil, errors.Join(err, jsonErr)
-	}
-	return map[string]any{"platform_mib": platform, "edge_mib": edgeAlone, "edge_files": open, "requests": r.Summary.Total, "seconds": r.Summary.Duration, "bad": r.Errors,
-		"orders": r.Summary.Orders, "browse_p95_s": r.Times["browse"].P95, "checkout_p99_s": r.Times["checkout"].P99, "generator": r.Summary.Invalid}, nil
 }
 
 // platformPIDs are the processes of `up` and of its edge.

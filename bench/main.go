@@ -33,10 +33,19 @@ type benchmark struct {
 	run   func(ctx context.Context) (result, error)
 }
 
-// is tells whether name means b: its own name, or that of the group before a dash.
+// is tells whether name means b: its own name, or that of the group before a dash where no benchmark has that name.
 func (b benchmark) is(name string) bool {
 	group, _, _ := strings.Cut(b.name, "-")
-	return name == b.name || name == group
+	return name == b.name || name == group && !alone[name]
+}
+
+// alone are the names of single benchmarks.
+var alone = map[string]bool{}
+
+func init() {
+	for _, b := range benchmarks {
+		alone[b.name] = true
+	}
 }
 
 var benchmarks = []benchmark{

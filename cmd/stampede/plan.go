@@ -23,6 +23,7 @@ type planCmd struct {
 	Cores       int     `default:"8" help:"Cores of a server." placeholder:"N"`
 	Utilisation float64 `default:"0.6" help:"Share of a server's cores that may be busy at the peak." placeholder:"SHARE"`
 	Prices      string  `type:"existingfile" help:"Prices to reckon with; else prices.yaml in the data folder, which is made to be edited." placeholder:"FILE"`
+	Shops       bool    `help:"Plan the three shops of docs/scale.md instead, and print its tables."`
 	JSON        bool    `name:"json" help:"Print the plan as JSON."`
 }
 
@@ -43,6 +44,9 @@ func (c planCmd) Run(ctx context.Context, s streams) error {
 	prices, err := findPrices(c.Prices, c.Data)
 	if err != nil {
 		return usageError{err}
+	}
+	if c.Shops {
+		return r.WriteShops(s.Out, prices)
 	}
 	target := prove.Target{Orders: c.Orders, Views: c.Views, Peak: c.Peak, Regions: c.Regions, Hot: c.Hot, Cores: c.Cores, Utilisation: c.Utilisation}
 	if target.Views == 0 {

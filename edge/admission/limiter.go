@@ -35,6 +35,7 @@ type Limiter struct {
 	handed   uint // places that went to somebody who waited
 	recent   recent
 	buyers   recent // of these those who buy: carts and checkouts
+	flow     flow
 }
 
 // New makes a limiter.
@@ -109,6 +110,7 @@ func (l *Limiter) take(now time.Time, class Class, client uint64) *Permit {
 	l.clients[client]++
 	l.control.highest = max(l.control.highest, l.inFlight)
 	l.count(now, class, (*recent).admit)
+	l.flow.give(now)
 	l.m.admitted[class].Inc()
 	return &Permit{l: l, class: class, client: client, begun: now}
 }
@@ -119,7 +121,7 @@ func (l *Limiter) enqueue(now time.Time, class Class, client uint64, known bool)
 	if !known {
 		w.level += levels
 	}
-	if class == Crawl || l.opts.MaxWaiting == 0 {
+	if class == Crawl || l.opts.MaxWaiting == 0 || l.vain(now, w) {
 		l.shed(now, class)
 		return nil
 	}
@@ -134,12 +136,24 @@ func (l *Limiter) enqueue(now time.Time, class Class, client uint64, known bool)
 		close(least.decided)
 	}
 	w.since, w.decided, w.patience = now, make(chan struct{}), l.opts.Patience[class]
-	if l.recent.lasting(now) {
-		w.patience /= 2
+	if l.recent.lasting(now) { // a standstill in an overload is not waited for
+		w.patience = min(w.patience/2, l.opts.Ahead[class])
 	}
 	l.clients[client]++
 	l.queue.push(w)
 	return w
+}
+
+// vain tells whether a request's turn is too far away, as places are given out now: the queue is kept as short as it can be served in
+// time, and who would have waited in it for nothing learns that at once. Once requests have been refused for a while it is half as long:
+// waiting longer helps nobody. l.mu is held.
+func (l *Limiter) vain(now time.Time, w *waiter) bool {
+	longest := l.opts.Ahead[w.class]
+	if l.recent.lasting(now) {
+		longest /= 2
+	}
+	rate, ok := l.flow.rate(now)
+	return ok && float64(l.queue.ahead(w.class, w.level)) > rate*longest.Seconds()
 }
 
 // leave takes a request out of the queue; l.mu is held.
@@ -223,11 +237,13 @@ func (p *Permit) end(r Result, took time.Duration) {
 func (l *Limiter) hand(now time.Time) {
 	for l.queue.total > 0 && l.inFlight < l.control.places() {
 		l.handed++
-		w := l.queue.first(now, l.recent.refusedShare(now) > 0, l.handed%lowestTurn == 0)
+		_, known := l.flow.rate(now)
+		w := l.queue.first(now, !known && l.recent.refusedShare(now) > 0, l.handed%lowestTurn == 0)
 		l.queue.remove(w)
 		l.inFlight++ // the client is counted since it waits
 		l.control.highest = max(l.control.highest, l.inFlight)
 		l.count(now, w.class, (*recent).admit)
+		l.flow.give(now)
 		w.admitted = true
 		close(w.decided)
 	}

@@ -39,6 +39,10 @@ type Options struct {
 	Ceiling time.Duration
 	// Patience bounds the wait for a place, by class. Default 1 s, 800 ms and 600 ms; crawlers do not wait.
 	Patience [3]time.Duration
+	// Ahead bounds how far away somebody's turn may be who begins to wait, by class: by those who come before, and as places are given
+	// out now. It is shorter than the patience where an answer that comes late is worth less than none, but a service that stands still
+	// for a moment is to be waited for. Default the patience.
+	Ahead [3]time.Duration
 	// MaxWaiting bounds how many wait. Default 2048.
 	MaxWaiting int
 
@@ -74,6 +78,7 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.Ceiling, 400*time.Millisecond)
 	for c, d := range [...]time.Duration{time.Second, 800 * time.Millisecond, 600 * time.Millisecond} {
 		def(&o.Patience[c], d)
+		def(&o.Ahead[c], o.Patience[c])
 	}
 	def(&o.MaxWaiting, 2048)
 	def(&o.ReadAhead, 64<<10)
@@ -103,8 +108,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("admission: Target %v and Ceiling %v: they must be positive and in that order", o.Target, o.Ceiling)
 	case o.Slack < 0:
 		return o, fmt.Errorf("admission: Slack %v: it must be positive", o.Slack)
-	case o.MaxWaiting < 0 || o.ReadAhead < 0 || min(o.Patience[0], o.Patience[1], o.Patience[2]) < 0:
-		return o, fmt.Errorf("admission: MaxWaiting, ReadAhead and Patience must not be negative")
+	case o.MaxWaiting < 0 || o.ReadAhead < 0 || min(o.Patience[0], o.Patience[1], o.Patience[2]) < 0 || min(o.Ahead[0], o.Ahead[1], o.Ahead[2]) < 0:
+		return o, fmt.Errorf("admission: MaxWaiting, ReadAhead, Patience and Ahead must not be negative")
 	}
 	return o, nil
 }

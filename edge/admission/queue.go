@@ -50,24 +50,38 @@ func (l *line) remove(w *waiter) {
 type queue struct {
 	lines [classes][2 * levels]line
 	size  [classes]int
+	level [classes][2 * levels]int // sizes of the lines
 	total int
 }
 
 func (q *queue) push(w *waiter) {
 	q.lines[w.class][w.level].push(w)
 	q.size[w.class]++
+	q.level[w.class][w.level]++
 	q.total++
 }
 
 func (q *queue) remove(w *waiter) {
 	q.lines[w.class][w.level].remove(w)
 	q.size[w.class]--
+	q.level[w.class][w.level]--
 	q.total--
 }
 
+// ahead is how many have their turn before somebody who comes now.
+func (q *queue) ahead(c Class, level int) (n int) {
+	for higher := range c {
+		n += q.size[higher]
+	}
+	for _, size := range q.level[c][:level+1] {
+		n += size
+	}
+	return n
+}
+
 // first is who is next: the highest class, or the lowest that waits, and in it the lowest level; nil when nobody waits.
-// In an overload, where the oldest has waited for half of its patience, the newest is served: the old ones are likely to be
-// gone before their turn, and else everybody would wait for as long as they can.
+// In an overload where the queue could not be kept short, and the oldest has waited for half of its patience, the newest is served: the
+// old ones are likely to be gone before their turn, and else everybody would wait for as long as they can.
 func (q *queue) first(now time.Time, overload, lowest bool) *waiter {
 	for i := range classes {
 		class := i

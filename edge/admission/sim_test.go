@@ -40,7 +40,8 @@ func (s *station) serve(draw float64) {
 // run is what an open load of so many requests a second came to.
 type run struct {
 	mu    sync.Mutex
-	took  [classes][]time.Duration
+	took  [classes]times // of those served
+	ended [classes]times // of all
 	shed  [classes]int
 	asked [classes]int
 	good  int // answered within 2 s
@@ -61,6 +62,10 @@ func mix(rng *rand.Rand) Class {
 
 // load sends requests at a rate, each by somebody else, and counts those that arrive after warm.
 func load(l *Limiter, s *station, rate float64, warm, span time.Duration) *run {
+	return loadOf(l, s, mix, rate, warm, span)
+}
+
+func loadOf(l *Limiter, s *station, mix func(*rand.Rand) Class, rate float64, warm, span time.Duration) *run {
 	r, rng := &run{}, rand.New(rand.NewPCG(1, uint64(rate)))
 	begun := time.Now()
 	var all sync.WaitGroup
@@ -92,6 +97,7 @@ func (r *run) one(l *Limiter, s *station, class Class, draw float64, n int, coun
 		return
 	}
 	r.asked[class]++
+	r.ended[class] = append(r.ended[class], took)
 	if errors.Is(err, ErrOverloaded) {
 		r.shed[class]++
 		return
@@ -102,14 +108,17 @@ func (r *run) one(l *Limiter, s *station, class Class, draw float64, n int, coun
 	}
 }
 
-// p99 of a class.
-func (r *run) p99(c Class) time.Duration {
-	all := slices.Sorted(slices.Values(r.took[c]))
-	if len(all) == 0 {
+type times []time.Duration
+
+func (t times) p99() time.Duration {
+	if len(t) == 0 {
 		return 0
 	}
-	return all[len(all)*99/100]
+	return slices.Sorted(slices.Values(t))[len(t)*99/100]
 }
+
+// p99 of those of a class that were served.
+func (r *run) p99(c Class) time.Duration { return r.took[c].p99() }
 
 func newLimiter(t *testing.T, o Options) *Limiter {
 	t.Helper()
@@ -154,6 +163,57 @@ func TestGoodputUnderOverload(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where those who buy are more than the service can do, all the same: their queue is as short as it can be served, also for those who
+// are refused, and what is done is worth it.
+func TestBuyersBeyondCapacity(t *testing.T) {
+	t.Parallel()
+	rush := func(rng *rand.Rand) Class {
+		switch x := rng.Float64(); {
+		case x < 0.4:
+			return Checkout
+		case x < 0.9:
+			return Cart
+		}
+		return Browse
+	}
+	synctest.Test(t, func(t *testing.T) {
+		service := func() *station { return newStation(8, 20*time.Millisecond, 0.002) }
+		patient := Options{Patience: [3]time.Duration{1200 * time.Millisecond, 1100 * time.Millisecond, time.Second}, Ahead: [3]time.Duration{400 * time.Millisecond}, Target: 200 * time.Millisecond, Ceiling: 800 * time.Millisecond}
+		peak := loadOf(newLimiter(t, patient), service(), rush, 380, 0, 10*time.Second).good
+		l := newLimiter(t, patient)
+		r := loadOf(l, service(), rush, 3*400, 0, 10*time.Second)
+		t.Logf("peak %d/s, at 3x %d/s, checkouts: served in %v, ended in %v; shed %v of %v, %+v", peak/10, r.good/10, r.p99(Checkout), r.ended[Checkout].p99(), r.shed, r.asked, l.Stats())
+		if float64(r.good) < 0.9*float64(peak) {
+			t.Errorf("%d good answers at 3x, %d at best", r.good, peak)
+		}
+		if p := r.ended[Checkout].p99(); p >= 900*time.Millisecond {
+			t.Errorf("checkouts take %v", p)
+		}
+	})
+}
+
+// A service that stands still for a moment is waited for: nobody is refused for it, although many wait.
+func TestStandstillIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLimiter(t, Options{Initial: 16, Max: 16, Patience: [3]time.Duration{time.Second, time.Second, time.Second}}), newStation(16, 10*time.Millisecond, 0)
+		time.AfterFunc(3*time.Second, func() {
+			for range cap(s.workers) {
+				s.workers <- struct{}{}
+			}
+			time.AfterFunc(700*time.Millisecond, func() {
+				for range cap(s.workers) {
+					<-s.workers
+				}
+			})
+		})
+		r := loadOf(l, s, func(rng *rand.Rand) Class { return min(mix(rng), Browse) }, 400, 0, 6*time.Second)
+		if r.shed != [classes]int{} {
+			t.Errorf("shed %v of %v", r.shed, r.asked)
+		}
+	})
 }
 
 // Without a limit the same load has next to no good answers: the test above can fail.

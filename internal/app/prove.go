@@ -112,7 +112,8 @@ func (p *Proving) Usage(ctx context.Context) (prove.Usage, error) {
 // were sized for.
 const provePool = 3
 
-// Instances are API servers like the platform's own, beside them.
+// Instances are API servers like the platform's own, beside them. They write no profiles and no execution traces, as others do each minute
+// and when they become slower, which those do whenever they are held to their share: in a point of seconds it would be half of the work.
 func (p *Proving) Instances(_ context.Context, share float64) (prove.Instances, error) {
 	if p.config == "" {
 		return nil, fmt.Errorf("%w: API servers can be added where the platform is only", prove.ErrCannot)
@@ -123,7 +124,8 @@ func (p *Proving) Instances(_ context.Context, share float64) (prove.Instances, 
 	}
 	fleet, err := prove.NewFleet(share, func(number int) (*exec.Cmd, error) {
 		cmd := exec.Command(self, "api", "--config", p.config, "--name", fmt.Sprintf("prove-%d", number), "--listen", "fd:3", "--ops", "127.0.0.1:0") //nolint:gosec // ourselves
-		cmd.Env = append(roleEnv(), fmt.Sprintf("STAMPEDE_CATALOG_POOL_SIZE=%d", provePool), "STAMPEDE_LOG_LEVEL=error")
+		cmd.Env = append(roleEnv(), fmt.Sprintf("STAMPEDE_CATALOG_POOL_SIZE=%d", provePool), "STAMPEDE_LOG_LEVEL=error",
+			"STAMPEDE_TELEMETRY_PROFILE=false", "STAMPEDE_TELEMETRY_FLIGHT=false")
 		return cmd, nil
 	})
 	if err != nil {

@@ -31,7 +31,8 @@ type broken struct {
 	leaks     bool          // cancelling does not restock
 	costly    float64       // cores that are busy
 	database  float64       // seconds that each statement takes
-	contended bool          // API servers wait for one another
+	contended bool          // API servers wait for one another, and spin meanwhile
+	serial    bool          // a fifth of each request only one API server can do at a time; the others wait
 	starved   bool          // API servers do not get their share
 	hurts     bool          // faults are felt
 	stays     bool          // faults are not over
@@ -402,34 +403,51 @@ func (f fakePlatform) Instances(_ context.Context, share float64) (Instances, er
 	return &fakeInstances{f: f, share: share}, nil
 }
 
-func (i *fakeInstances) Grow(ctx context.Context, n int, warm func(context.Context, []string) error) (urls []string, err error) {
-	had := len(i.servers)
-	for len(i.servers) < n {
-		own := new(sync.Mutex)
-		if i.f.contended {
-			own = &i.shared
-		}
-		s := &fakeInstance{}
+func (i *fakeInstances) Start(_ context.Context, n int) (urls []string, err error) {
+	for range n {
+		s, own := &fakeInstance{}, new(sync.Mutex)
 		s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			waited := time.Now()
-			own.Lock()
-			if !i.f.contended {
-				waited = time.Now() // who waits for another uses its time up, too: it spins
+			switch {
+			case i.f.contended:
+				waited := time.Now()
+				i.shared.Lock()
+				time.Sleep(requestTime)
+				s.busy.Add(int64(time.Since(waited))) // who waits for another uses its time up, too
+				i.shared.Unlock()
+			case i.f.serial:
+				own.Lock()
+				s.work(4 * requestTime / 5)
+				i.shared.Lock()
+				s.work(requestTime / 5)
+				i.shared.Unlock()
+				own.Unlock()
+			case i.f.starved:
+				own.Lock()
+				time.Sleep(requestTime)
+				own.Unlock()
+			default:
+				own.Lock()
+				s.work(requestTime)
+				own.Unlock()
 			}
-			time.Sleep(5 * time.Millisecond) // the time a request takes
-			if !i.f.starved {
-				s.busy.Add(int64(time.Since(waited)))
-			}
-			own.Unlock()
 			i.f.Config.Handler.ServeHTTP(w, r)
 		}))
 		i.servers = append(i.servers, s)
-	}
-	for _, s := range i.servers {
 		urls = append(urls, s.URL)
 	}
-	return slices.Clone(urls), warm(ctx, urls[had:])
+	return urls, nil
 }
+
+// requestTime is what a request takes of an instance.
+const requestTime = 5 * time.Millisecond
+
+func (s *fakeInstance) work(d time.Duration) {
+	begun := time.Now()
+	time.Sleep(d)
+	s.busy.Add(int64(time.Since(begun)))
+}
+
+func (i *fakeInstances) Hold(bool) error { return nil }
 
 func (i *fakeInstances) Had(urls []string) (sum Had) {
 	for _, s := range i.servers {

@@ -49,51 +49,46 @@ func NewFleet(share float64, command func(number int) (*exec.Cmd, error)) (*Flee
 	return &Fleet{share: share, command: command, spawner: proc.NewSpawner()}, nil
 }
 
-// Grow starts processes until there are n. Their share begins when they are warm: starting is not what is measured.
-func (f *Fleet) Grow(ctx context.Context, n int, warm func(ctx context.Context, fresh []string) error) (urls []string, err error) {
+// Start starts n more and waits until all are ready. They are not held yet: starting is not what is measured.
+func (f *Fleet) Start(ctx context.Context, n int) (urls []string, err error) {
 	had := len(f.ships)
-	for len(f.ships) < n {
+	for range n {
 		if err := f.launch(ctx); err != nil {
 			return nil, err
 		}
 	}
-	for _, s := range f.ships {
+	for i, s := range f.ships[had:] {
+		if err := s.ready(ctx); err != nil {
+			return nil, fmt.Errorf("API server %d does not get ready: %w", had+i+1, err)
+		}
 		urls = append(urls, s.url)
 	}
-	if err := warm(ctx, urls[had:]); err != nil {
-		return nil, err
-	}
-	for _, s := range f.ships[had:] {
-		if err := s.hold(f.share); err != nil {
-			return nil, err
+	return urls, nil
+}
+
+// Hold holds all to their share, or lets them have what there is.
+func (f *Fleet) Hold(on bool) error {
+	for _, s := range f.ships {
+		if err := s.group.Hold(on); err != nil {
+			return fmt.Errorf("%w: change a quota: %w", ErrCannot, err)
 		}
 	}
-	return urls, nil
+	return nil
 }
 
 // Had is what those that serve at urls have had of their share so far.
 func (f *Fleet) Had(urls []string) (sum Had) {
 	for _, s := range f.ships {
-		if s.group == nil || !slices.Contains(urls, s.url) {
-			continue
+		if slices.Contains(urls, s.url) {
+			t := s.group.Throttled()
+			sum.CPU, sum.Stood = sum.CPU+processorTime(s.child.Pid()), sum.Stood+t.For.Seconds()
+			sum.Periods, sum.Stopped = sum.Periods+t.Periods, sum.Stopped+t.Stopped
 		}
-		periods, held := s.group.Throttled()
-		sum.CPU, sum.Periods, sum.Held = sum.CPU+processorTime(s.child.Pid()), sum.Periods+periods, sum.Held+held
 	}
 	return sum
 }
 
-// hold puts a process into a control group of its own.
-func (s *ship) hold(share float64) (err error) {
-	if s.group, err = cpushare.New(share); err != nil {
-		return fmt.Errorf("%w: %w", ErrCannot, err)
-	}
-	if err := s.group.Add(s.child.Pid()); err != nil {
-		return fmt.Errorf("%w: move process %d into its control group: %w", ErrCannot, s.child.Pid(), err)
-	}
-	return nil
-}
-
+// launch starts one, in a control group of its own that does not hold it yet.
 func (f *Fleet) launch(ctx context.Context) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -111,12 +106,15 @@ func (f *Fleet) launch(ctx context.Context) error {
 	}
 	cmd.ExtraFiles = []*os.File{file}
 	s := &ship{url: "http://" + l.Addr().String()}
+	if s.group, err = cpushare.New(f.share); err != nil {
+		return fmt.Errorf("%w: %w", ErrCannot, err)
+	}
 	if s.child, err = f.spawner.Start(cmd, syscall.SIGKILL); err != nil {
-		return err
+		return errors.Join(err, s.group.Close())
 	}
 	f.ships = append(f.ships, s)
-	if err := s.ready(ctx); err != nil {
-		return fmt.Errorf("API server %d does not get ready: %w", len(f.ships), err)
+	if err := errors.Join(s.group.Hold(false), s.group.Add(s.child.Pid())); err != nil {
+		return fmt.Errorf("%w: move process %d into its control group: %w", ErrCannot, s.child.Pid(), err)
 	}
 	return nil
 }
@@ -159,9 +157,7 @@ func (f *Fleet) Close() error {
 	var errs []error
 	for _, s := range f.ships {
 		s.child.Stop(ctx, syscall.SIGTERM, stopLimit)
-		if s.group != nil {
-			errs = append(errs, s.group.Close())
-		}
+		errs = append(errs, s.group.Close())
 	}
 	f.ships = nil
 	f.spawner.Close()

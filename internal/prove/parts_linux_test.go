@@ -43,12 +43,19 @@ func TestFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var warmed []string
-	for _, n := range []int{1, 3} {
-		urls, err := f.Grow(t.Context(), n, func(_ context.Context, fresh []string) error { warmed = append(warmed, fresh...); return nil })
-		if err != nil || len(urls) != n || len(warmed) != n {
-			t.Fatalf("%v %v %v", err, urls, warmed)
+	var urls []string
+	for _, n := range []int{1, 2} {
+		more, err := f.Start(t.Context(), n)
+		if err != nil || len(more) != n {
+			t.Fatalf("%v %v", err, more)
 		}
+		urls = append(urls, more...)
+	}
+	if err := errors.Join(f.Hold(true), f.Hold(false)); err != nil {
+		t.Error(err)
+	}
+	if all, none := f.Had(urls), f.Had(nil); all.CPU <= 0 || none != (Had{}) {
+		t.Errorf("%+v, of nobody %+v", all, none)
 	}
 	pids := []int{}
 	for _, s := range f.ships {
@@ -74,7 +81,7 @@ func TestFleetThatDoesNotStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.Grow(t.Context(), 1, func(context.Context, []string) error { return nil })
+	_, err = f.Start(t.Context(), 1)
 	if err == nil || !strings.Contains(err.Error(), "does not get ready") {
 		t.Errorf("%v", err)
 	}

@@ -136,3 +136,27 @@ func TestPrices(t *testing.T) {
 		}
 	}
 }
+
+// The tables of docs/scale.md come from a report alone.
+func TestShops(t *testing.T) {
+	t.Parallel()
+	c := measuredCosts()
+	c.Checks = []HoldOut{{"a figure", 3, 2}}
+	var b strings.Builder
+	if err := (&Report{Costs: &c, Cores: 2}).WriteShops(&b, DefaultPrices()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| small | national | largest |", "489,000,000 requests and 50,000 orders", "| edges (cores busy at the peak) | 2 (", "| a figure | 3 | 2 | +50 % |"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := strings.Count(line, "|"); n != 0 && n != 5 {
+			t.Errorf("%d columns: %s", n-1, line)
+		}
+	}
+	if err := (&Report{}).WriteShops(&b, DefaultPrices()); !errors.Is(err, ErrTarget) {
+		t.Error(err)
+	}
+}

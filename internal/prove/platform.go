@@ -69,11 +69,12 @@ const (
 // roleOrder is how roles are listed: from the shopper down.
 var roleOrder = []string{RoleEdge, RoleAPI, RoleWorker, RoleRedis, RolePrimary, RoleReplica, RoleQueue}
 
-// Instances are API servers of equal, bounded power.
+// Instances are API servers of equal power, bounded while they are held.
 type Instances interface {
-	// Grow starts more of them until there are n, has the new ones warmed up, and holds them to their share from then on. It returns
-	// where each of the n serves.
-	Grow(ctx context.Context, n int, warm func(ctx context.Context, fresh []string) error) (urls []string, err error)
+	// Start starts n of them, which are not held yet, and returns where each serves.
+	Start(ctx context.Context, n int) (urls []string, err error)
+	// Hold holds all to their share, or lets them have what there is.
+	Hold(on bool) error
 	// Had is what those that serve at urls have had of their share so far.
 	Had(urls []string) Had
 	// Close ends them. Twice is fine.
@@ -84,11 +85,12 @@ type Instances interface {
 type Had struct {
 	CPU     float64 // seconds
 	Periods int64   // of the quota, in which they wanted to run
-	Held    int64   // of these, in which it stopped them
+	Stopped int64   // of these, in which it stopped them
+	Stood   float64 // seconds for which they stood still for that
 }
 
 func (h Had) since(before Had) Had {
-	return Had{h.CPU - before.CPU, h.Periods - before.Periods, h.Held - before.Held}
+	return Had{h.CPU - before.CPU, h.Periods - before.Periods, h.Stopped - before.Stopped, h.Stood - before.Stood}
 }
 
 // Fault is something that goes wrong.

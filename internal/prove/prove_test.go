@@ -134,6 +134,7 @@ func TestBrokenPromises(t *testing.T) {
 		"two for a click": {broken{clicks: true}, 8, "double"},
 		"books":           {broken{books: "stock-balance: 7"}, 8, "stock-balance: 7"},
 		"contention":      {broken{contended: true}, 3, "contention"},
+		"serial section":  {broken{serial: true}, 3, "not proven: something else than their share"},
 		"starved":         {broken{starved: true}, 3, "not proven: something else than their share"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,10 +153,10 @@ func TestServersThatScale(t *testing.T) {
 	t.Parallel()
 	r, _ := proof(t, broken{}, "3")
 	s := r.Scaling
-	if s == nil || len(s.Points) != 8 || len(s.Used) != 8 || len(s.Held) != 8 || s.Good != 1 {
+	if s == nil || len(s.Points) != 8 || len(s.Runs) != 8 || s.Good != 1 {
 		t.Fatalf("%+v", s)
 	}
-	if one, eight := s.mean(1), s.mean(mostInstances); one == 0 || eight < 2.5*one {
+	if one, eight := s.mean(1).Rate, s.mean(mostInstances).Rate; one == 0 || eight < 2.5*one {
 		t.Errorf("%v requests/s of one, %v of eight", one, eight)
 	}
 }

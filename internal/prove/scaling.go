@@ -2,19 +2,10 @@ package prove
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"os"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/stampede-shop/stampede/loadsim"
-	"github.com/stampede-shop/stampede/loadsim/scenario"
 	"github.com/stampede-shop/stampede/usl"
 )
 
@@ -41,9 +32,24 @@ type Scaling struct {
 	Between    *usl.Interval `json:"between,omitempty"`
 	HoldOut    *HoldOut      `json:"hold_out,omitempty"`
 	Good       float64       `json:"good"`
+	Runs       []ScalingRun  `json:"runs"`  // one for each point
 	Eight      Load          `json:"eight"` // what the machine did with eight, the last time
-	Used       []float64     `json:"used"`  // of their share, at each point
-	Held       []float64     `json:"held"`  // share of the periods in which the quota stopped them, at each point
+}
+
+// ScalingRun is one measurement.
+type ScalingRun struct {
+	N          int     `json:"n"`                 // instances
+	Rate       float64 `json:"rate"`              // good requests a second
+	PerRequest float64 `json:"cpu_s_per_request"` // of theirs
+	Used       float64 `json:"used"`              // of their share
+	Stopped    float64 `json:"stopped"`           // share of the quota's periods in which it stopped them
+	Stood      float64 `json:"stood"`             // share of the time for which each stood still for that
+	Lead       int     `json:"lead"`              // leads until a request took as much as before
+}
+
+func (r ScalingRun) String() string {
+	return fmt.Sprintf("%d instances: %.0f answers/s, %.0f µs each, %.0f %% of the share, stopped in %.0f %% of the periods for %.0f %% of the time; warm after %d leads",
+		r.N, r.Rate, 1e6*r.PerRequest, 100*r.Used, 100*r.Stopped, 100*r.Stood, r.Lead)
 }
 
 // HoldOut is a figure that was predicted from others, and what it was.
@@ -63,193 +69,6 @@ func (h HoldOut) Off() float64 {
 
 func (h HoldOut) String() string {
 	return fmt.Sprintf("%s: %.4g predicted, %.4g measured (%+.0f %%)", h.What, h.Predicted, h.Measured, 100*h.Off())
-}
-
-// shareOf a core for each instance: eight of them leave three quarters of the machine to what they share, and to us.
-func shareOf(cores int) float64 { return min(0.25, 0.24*float64(cores)/mostInstances) }
-
-// scale measures 1, 2, 4 and 8 instances, in an order by chance each time and whichever of them by chance, so that what changes
-// meanwhile changes for all alike. All eight run from the beginning, and before each point all eight are asked: caches forget with time,
-// and who was asked a while ago only would be measured loading them.
-func (t *trial) scale(ctx context.Context) (Scaling, error) {
-	return t.scaled.get(func() (s Scaling, err error) {
-		s.Share = shareOf(runtime.NumCPU())
-		group, err := t.platform.Instances(ctx, s.Share)
-		if err != nil {
-			return s, err
-		}
-		defer func() { err = errors.Join(err, group.Close()) }()
-		t.say("  starting and warming %d API servers", mostInstances)
-		m := &scaler{t: t, s: &s, group: group}
-		m.urls, err = group.Grow(ctx, mostInstances, func(ctx context.Context, fresh []string) error {
-			_, err := m.together(ctx, fresh, 2*t.pace.scale, &tally{})
-			return err
-		})
-		if err == nil {
-			err = m.settle(ctx)
-		}
-		if err != nil {
-			return s, err
-		}
-		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
-		for range t.pace.repeats {
-			for _, i := range rng.Perm(len(sizes)) {
-				if err := m.point(ctx, rng.Perm(mostInstances)[:sizes[i]]); err != nil {
-					return s, err
-				}
-			}
-		}
-		s.Good = 1 - float64(m.sum.bad)/float64(max(1, m.sum.all))
-		err = s.fit(t.o.Seed)
-		t.report.Scaling = &s
-		return s, err
-	})
-}
-
-// sizes are the numbers of instances.
-var sizes = []int{1, 2, 4, mostInstances}
-
-// scaler measures instances.
-type scaler struct {
-	t     *trial
-	s     *Scaling
-	group Instances
-	urls  []string
-	sum   tally
-	runs  uint64 // so far: each has other shoppers
-}
-
-const (
-	settled     = 0.10 // two runs in a row that differ by less are alike
-	settleLimit = 6    // runs
-)
-
-// settle asks all instances until they answer as many requests as the time before.
-func (m *scaler) settle(ctx context.Context) error {
-	last := 0.0
-	for range settleLimit {
-		rate, err := m.together(ctx, m.urls, m.t.pace.scale, &tally{})
-		if err != nil {
-			return err
-		}
-		m.t.say("  settling: %d instances, %.0f requests/s", len(m.urls), rate)
-		if math.Abs(rate-last) < settled*rate {
-			return nil
-		}
-		last = rate
-	}
-	return nil // it shows in how the points scatter
-}
-
-// point is one measurement of the chosen instances.
-func (m *scaler) point(ctx context.Context, chosen []int) error {
-	t, s := m.t, m.s
-	urls := make([]string, len(chosen))
-	for i, c := range chosen {
-		urls[i] = m.urls[c]
-	}
-	lead, err := m.prepare(ctx, m.urls, t.pace.scale/2)
-	if err != nil {
-		return err
-	}
-	runners, err := m.prepare(ctx, urls, t.pace.scale)
-	if err != nil {
-		return err
-	}
-	if _, err := play(ctx, lead, &tally{}); err != nil {
-		return err
-	}
-	had, begun := m.group.Had(urls), time.Now()
-	var rate float64
-	l, err := t.around(ctx, func() (err error) {
-		rate, err = play(ctx, runners, &m.sum)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	got := m.group.Had(urls).since(had)
-	n := float64(len(urls))
-	s.Used = append(s.Used, got.CPU/time.Since(begun).Seconds()/(n*s.Share))
-	s.Held = append(s.Held, float64(got.Held)/float64(max(1, got.Periods)))
-	s.Points = append(s.Points, usl.Point{N: n, Throughput: rate})
-	if len(urls) == mostInstances {
-		l.Cores[roleMeasured] = s.Used[len(s.Used)-1] * n * s.Share
-		l.Others = max(0, l.Others-l.Cores[roleMeasured])
-		s.Eight = l
-	}
-	t.say("  %d instances: %.0f requests/s", len(urls), rate)
-	return nil
-}
-
-// around looks at what the machine does meanwhile.
-func (t *trial) around(ctx context.Context, f func() error) (Load, error) {
-	l, _, err := t.watched(ctx, func() (*loadsim.Report, error) {
-		before, begun := processorTime(os.Getpid()), time.Now()
-		if err := f(); err != nil {
-			return nil, err
-		}
-		r := &loadsim.Report{}
-		r.Summary.Scenario, r.Summary.Duration = "browse", time.Since(begun).Seconds()
-		r.Generator.CPU = processorTime(os.Getpid()) - before
-		return r, nil
-	})
-	return l, err
-}
-
-// tally of requests.
-type tally struct{ all, bad int64 }
-
-// instanceUsers are how many shoppers keep each instance busy.
-const instanceUsers = 12
-
-// together loads instances at once, each with as many shoppers, and adds up what they reach.
-func (m *scaler) together(ctx context.Context, urls []string, d time.Duration, sum *tally) (rate float64, err error) {
-	runners, err := m.prepare(ctx, urls, d)
-	if err != nil {
-		return 0, err
-	}
-	return play(ctx, runners, sum)
-}
-
-// prepare makes shoppers for each of the instances; they learn the catalogue, which is not to be measured.
-func (m *scaler) prepare(ctx context.Context, urls []string, d time.Duration) ([]*loadsim.Runner, error) {
-	sc, err := scenario.Ready("browse")
-	if err != nil {
-		return nil, err
-	}
-	runners, errs := make([]*loadsim.Runner, len(urls)), make([]error, len(urls))
-	var wg sync.WaitGroup
-	for i, u := range urls {
-		m.runs++
-		o := loadsim.Options{Target: u, Scenario: &sc, Users: instanceUsers, Duration: d, Seed: m.t.o.Seed + m.runs, Timeout: callLimit}
-		wg.Go(func() { runners[i], errs[i] = loadsim.Prepare(ctx, o) })
-	}
-	wg.Wait()
-	return runners, errors.Join(errs...)
-}
-
-// play lets all shoppers loose at once.
-func play(ctx context.Context, runners []*loadsim.Runner, sum *tally) (rate float64, err error) {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, r := range runners {
-		wg.Go(func() {
-			rec, failed := r.Run(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			if failed != nil {
-				err = errors.Join(err, failed)
-				return
-			}
-			report := rec.Report()
-			sum.all += report.Summary.TotalRequests
-			sum.bad += report.Summary.Failed
-			rate += float64(report.Summary.TotalRequests-report.Summary.Failed) / report.Summary.Duration
-		})
-	}
-	wg.Wait()
-	return rate, err
 }
 
 // fit fits the law to all points, and to those of fewer than eight to see what it would have said of eight.
@@ -283,26 +102,19 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	if err != nil {
 		return Finding{}, err
 	}
-	least := slices.Min(s.Used)
+	doubts := s.doubts()
 	f := Finding{
 		Measured: percent(s.Efficiency), Value: s.Efficiency, Unit: "share",
-		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases; sizes and servers in an order by chance, all eight asked before each point; Universal Scalability Law fitted to %d points",
+		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; before each point all eight were asked without a quota until a request took as much processor time as just before; Universal Scalability Law fitted to %d points",
 			s.Share, instanceUsers, len(s.Points)),
 		Limits: "the servers' own share, as long as the rest of the machine has room (reads: purges, which go to each of them, are not in it); with eight, " + s.Eight.where(),
-		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && s.Fit.R2 >= fitsWell && least >= leastUsed,
+		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && len(doubts) == 0,
 	}
 	if s.Between != nil {
 		f.Measured += fmt.Sprintf(" (95 %%: %.0f to %.0f %%)", 100*s.Between.Low, 100*s.Between.High)
 	}
 	f.Measured += fmt.Sprintf("; contention σ %.4f, coherency κ %.5f", s.Fit.Sigma, s.Fit.Kappa)
-	f.Details = append(f.Details, "requests/s: "+s.levels(), fmt.Sprintf("one alone: %.0f by the fit; R² %.4f; %s good", s.Fit.Lambda, s.Fit.R2, percent(s.Good)))
-	if s.Fit.R2 < fitsWell {
-		f.Details = append(f.Details, "not proven: the points scatter too much for the law to say anything")
-	}
-	f.Details = append(f.Details, fmt.Sprintf("they used %.0f %% of their share at the least; their quota stopped them in %.0f %% of its periods at the least", 100*least, 100*slices.Min(s.Held)))
-	if least < leastUsed {
-		f.Details = append(f.Details, "not proven: something else than their share held them up, others on this machine perhaps")
-	}
+	f.Details = append(s.figures(), doubts...)
 	if n := s.Fit.Peak(); n < 1e6 {
 		f.Details = append(f.Details, fmt.Sprintf("the law's peak is at %.0f instances", n))
 	}
@@ -312,22 +124,56 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	return f, nil
 }
 
-// levels lists the mean of each number of instances.
-func (s Scaling) levels() string {
+// doubts are why the fit proves nothing, whatever efficiency it shows.
+func (s Scaling) doubts() (list []string) {
+	if s.Fit.R2 < fitsWell {
+		list = append(list, "not proven: the points scatter too much for the law to say anything")
+	}
+	if s.least(func(r ScalingRun) float64 { return r.Used }) < leastUsed {
+		list = append(list, "not proven: something else than their share held them up, others on this machine perhaps")
+	}
+	if s.Efficiency >= targetEfficiency && (s.Between == nil || s.Between.Low < targetEfficiency) {
+		list = append(list, "not proven: the interval reaches below the target")
+	}
+	return list
+}
+
+// figures are the details that speak for themselves.
+func (s Scaling) figures() []string {
+	return []string{
+		"requests/s: " + s.levels(func(r ScalingRun) string { return thousands(r.Rate) }),
+		"µs of theirs a request: " + s.levels(func(r ScalingRun) string { return fmt.Sprintf("%.0f", 1e6*r.PerRequest) }),
+		fmt.Sprintf("one alone: %.0f by the fit; R² %.4f; %s good", s.Fit.Lambda, s.Fit.R2, percent(s.Good)),
+		fmt.Sprintf("they used %.0f %% of their share at the least; their quota stopped them in %.0f %% of its periods, for %.0f %% of the time, at the least",
+			100*s.least(func(r ScalingRun) float64 { return r.Used }), 100*s.least(func(r ScalingRun) float64 { return r.Stopped }), 100*s.least(func(r ScalingRun) float64 { return r.Stood })),
+	}
+}
+
+// least of a figure among all measurements.
+func (s Scaling) least(of func(ScalingRun) float64) float64 {
+	least := math.Inf(1)
+	for _, r := range s.Runs {
+		least = min(least, of(r))
+	}
+	return least
+}
+
+// levels lists the means of each number of instances.
+func (s Scaling) levels(show func(mean ScalingRun) string) string {
 	var parts []string
 	for _, n := range sizes {
-		parts = append(parts, fmt.Sprintf("%d: %s", n, thousands(s.mean(n))))
+		parts = append(parts, fmt.Sprintf("%d: %s", n, show(s.mean(n))))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// mean of the points of n instances, in requests a second.
-func (s Scaling) mean(n int) float64 {
-	sum, count := 0.0, 0.0
-	for _, p := range s.Points {
-		if p.N == float64(n) {
-			sum, count = sum+p.Throughput, count+1
+// mean of the measurements of n instances.
+func (s Scaling) mean(n int) (mean ScalingRun) {
+	count := 0.0
+	for _, r := range s.Runs {
+		if r.N == n {
+			mean.Rate, mean.PerRequest, count = mean.Rate+r.Rate, mean.PerRequest+r.PerRequest, count+1
 		}
 	}
-	return sum / max(1, count)
+	return ScalingRun{N: n, Rate: mean.Rate / max(1, count), PerRequest: mean.PerRequest / max(1, count)}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/stampede-shop/stampede/internal/procstat"
 )
 
@@ -37,10 +39,15 @@ func UsageOf(list []Process) (Usage, error) {
 	return u, nil
 }
 
-// processorTime is what one process has used, in seconds; 0 when it is gone.
+// processorTime is what one process has used, in seconds, without its children; 0 when it is gone. It comes from the process's own
+// clock, clock_getcpuclockid(3), to the nanosecond: what /proc tells in hundredths of a second is too coarse for a second of a small share.
 func processorTime(pid int) float64 {
-	p, _ := procstat.Read(pid)
-	return p.Seconds()
+	const scheduled = 2 // CPUCLOCK_SCHED of the kernel
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &t); err != nil { //nolint:gosec // process ids have 22 bits
+		return 0
+	}
+	return float64(t.Nano()) / 1e9
 }
 
 // add adds memory, storage and waiting of one process; of one that may not be looked at, or has just ended, nothing.

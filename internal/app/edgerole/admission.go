@@ -20,13 +20,17 @@ import (
 // one is better than a refusal.
 var admissionPatience = [3]time.Duration{1200 * time.Millisecond, 1100 * time.Millisecond, time.Second}
 
+// admissionAhead is how far away the turn of a checkout may be that begins to wait: with what it then takes itself, commits of two disks
+// among it, it shall be answered within a second. For a shop that stands still for a moment it waits longer.
+var admissionAhead = [3]time.Duration{400 * time.Millisecond}
+
 // addAdmission puts the limit before firewall and balancer, and behind the cache: hits need no place.
 func (n *Node) addAdmission(o *edge.Options) (err error) {
 	c := n.cfg.Admission
 	if !c.Enabled {
 		return nil
 	}
-	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Slack: c.Slack, Ceiling: config.AdmissionCeiling, Patience: admissionPatience, Registerer: o.Registerer, Client: n.client}
+	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Slack: c.Slack, Ceiling: config.AdmissionCeiling, Patience: admissionPatience, Ahead: admissionAhead, Registerer: o.Registerer, Client: n.client}
 	if n.cfg.Profile == config.ProfileShop {
 		a.Classify, a.Refuse = importance, tellBusy
 		if n.sessions != nil {

@@ -15,14 +15,18 @@ import (
 	"time"
 )
 
-// Group is a control group with a quota.
-type Group struct{ dir string }
+// Group is a control group with a quota, which is in force while it is held.
+type Group struct {
+	dir    string
+	second bool // version 2
+	quota  time.Duration
+}
 
 const prefix = "stampede-share-"
 
 var made atomic.Int64
 
-// New makes a group that gets share cores. Close it when its processes have ended.
+// New makes a group that gets share cores, and holds it. Close it when its processes have ended.
 func New(share float64) (*Group, error) {
 	q, err := quota(share)
 	if err != nil {
@@ -31,8 +35,11 @@ func New(share float64) (*Group, error) {
 	var errs []error
 	for _, p := range places() {
 		p.sweep()
-		g := &Group{filepath.Join(p.dir, fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), made.Add(1)))}
-		if err = p.make(g.dir, q); err == nil {
+		g := &Group{filepath.Join(p.dir, fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), made.Add(1))), p.second, q}
+		if err = p.make(g.dir); err == nil {
+			err = g.Hold(true)
+		}
+		if err == nil {
 			return g, nil
 		}
 		_ = os.Remove(g.dir)
@@ -49,18 +56,38 @@ func (g *Group) Add(pid int) error {
 	return write(g.dir, "cgroup.procs", strconv.Itoa(pid))
 }
 
-// Throttled is in how many periods of the quota the group wanted to run so far, and in how many of them it was stopped.
-func (g *Group) Throttled() (periods, stopped int64) {
-	raw, _ := os.ReadFile(filepath.Join(g.dir, "cpu.stat")) // a group that is gone has had nothing
+// Hold puts the quota in force, or lets the group have all that is there.
+func (g *Group) Hold(on bool) error {
+	switch {
+	case g.second && on:
+		return write(g.dir, "cpu.max", fmt.Sprintf("%d %d", g.quota.Microseconds(), period.Microseconds()))
+	case g.second:
+		return write(g.dir, "cpu.max", fmt.Sprintf("max %d", period.Microseconds()))
+	case on:
+		return write(g.dir, "cpu.cfs_quota_us", strconv.FormatInt(g.quota.Microseconds(), 10))
+	default:
+		return write(g.dir, "cpu.cfs_quota_us", "-1")
+	}
+}
+
+// Throttled is what the quota has done so far; nothing for a group that is gone.
+func (g *Group) Throttled() (t Throttled) {
+	raw, _ := os.ReadFile(filepath.Join(g.dir, "cpu.stat"))
 	for line := range strings.Lines(string(raw)) {
-		switch name, value, _ := strings.Cut(strings.TrimSpace(line), " "); name {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		n, _ := strconv.ParseInt(value, 10, 64)
+		switch name {
 		case "nr_periods":
-			periods, _ = strconv.ParseInt(value, 10, 64)
+			t.Periods = n
 		case "nr_throttled":
-			stopped, _ = strconv.ParseInt(value, 10, 64)
+			t.Stopped = n
+		case "throttled_time":
+			t.For = time.Duration(n)
+		case "throttled_usec":
+			t.For = time.Duration(n) * time.Microsecond
 		}
 	}
-	return periods, stopped
+	return t
 }
 
 // Close removes the group; its processes must have ended. Closing twice is fine.
@@ -84,7 +111,7 @@ type place struct {
 	second bool // version 2
 }
 
-func (p place) make(dir string, q time.Duration) error {
+func (p place) make(dir string) error {
 	if p.second {
 		// A group has the controllers that its parent hands down.
 		if on, _ := os.ReadFile(filepath.Join(p.dir, "cgroup.subtree_control")); !bytes.Contains(append(on, ' '), []byte("cpu ")) {
@@ -97,12 +124,12 @@ func (p place) make(dir string, q time.Duration) error {
 		return err
 	}
 	if p.second {
-		return write(dir, "cpu.max", fmt.Sprintf("%d %d", q.Microseconds(), period.Microseconds()))
+		return write(dir, "cpu.weight", strconv.Itoa(100*weight))
 	}
-	if err := write(dir, "cpu.cfs_period_us", strconv.FormatInt(period.Microseconds(), 10)); err != nil {
+	if err := write(dir, "cpu.shares", strconv.Itoa(1024*weight)); err != nil {
 		return err
 	}
-	return write(dir, "cpu.cfs_quota_us", strconv.FormatInt(q.Microseconds(), 10))
+	return write(dir, "cpu.cfs_period_us", strconv.FormatInt(period.Microseconds(), 10))
 }
 
 // sweep removes what a process that was killed has left.

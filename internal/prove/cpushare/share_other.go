@@ -15,8 +15,11 @@ func New(float64) (*Group, error) {
 // Add fails, too.
 func (*Group) Add(int) error { return ErrUnavailable }
 
+// Hold fails, too.
+func (*Group) Hold(bool) error { return ErrUnavailable }
+
 // Throttled is nothing.
-func (*Group) Throttled() (periods, stopped int64) { return 0, 0 }
+func (*Group) Throttled() Throttled { return Throttled{} }
 
 // Close does nothing.
 func (*Group) Close() error { return nil }

@@ -52,7 +52,7 @@ func (b *orderBooks) Orders(ctx context.Context, ids []string) (map[string]postg
 	if len(list) == 0 {
 		return out, nil
 	}
-	rows, err := b.rows(ctx, `SELECT order_id::VARCHAR, count(*) FILTER (kind = 'order'), count(*) FILTER (kind = 'cancel'), coalesce(sum(amount) FILTER (kind = 'order'), 0)::BIGINT
+	rows, err := b.rows(ctx, `SELECT order_id::VARCHAR, count(*) FILTER (WHERE kind = 'order'), count(*) FILTER (WHERE kind = 'cancel'), sum(CASE WHEN kind = 'order' THEN amount ELSE 0 END)::BIGINT
 		FROM events WHERE kind IN ('order', 'cancel') AND order_id IN (`+strings.Join(list, ",")+`) GROUP BY order_id`)
 	for _, r := range rows {
 		out[fmt.Sprint(r[0])] = postgres.EventOrder{Orders: integer(r[1]), Cancels: integer(r[2]), Total: integer(r[3])}
@@ -64,7 +64,7 @@ func (b *orderBooks) Orders(ctx context.Context, ids []string) (map[string]postg
 func (b *orderBooks) OrderIDs(ctx context.Context, after string, limit int) ([]string, error) {
 	where := ""
 	if u, err := analytics.ParseID(after); err == nil {
-		where = " AND order_id > '" + u.String() + "'::UUID"
+		where = " AND order_id::VARCHAR > '" + u.String() + "'" // by its text: how ids themselves are ordered differs between stores
 	}
 	rows, err := b.rows(ctx, fmt.Sprintf("SELECT DISTINCT order_id::VARCHAR AS id FROM events WHERE kind = 'order' AND order_id IS NOT NULL%s ORDER BY id LIMIT %d", where, limit))
 	ids := make([]string, len(rows))

@@ -89,8 +89,8 @@ func (g *Ingester) lookUp(ctx context.Context, ids []ID, from, to time.Time) (ma
 // stopLimit is how long a commit is tried after the ingester was told to stop.
 const stopLimit = 10 * time.Second
 
-// commit stores a group, trying until it succeeds or the process is to end.
-func (g *Ingester) commit(ctx context.Context, it *group) {
+// commit stores a group, trying until it succeeds or the process is to end. The error is of a store that will never take it.
+func (g *Ingester) commit(ctx context.Context, it *group) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopLimit, cancel) })
@@ -100,10 +100,13 @@ func (g *Ingester) commit(ctx context.Context, it *group) {
 		if err == nil {
 			break
 		}
+		if errors.Is(err, ErrDisplaced) {
+			return err
+		}
 		g.m.again.Inc()
 		g.o.Log.Error("events could not be stored; trying again", "events", it.events, "error", err)
 		if wait(work, pause); work.Err() != nil || ctx.Err() != nil {
-			return // the stream has them
+			return nil // the stream has them
 		}
 	}
 	g.m.commits.Inc()
@@ -115,6 +118,7 @@ func (g *Ingester) commit(ctx context.Context, it *group) {
 		default:
 		}
 	}
+	return nil
 }
 
 var errAnew = errors.New("the stream was made anew")

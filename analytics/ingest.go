@@ -74,18 +74,25 @@ type group struct {
 }
 
 // Run ingests until ctx ends, then commits what it has taken. A queue that is away is waited for; an error means that the store cannot
-// be read at the start.
+// be read at the start, or is another process's by now ([ErrDisplaced]).
 func (g *Ingester) Run(ctx context.Context) error {
 	if err := g.restore(ctx); err != nil {
 		return fmt.Errorf("analytics: the store: %w", err)
 	}
 	groups := make(chan *group)
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	var all errgroup.Group
-	all.Go(func() error {
+	all.Go(func() (err error) {
 		for it := range groups {
-			g.commit(ctx, it)
+			if err != nil {
+				continue // whoever hands on is not to wait; the stream has them
+			}
+			if err = g.commit(ctx, it); err != nil {
+				giveUp()
+			}
 		}
-		return nil
+		return err
 	})
 	pause := 100 * time.Millisecond
 	for ctx.Err() == nil {

@@ -38,6 +38,10 @@ type Store interface {
 	Close() error
 }
 
+// ErrDisplaced says that another process has written to the store since this one opened it. What is to be stored may be there: it takes
+// opening the store anew, and going on from the place that it tells.
+var ErrDisplaced = errors.New("analytics: another process writes to this store: start anew, and see to it that only one ingests")
+
 // ErrNotRead says that SQL is not a single reading statement.
 var ErrNotRead = errors.New("analytics: only a single SELECT (or EXPLAIN of one) is run here")
 

@@ -14,9 +14,10 @@ import (
 
 	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/analytics/duckstore"
+	"github.com/stampede-shop/stampede/analytics/storetest"
 )
 
-func open(t *testing.T, o duckstore.Options) *duckstore.Store {
+func open(t testing.TB, o duckstore.Options) *duckstore.Store {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
@@ -34,64 +35,18 @@ func open(t *testing.T, o duckstore.Options) *duckstore.Store {
 	return s
 }
 
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+var noon = storetest.Noon
 
-// batchOf makes a batch with events of all forms, short and long texts, and absent fields.
-func batchOf(n int, at time.Time) *analytics.Batch {
-	b := &analytics.Batch{Received: at.UnixMicro()}
-	for i := range n {
-		e := analytics.Event{ID: analytics.NewID(), Time: at.Add(time.Duration(i) * time.Millisecond), Kind: analytics.KindView, Shopper: uint64(i%7) << 60,
-			Product: int64(i % 5), Category: []string{"", "a", "twelve bytes", "thirteen byte", strings.Repeat("long ", 20)}[i%5]}
-		if i%10 == 0 {
-			e.Kind, e.Order, e.Amount, e.Quantity, e.Currency, e.Attributes = analytics.KindOrder, analytics.NewID(), int64(-i), int32(i), "EUR", `{"a":"ü"}`
-		}
-		b.Add(&e)
-	}
-	return b
-}
+func batchOf(n int, at time.Time) *analytics.Batch { return storetest.BatchOf(n, at) }
 
-func query(t *testing.T, s *duckstore.Store, sql string) [][]any {
-	t.Helper()
-	r, err := s.Query(t.Context(), sql, analytics.QueryOptions{})
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return r.Rows
-}
-
-func TestRoundTrip(t *testing.T) {
+func TestStore(t *testing.T) {
 	t.Parallel()
-	s := open(t, duckstore.Options{})
-	b := batchOf(5000, noon) // more than two chunks
-	if err := s.Append(t.Context(), []*analytics.Batch{b}, analytics.Place{Stream: "x'y", Sequence: 7}); err != nil {
-		t.Fatal(err)
-	}
-	at, err := s.Place(t.Context())
-	if err != nil || at != (analytics.Place{Stream: "x'y", Sequence: 7}) {
-		t.Fatalf("place %v %v", at, err)
-	}
-	got := map[analytics.ID]analytics.Event{}
-	err = s.Recent(t.Context(), noon, 10_000, func(b *analytics.Batch) {
-		for i := range b.Len() {
-			got[b.IDs[i]] = b.Event(i)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range b.Len() {
-		want := b.Event(i)
-		want.Attributes, want.Source = "", "" // Recent leaves them out
-		if diff := cmp.Diff(want, got[want.ID]); diff != "" {
-			t.Fatalf("event %d: %s", i, diff)
-		}
-	}
-	want := [][]any{{int64(5000), int64(5000), int64(500), int64(500), int64(4000), int64(4000), "twelve bytes"}}
-	rows := query(t, s, "SELECT count(*), count(DISTINCT id), count(attributes), count(order_id), count(product), count(category), min(category) FILTER (category LIKE 'tw%') FROM events")
-	if diff := cmp.Diff(want, rows); diff != "" {
-		t.Error(diff)
-	}
+	empty := func(t testing.TB) analytics.Store { return open(t, duckstore.Options{}) }
+	storetest.Run(t, empty)
+	storetest.SQL(t, empty)
 }
+
+func query(t *testing.T, s *duckstore.Store, sql string) [][]any { return storetest.Query(t, s, sql) }
 
 // What is refused must be refused before anything of it is run.
 func TestQueriesOnlyRead(t *testing.T) {
@@ -222,35 +177,5 @@ func TestAnOlderStoreIsRefusedByAnOlderProgram(t *testing.T) {
 	}
 	if s, err := duckstore.Open(t.Context(), duckstore.Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "999") {
 		t.Errorf("%v %v", s, err)
-	}
-}
-
-// After a start no more ids are brought back than may be remembered: the newest.
-func TestReceivedSinceIsBounded(t *testing.T) {
-	t.Parallel()
-	s := open(t, duckstore.Options{})
-	var batches []*analytics.Batch
-	for m := range 10 {
-		batches = append(batches, batchOf(100, noon.Add(time.Duration(m)*time.Minute)))
-	}
-	if err := s.Append(t.Context(), batches, analytics.Place{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		since time.Time
-		limit int
-		want  int
-	}{{noon, 1000, 1000}, {noon, 1_000_000, 1000}, {noon.Add(5 * time.Minute), 1000, 500}, {noon, 250, 300}, {noon.Add(time.Hour), 10, 0}} {
-		ids := map[analytics.ID]bool{}
-		if err := s.ReceivedSince(t.Context(), c.since, c.limit, func(some []analytics.ID) {
-			for _, id := range some {
-				ids[id] = true
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if len(ids) != c.want || c.want > 0 && !ids[batches[9].IDs[99]] {
-			t.Errorf("%+v: %d ids", c, len(ids))
-		}
 	}
 }

@@ -12,16 +12,30 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/analytics"
+	"github.com/stampede-shop/stampede/analytics/clickstore"
 	"github.com/stampede-shop/stampede/analytics/duckstore"
 	"github.com/stampede-shop/stampede/internal/app"
 	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
 func init() {
-	// Registered here, so that nothing but this program links the database.
+	// Registered here, so that nothing but this program links the databases.
 	config.RegisterAnalyticsStore("duckdb", func(ctx context.Context, cfg config.AnalyticsConfig, log *slog.Logger) (analytics.Store, error) {
 		return duckstore.Open(ctx, duckstore.Options{Dir: cfg.Dir, MemoryMiB: cfg.MemoryMiB, CompactAfter: days(cfg.CompactDays), Keep: days(cfg.KeepDays), Log: log})
 	})
+	config.RegisterAnalyticsStore("clickhouse", openClickHouse)
+}
+
+func openClickHouse(ctx context.Context, cfg config.AnalyticsConfig, log *slog.Logger) (analytics.Store, error) {
+	if cfg.DSN == "" {
+		return nil, fmt.Errorf("analytics.dsn: %w: give the server, like clickhouse://user:password@host:9000/database", config.ErrNotConfigured)
+	}
+	o, err := clickstore.ParseDSN(cfg.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("analytics.dsn: %w", err)
+	}
+	o.Keep, o.MemoryMiB, o.Log = days(cfg.KeepDays), cfg.MemoryMiB, log
+	return clickstore.Open(ctx, o)
 }
 
 // days is for ever, or never, for 0.

@@ -46,7 +46,7 @@ func startAnalytics(ctx context.Context, cfg config.Config, name string, log *sl
 		return nil, fmt.Errorf("nats.url: %w: give the queue's address, such as nats://127.0.0.1:4222", config.ErrNotConfigured)
 	}
 	if cfg.Analytics.Dir == "" {
-		return nil, fmt.Errorf("analytics.dir: %w: give the folder in which events are kept", config.ErrNotConfigured)
+		return nil, fmt.Errorf("analytics.dir: %w: give the folder in which events are kept, and what cannot be read is put aside", config.ErrNotConfigured)
 	}
 	open := config.AnalyticsStores[cfg.Analytics.Store]
 	if open == nil {
@@ -57,7 +57,7 @@ func startAnalytics(ctx context.Context, cfg config.Config, name string, log *sl
 	defer cancel()
 	var err error
 	if a.store, err = open(opening, cfg.Analytics, log); err != nil {
-		return nil, fmt.Errorf("analytics.dir: %w", err)
+		return nil, fmt.Errorf("analytics.store: %w", err)
 	}
 	nc, err := queue.Connect(cfg.NATS.URL, queue.ConnectOptions{Name: name, Log: log})
 	if err != nil {

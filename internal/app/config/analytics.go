@@ -5,20 +5,22 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/stampede-shop/stampede/analytics"
 )
 
 // AnalyticsConfig says whether events are collected, and where the process that stores them keeps them.
 type AnalyticsConfig struct {
-	Enabled     bool   `koanf:"enabled"`      // API, worker and edge report events; POST /events takes them
-	Address     string `koanf:"address"`      // operations endpoint of the analytics process: host:port or unix:PATH, for commands
-	Store       string `koanf:"store"`        // what the analytics process stores in: duckdb
-	Dir         string `koanf:"dir"`          // where: only that process needs it
-	MemoryMiB   int    `koanf:"memory_mib"`   // the store may use
-	QueueMiB    int    `koanf:"queue_mib"`    // of events that wait to be stored; beyond it none are taken
-	CompactDays int    `koanf:"compact_days"` // days after which events go into Parquet files; 0 never
-	KeepDays    int    `koanf:"keep_days"`    // days after which they are deleted; 0 never
+	Enabled     bool   `koanf:"enabled"`          // API, worker and edge report events; POST /events takes them
+	Address     string `koanf:"address"`          // operations endpoint of the analytics process: host:port or unix:PATH, for commands
+	Store       string `koanf:"store"`            // what the analytics process stores in: duckdb or clickhouse
+	Dir         string `koanf:"dir"`              // where, and what it cannot read: only that process needs it
+	DSN         string `koanf:"dsn" secret:"dsn"` // of ClickHouse: clickhouse://user:password@host:9000/database
+	MemoryMiB   int    `koanf:"memory_mib"`       // the store may use
+	QueueMiB    int    `koanf:"queue_mib"`        // of events that wait to be stored; beyond it none are taken
+	CompactDays int    `koanf:"compact_days"`     // days after which events go into Parquet files; 0 never
+	KeepDays    int    `koanf:"keep_days"`        // days after which they are deleted; 0 never
 
 	Sample map[string]float64 `koanf:"sample"` // shares of kinds that are stored only in part, such as view: 0.1; orders never are
 }
@@ -40,8 +42,11 @@ func (c Config) validateAnalytics(bad complain) {
 	if _, err := analytics.ParseSample(a.Sample); err != nil {
 		bad("analytics.sample", a.Sample, err.Error())
 	}
-	if !slices.Contains([]string{"duckdb"}, a.Store) {
-		bad("analytics.store", quote(a.Store), "duckdb")
+	if !slices.Contains([]string{"duckdb", "clickhouse"}, a.Store) {
+		bad("analytics.store", quote(a.Store), "duckdb or clickhouse")
+	}
+	if a.DSN != "" && !strings.HasPrefix(a.DSN, "clickhouse://") {
+		bad("analytics.dsn", quote("…"), "like clickhouse://user:password@host:9000/database")
 	}
 	if a.Enabled && c.NATS.URL == "" {
 		bad("analytics.enabled", true, "only with nats.url, over which events go")

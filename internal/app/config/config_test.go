@@ -72,6 +72,8 @@ func TestLoadRefuses(t *testing.T) {
 		"otel: {sample: 2}":                              {"otel.sample", "between 0 and 1"},
 		"session: {ttl: never}":                          {"session.ttl", "never", "90m"},
 		"redis: {addr: '/r', nodes: ['a:1']}":            {"redis.nodes", "either"},
+		"analytics: {store: sqlite}":                     {"analytics.store", "sqlite", "duckdb or clickhouse"},
+		"analytics: {dsn: 'http://u:hush@h/'}":           {"analytics.dsn", "clickhouse://"},
 		"redis: {nodes: ['a:1', 'b']}":                   {"redis.nodes[1]", "host:port"},
 	} {
 		_, err := Load(writeConfig(t, text), nil)
@@ -106,6 +108,7 @@ func TestShowMasksSecretsAndSaveKeepsThem(t *testing.T) {
 	cfg.Shards = []ShardConfig{{ID: "shard1", Weight: 1, DSN: "postgres://u:hush@h/s", Replicas: []ServerConfig{{"a", "postgres://u:hush@a/s"}}}}
 	cfg.Admin.Token = "hush-hush-hush-hush"
 	cfg.Mail.SMTP.Password = "hush"
+	cfg.Analytics.DSN = "clickhouse://u:hush@h:9000/d"
 	var shown strings.Builder
 	if err := cfg.Show(&shown); err != nil {
 		t.Fatal(err)

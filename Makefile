@@ -32,7 +32,7 @@ test: ## install what is missing, run every test: race detector on, then end to 
 	go test -race -timeout 15m $(PACKAGES)
 	go test -timeout 18m -count=1 ./test/e2e/...
 
-# The engine of ClickHouse, of which no server is to be had everywhere, is 180 MB of a package of npm, for Linux on amd64.
+# The engine of ClickHouse, of which no server is to be had everywhere, is 180 MB of a package of npm, for Linux on amd64. It does not bear the race detector.
 CHDB := @chdb/lib-linux-x64-gnu@26.7.3-stable.1
 LIBCHDB = $(CURDIR)/bin/chdb/package/libchdb.so
 
@@ -40,7 +40,7 @@ LIBCHDB = $(CURDIR)/bin/chdb/package/libchdb.so
 test-clickhouse: ## test the event store on ClickHouse's own engine, which is fetched (180 MB)
 	@mkdir -p bin/chdb
 	@test -e $(LIBCHDB) || { cd bin/chdb && npm pack --silent $(CHDB) | xargs tar xzf && rm -f *.tgz; }
-	STAMPEDE_LIBCHDB=$(LIBCHDB) go test -race -count=1 -timeout 5m ./analytics/clickstore/...
+	STAMPEDE_LIBCHDB=$(LIBCHDB) go test -count=1 -timeout 5m ./analytics/clickstore/...
 
 # Tests with a long form read STAMPEDE_SOAK, and go on for STAMPEDE_SOAK_FOR each.
 SOAK_FOR ?= 10m

@@ -89,7 +89,28 @@ func (g *Ingester) lookUp(ctx context.Context, ids []ID, from, to time.Time) (ma
 // stopLimit is how long a commit is tried after the ingester was told to stop.
 const stopLimit = 10 * time.Second
 
-// commit stores a group, trying until it succeeds or the process is to end. The error is of a store that will never take it.
+// errGivenUp says that a group was left to the stream, as the process is to end.
+var errGivenUp = errors.New("analytics: not stored before the end")
+
+// commitAll stores groups until there are no more. After one that could not be stored there is none that may be: its place would be behind
+// theirs, and nobody would read it again.
+func (g *Ingester) commitAll(ctx context.Context, groups <-chan *group, giveUp func()) error {
+	var err error
+	for it := range groups {
+		if err != nil {
+			continue // whoever hands on is not to wait; the stream has them
+		}
+		if err = g.commit(ctx, it); err != nil {
+			giveUp()
+		}
+	}
+	if errors.Is(err, errGivenUp) {
+		return nil
+	}
+	return err
+}
+
+// commit stores a group, trying until it succeeds or the process is to end, or the store will never take it.
 func (g *Ingester) commit(ctx context.Context, it *group) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -106,7 +127,7 @@ func (g *Ingester) commit(ctx context.Context, it *group) error {
 		g.m.again.Inc()
 		g.o.Log.Error("events could not be stored; trying again", "events", it.events, "error", err)
 		if wait(work, pause); work.Err() != nil || ctx.Err() != nil {
-			return nil // the stream has them
+			return errGivenUp // the stream has them
 		}
 	}
 	g.m.commits.Inc()

@@ -83,17 +83,7 @@ func (g *Ingester) Run(ctx context.Context) error {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	var all errgroup.Group
-	all.Go(func() (err error) {
-		for it := range groups {
-			if err != nil {
-				continue // whoever hands on is not to wait; the stream has them
-			}
-			if err = g.commit(ctx, it); err != nil {
-				giveUp()
-			}
-		}
-		return err
-	})
+	all.Go(func() error { return g.commitAll(ctx, groups, giveUp) })
 	pause := 100 * time.Millisecond
 	for ctx.Err() == nil {
 		began := time.Now()

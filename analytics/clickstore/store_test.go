@@ -3,7 +3,6 @@ package clickstore_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,16 +15,10 @@ import (
 	"github.com/stampede-shop/stampede/analytics/clickstore/internal/chdbtest"
 	"github.com/stampede-shop/stampede/analytics/clickstore/internal/chtest"
 	"github.com/stampede-shop/stampede/analytics/storetest"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
-func TestMain(m *testing.M) {
-	code := chdbtest.Main(m)
-	if err := goleak.Find(); err != nil && code == 0 {
-		println(err.Error())
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { localtest.Main(chdbtest.Main{M: m}) }
 
 // open opens a store of the test's own on a server.
 func open(t testing.TB, server *chtest.Server, o clickstore.Options) *clickstore.Store {
@@ -222,4 +215,73 @@ func TestAServerThatIsAwayIsAnErrorInTime(t *testing.T) {
 		}
 	}
 	stored(t, s, b)
+}
+
+// What anybody asks is bounded, by the server too, and is to be found in its log.
+func TestQuestionsAreBounded(t *testing.T) {
+	t.Parallel()
+	server := chtest.Start(t, chtest.NewMemory())
+	s := open(t, server, clickstore.Options{MemoryMiB: 64, User: "u", Password: "p"})
+	if _, err := s.Query(t.Context(), "SELECT 1", analytics.QueryOptions{Timeout: 1500 * time.Millisecond}); err == nil {
+		t.Error("the stand-in has learnt SQL")
+	}
+	asked := server.Queries()
+	q := asked[len(asked)-1]
+	if q.User != "u" || q.Password != "p" || !strings.HasPrefix(q.ID, "stampede-") || q.ID == asked[len(asked)-2].ID {
+		t.Errorf("asked by %s %s as %s", q.User, q.Password, q.ID)
+	}
+	for key, want := range map[string]string{"readonly": "1", "max_execution_time": "2", "max_memory_usage": "67108864"} {
+		if got := q.Setting(key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	for _, async := range []string{"0", "1"} {
+		a := open(t, server, clickstore.Options{Async: async == "1", Database: "async" + async})
+		storetest.Append(t, a, at(1), storetest.BatchOf(1, storetest.Noon))
+		for _, q := range server.Queries() {
+			if q.Database == "async"+async && strings.HasPrefix(q.Body, `INSERT INTO "event"`) && (q.Setting("async_insert") != async || q.Setting("insert_deduplication_token") != "1") {
+				t.Errorf("async %s: %v", async, q.Settings)
+			}
+		}
+	}
+}
+
+// The engine itself refuses files and the network to whoever only reads, and the store what would talk it out of that.
+func TestSQLReachesNothingElse(t *testing.T) {
+	t.Parallel()
+	s := open(t, chtest.Start(t, chdbtest.Open(t)), clickstore.Options{})
+	for _, q := range []string{
+		"SELECT * FROM file('/etc/hostname', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')", "SELECT * FROM remote('127.0.0.1:1', 'system', 'one')",
+		"SELECT * FROM executable('x', 'TSV', 'a String')", "SELECT * FROM file('/etc/hostname', 'LineAsString') SETTINGS readonly = 0",
+		"SELECT * FROM (SELECT * FROM file('/etc/hostname', 'LineAsString') SETTINGS readonly = 0)", "SELECT 1 UNION ALL SELECT 1 FROM s3('http://127.0.0.1:1/bucket/x')",
+	} {
+		if r, err := s.Query(t.Context(), q, analytics.QueryOptions{}); !errors.Is(err, analytics.ErrNotRead) {
+			t.Errorf("%s: %v %v", q, r, err)
+		}
+	}
+	r, err := s.Query(t.Context(), "SELECT number FROM numbers(100000000)", analytics.QueryOptions{MaxRows: 1_000_000_000, Timeout: time.Minute})
+	if err == nil || !strings.Contains(err.Error(), "max_result_bytes") && !strings.Contains(err.Error(), "TOO_MANY_ROWS_OR_BYTES") {
+		t.Errorf("a large result: %v %v", r != nil, err)
+	}
+}
+
+func TestNoGoroutineIsLeft(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	server := chtest.Start(t, chtest.NewMemory())
+	s := open(t, server, clickstore.Options{ReadTimeout: 200 * time.Millisecond, Database: "x"})
+	storetest.Append(t, s, at(1), storetest.BatchOf(1, storetest.Noon))
+	server.Fail(func(chtest.Query) chtest.Fault { return chtest.Hang })
+	if _, err := s.Place(t.Context()); err == nil {
+		t.Error("a silent server answered")
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Append(t.Context(), nil, at(2)); err == nil {
+		t.Error("a closed store takes appends")
+	}
+	server.Down()
+	goleak.VerifyNone(t, before)
 }

@@ -36,7 +36,7 @@ var (
 
 // Main runs the tests, then stops every server that they started, removes all folders, and exits with
 // the tests' code. To be called from TestMain.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	b, err := newBench()
 	if err != nil {
 		println("localtest:", err.Error())

@@ -39,9 +39,12 @@ var opened = sync.OnceValues(func() (*Engine, error) {
 
 var folder string
 
-// Main runs tests and removes what the library has written.
-func Main(m *testing.M) int {
-	code := m.Run()
+// Main is a testing.M that removes what the library has written.
+type Main struct{ *testing.M }
+
+// Run runs the tests.
+func (m Main) Run() int {
+	code := m.M.Run()
 	if folder != "" {
 		_ = os.RemoveAll(folder)
 	}

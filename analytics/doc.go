@@ -7,7 +7,7 @@
 //     many of them column by column and is encoded compactly for the way between processes.
 //   - A [Collector] joins events of many callers into batches and publishes them to a JetStream stream ([EnsureStream]).
 //   - An [Ingester] reads the stream, drops events whose id it has seen, and stores the rest together with its place in the stream.
-//   - A [Store] keeps events for SQL; package duckstore is one, embedded.
+//   - A [Store] keeps events for SQL; package duckstore is one, embedded, clickstore one for many machines.
 //   - [Live] are windows over the last hour: revenue, funnel, shoppers, top lists, computed as events pass.
 //
 // # Promises

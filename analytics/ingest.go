@@ -43,8 +43,8 @@ func (o IngestOptions) withDefaults() IngestOptions {
 	return o
 }
 
-// Ingester moves events from the stream into a store, each once. One process at a time may run one for a store; the store's file lock
-// sees to that.
+// Ingester moves events from the stream into a store, each once. One process at a time may run one for a store; the store sees to that, by
+// a lock or by [ErrDisplaced].
 type Ingester struct {
 	js      jetstream.JetStream
 	store   Store

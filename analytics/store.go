@@ -17,7 +17,8 @@ type Place struct {
 type Store interface {
 	// Place is what the last Append that succeeded was given.
 	Place(ctx context.Context) (Place, error)
-	// Append stores the events and the place in one transaction: after an error, neither is there, and after a crash, both or neither.
+	// Append stores the events and the place together: after a crash both are there or neither. So it is after an error, of which a store
+	// over a network may not know which: the same Append again stores nothing twice.
 	Append(ctx context.Context, batches []*Batch, at Place) error
 	// Stored returns those of ids that are stored with a time from from to to.
 	Stored(ctx context.Context, ids []ID, from, to time.Time) ([]ID, error)

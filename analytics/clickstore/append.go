@@ -11,6 +11,10 @@ import (
 	"github.com/stampede-shop/stampede/analytics"
 )
 
+// zipped bounds the bytes of a block that is compressed: the client makes one frame of it, and neither side takes frames of any size. That is
+// some 900,000 events.
+const zipped = 120 << 20
+
 // Append implements analytics.Store. After an error the events may be stored all the same; the same append again finds them, and stores
 // them no second time. An append without events only moves the place.
 func (s *Store) Append(ctx context.Context, batches []*analytics.Batch, at analytics.Place) error {
@@ -21,10 +25,14 @@ func (s *Store) Append(ctx context.Context, batches []*analytics.Batch, at analy
 	if s.lost {
 		return analytics.ErrDisplaced
 	}
-	if err := s.connect(ctx); err != nil {
+	events := s.block.fill(batches, s.next, s.writer, at)
+	zip := ch.CompressionLZ4
+	if s.block.size() > s.zipped {
+		zip = ch.CompressionDisabled
+	}
+	if err := s.connect(ctx, zip); err != nil {
 		return err
 	}
-	events := s.block.fill(batches, s.next, s.writer, at)
 	if events == 0 {
 		return s.writePlace(ctx, s.next-1, at)
 	}
@@ -42,10 +50,11 @@ func (s *Store) Append(ctx context.Context, batches []*analytics.Batch, at analy
 	return nil
 }
 
-// insertion are the settings of an append. Whatever goes under a token that the server has seen is acknowledged and dropped.
+// insertion are the settings of an append. Whatever goes under a token that the server has seen is acknowledged and dropped. The block must stay
+// whole, whatever the user's profile says; servers that do not know how to split one do not know that setting either.
 func (s *Store) insertion(ctx context.Context) []ch.Setting {
 	list := []ch.Setting{setting("insert_deduplicate", 1), {Key: "insert_deduplication_token", Value: strconv.FormatUint(s.next, 10), Important: true},
-		setting("max_execution_time", seconds(ctx))}
+		setting("max_execution_time", seconds(ctx)), {Key: "use_strict_insert_block_limits", Value: "0"}}
 	if s.o.Async {
 		return append(list, setting("async_insert", 1), setting("wait_for_async_insert", 1), setting("async_insert_deduplicate", 1),
 			setting("wait_for_async_insert_timeout", seconds(ctx)))

@@ -158,6 +158,17 @@ func (b *block) fill(batches []*analytics.Batch, number, writer uint64, at analy
 	return n
 }
 
+// size is about how many bytes the block has.
+func (b *block) size() int {
+	const numbers = 140 // bytes of an event that are not text
+	text := func(c optional[string]) int { return len(c.Values.(*proto.ColStr).Buf) }
+	n := numbers*len(b.id) + text(b.query) + text(b.attributes)
+	for _, w := range []*words{&b.category, &b.currency, &b.source} {
+		n += len(w.dict.Buf)
+	}
+	return n
+}
+
 // kindWord is a kind's number in the dictionary, which begins with "" and the names of all kinds.
 func (b *block) kindWord(kind uint8) uint32 {
 	if int(kind) >= len(analytics.KindNames()) {

@@ -17,9 +17,9 @@ import (
 var errClosed = errors.New("clickstore: closed")
 
 // dial connects to a database of the server.
-func (s *Store) dial(ctx context.Context, database string) (*ch.Client, error) {
+func (s *Store) dial(ctx context.Context, database string, c ch.Compression) (*ch.Client, error) {
 	client, err := ch.Dial(ctx, ch.Options{Address: s.o.Address, Database: database, User: s.o.User, Password: s.o.Password, TLS: s.o.TLS,
-		Compression: ch.CompressionLZ4, ClientName: "stampede", DialTimeout: dialTimeout, HandshakeTimeout: greeting, ReadTimeout: greeting})
+		Compression: c, ClientName: "stampede", DialTimeout: dialTimeout, HandshakeTimeout: greeting, ReadTimeout: greeting})
 	if err != nil {
 		return nil, fmt.Errorf("clickstore: connect to %s: %w", s.o.Address, err)
 	}
@@ -56,7 +56,7 @@ func (s *Store) reading(ctx context.Context, f func(client *ch.Client) error) er
 	if s.closed.Load() {
 		return errClosed
 	}
-	client, err := s.dial(ctx, s.o.Database)
+	client, err := s.dial(ctx, s.o.Database, ch.CompressionLZ4)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,8 @@ func (s *Store) ask(ctx context.Context, client *ch.Client, sql string, result p
 
 // bounds are the settings under which anything is read: what the server is to stop at itself.
 func (s *Store) bounds(ctx context.Context) []ch.Setting {
-	return []ch.Setting{setting("readonly", 1), setting("max_execution_time", seconds(ctx)), setting("max_memory_usage", int64(s.o.MemoryMiB)<<20)}
+	return []ch.Setting{setting("readonly", 1), setting("max_execution_time", seconds(ctx)), setting("max_memory_usage", int64(s.o.MemoryMiB)<<20),
+		setting("max_query_size", 16<<20), setting("max_ast_elements", 1<<20)} // of long lists of ids
 }
 
 // seconds are what is left of ctx, rounded up: the server ends no sooner than we do.

@@ -19,8 +19,10 @@ type Store struct {
 	readers chan struct{} // one for each connection that reads
 	closed  atomic.Bool
 
-	mu     sync.Mutex // of what follows: appending
-	client *ch.Client // nil: none, or not of use any more
+	mu     sync.Mutex     // of what follows: appending
+	client *ch.Client     // nil: none, or not of use any more
+	zip    ch.Compression // of that connection
+	zipped int            // bytes of the largest block that is compressed
 	used   time.Time
 	writer uint64 // who we are, in the rows
 	next   uint64 // number of the append to come
@@ -34,7 +36,7 @@ var _ analytics.Store = (*Store)(nil)
 // Open connects, and makes or migrates the schema. An error says that the server is not there, that the user may not do what is needed, or
 // that the schema is newer than this program. A process that had the store open before is displaced by the first append of this one.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{o: o.withDefaults(), writer: rand.Uint64()}
+	s := &Store{o: o.withDefaults(), writer: rand.Uint64(), zipped: zipped}
 	if o.Address == "" {
 		return nil, errors.New("clickstore: Address is empty")
 	}
@@ -54,7 +56,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.makeDatabase(ctx); err != nil {
 		return err
 	}
-	if err := s.connect(ctx); err != nil {
+	if err := s.connect(ctx, ch.CompressionLZ4); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
@@ -78,16 +80,17 @@ func (s *Store) prepare(ctx context.Context) error {
 const idle = time.Minute
 
 // connect makes a connection for appending, unless there is one. The lock is held.
-func (s *Store) connect(ctx context.Context) (err error) {
+func (s *Store) connect(ctx context.Context, zip ch.Compression) (err error) {
 	if s.closed.Load() {
 		return errClosed
 	}
-	if s.client != nil && (s.client.IsClosed() || time.Since(s.used) > idle) {
+	if s.client != nil && (s.client.IsClosed() || s.zip != zip || time.Since(s.used) > idle) {
 		_ = s.client.Close()
 		s.client = nil
 	}
 	if s.client == nil {
-		s.client, err = s.dial(ctx, s.o.Database)
+		s.client, err = s.dial(ctx, s.o.Database, zip)
+		s.zip = zip
 	}
 	s.used = time.Now()
 	return err

@@ -40,7 +40,7 @@ func quoted(name string) string {
 
 // makeDatabase makes the database where it is not there.
 func (s *Store) makeDatabase(ctx context.Context) error {
-	client, err := s.dial(ctx, s.o.Database)
+	client, err := s.dial(ctx, s.o.Database, ch.CompressionLZ4)
 	if err == nil {
 		// Some servers tell only now.
 		var one proto.ColUInt8
@@ -50,7 +50,7 @@ func (s *Store) makeDatabase(ctx context.Context) error {
 	if !ch.IsErr(err, proto.ErrUnknownDatabase) {
 		return err
 	}
-	if client, err = s.dial(ctx, "default"); err != nil {
+	if client, err = s.dial(ctx, "default", ch.CompressionLZ4); err != nil {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // it may be closed already

@@ -3,6 +3,8 @@ package clickstore_test
 import (
 	"context"
 	"errors"
+	"flag"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,7 +20,12 @@ import (
 	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
-func TestMain(m *testing.M) { localtest.Main(chdbtest.Main{M: m}) }
+func TestMain(m *testing.M) {
+	if os.Getenv("STAMPEDE_SOAK") == "" {
+		_ = flag.Set("rapid.checks", "25") // each opens a store some ten times; what the command line says counts
+	}
+	localtest.Main(chdbtest.Main{M: m})
+}
 
 // open opens a store of the test's own on a server.
 func open(t testing.TB, server *chtest.Server, o clickstore.Options) *clickstore.Store {

@@ -83,6 +83,9 @@ func (s *Store) latest(ctx context.Context, client *ch.Client, from uint64) (fou
 	return found, err
 }
 
+const unseen = `clickstore: append %d was acknowledged, but its rows are not to be seen; if they were deleted by hand, run
+INSERT INTO place SELECT 1, max(turn) + 1, %d, argMax(stream, turn), argMax(sequence, turn) FROM place and restart; otherwise look for row policies of the user`
+
 // won looks whether the append under the next number is this one. If it is another's, what this process knows of the store is out of date,
 // and everything that it is about to store may be there.
 func (s *Store) won(ctx context.Context, at analytics.Place, events uint64) error {
@@ -93,9 +96,8 @@ func (s *Store) won(ctx context.Context, at analytics.Place, events uint64) erro
 	case found == slot{append: s.next, writer: s.writer, events: events, place: at}:
 		return nil
 	case found.append == 0:
-		// The server has seen the number, but nobody's rows are there any more: they were deleted. The number is used up.
-		s.next++
-		return fmt.Errorf("clickstore: append %d was taken for a repetition, of rows that were deleted since; trying the next number", s.next-1)
+		// It may be seen in a moment. To go on to the next number by oneself could store it twice.
+		return fmt.Errorf(unseen, s.next, s.next)
 	}
 	s.lost = true
 	return fmt.Errorf("%w (append %d of stream %q up to %d is there)", analytics.ErrDisplaced, found.append, found.place.Stream, found.place.Sequence)

@@ -85,7 +85,8 @@ func (s *Store) ask(ctx context.Context, client *ch.Client, sql string, result p
 // bounds are the settings under which anything is read: what the server is to stop at itself.
 func (s *Store) bounds(ctx context.Context) []ch.Setting {
 	return []ch.Setting{setting("readonly", 1), setting("max_execution_time", seconds(ctx)), setting("max_memory_usage", int64(s.o.MemoryMiB)<<20),
-		setting("max_query_size", 16<<20), setting("max_ast_elements", 1<<20)} // of long lists of ids
+		setting("max_query_size", 16<<20), setting("max_ast_elements", 1<<20), // of long lists of ids
+		setting("cast_keep_nullable", 1)} // NULL stays NULL, as everywhere else
 }
 
 // seconds are what is left of ctx, rounded up: the server ends no sooner than we do.

@@ -19,7 +19,7 @@ import (
 // resultBytes bounds what a query yields, as this process has to hold it.
 const resultBytes = 256 << 20
 
-// Query implements analytics.Store. The SQL is ClickHouse's; a cast of NULL stays NULL, as everywhere else.
+// Query implements analytics.Store. The SQL is ClickHouse's.
 func (s *Store) Query(ctx context.Context, sql string, o analytics.QueryOptions) (*analytics.Result, error) {
 	o = o.WithDefaults()
 	sql, explain, err := onlyReads(sql)
@@ -95,7 +95,7 @@ func (s *Store) describe(ctx context.Context, client *ch.Client, sql string) (na
 // texts calls f with each line of a query that yields one column of texts. The line is f's only until it returns.
 func (s *Store) texts(ctx context.Context, client *ch.Client, sql string, most int64, f func(line []byte) error) error {
 	var col proto.ColStr
-	settings := append(s.bounds(ctx), setting("cast_keep_nullable", 1), setting("output_format_json_quote_64bit_integers", 0),
+	settings := append(s.bounds(ctx), setting("output_format_json_quote_64bit_integers", 0),
 		setting("output_format_json_quote_denormals", 1), setting("output_format_json_escape_forward_slashes", 0),
 		ch.Setting{Key: "date_time_output_format", Value: "iso", Important: true}, ch.Setting{Key: "format_csv_null_representation", Important: true})
 	if most > 0 {

@@ -1,14 +1,17 @@
 package clickstore
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
 
+	"github.com/stampede-shop/stampede/analytics"
 	"github.com/stampede-shop/stampede/analytics/clickstore/internal/chdbtest"
 	"github.com/stampede-shop/stampede/analytics/clickstore/internal/chtest"
+	"github.com/stampede-shop/stampede/analytics/storetest"
 )
 
 // opened is a store, in a database of its own.
@@ -69,5 +72,47 @@ func TestSchema(t *testing.T) {
 				t.Errorf("a newer schema: %v", err)
 			}
 		})
+	}
+}
+
+// A number whose rows were deleted is not used again by itself, as rows may only be out of sight; the error says how to go on.
+func TestRowsThatAreNotSeenAreNotStoredAgain(t *testing.T) {
+	t.Parallel()
+	server := chtest.Start(t, chtest.NewMemory())
+	s, err := opened(t, server, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Append(t, s, analytics.Place{Stream: "s", Sequence: 1}, storetest.BatchOf(1, storetest.Noon))
+	b, at := storetest.BatchOf(3, storetest.Noon), analytics.Place{Stream: "s", Sequence: 2}
+	server.Fail(func(q chtest.Query) chtest.Fault {
+		if strings.HasPrefix(q.Body, "SELECT append") {
+			return chtest.Before
+		}
+		return chtest.None
+	})
+	if err := s.Append(t.Context(), []*analytics.Batch{b}, at); err == nil {
+		t.Fatal("nobody looked")
+	}
+	server.Fail(nil)
+	force(t, s, "TRUNCATE TABLE event")
+	for range 3 {
+		err = s.Append(t.Context(), []*analytics.Batch{b}, at)
+		if err == nil || !strings.Contains(err.Error(), "append 2 was acknowledged") || errors.Is(err, analytics.ErrDisplaced) {
+			t.Fatal(err)
+		}
+	}
+	_, repair, _ := strings.Cut(err.Error(), "run\n")
+	repair, _, _ = strings.Cut(repair, " and restart")
+	force(t, s, repair)
+	if s, err = opened(t, server, 0); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := s.Place(t.Context()); err != nil || is.Sequence != 1 {
+		t.Errorf("at %v: %v", is, err)
+	}
+	storetest.Append(t, s, at, b)
+	if st, err := s.Stats(t.Context()); err != nil || st.Events != 3 {
+		t.Errorf("%+v %v", st, err)
 	}
 }

@@ -3,6 +3,7 @@ package chtest
 import (
 	"cmp"
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -153,6 +154,13 @@ var questions = []question{
 		return block(col("engine_full", textsOf("MergeTree ORDER BY (kind, time)"+db.ttl+" SETTINGS x = 1")))
 	}),
 	ask(`ALTER TABLE event MODIFY (TTL .*)`, func(db *memory, a []string) []proto.Input { db.ttl = " " + a[1]; return nil }),
+	ask(`TRUNCATE TABLE event$`, func(db *memory, _ []string) []proto.Input { db.events = nil; return nil }), // tokens stay
+	ask(`INSERT INTO place SELECT 1, max\(turn\) \+ 1, (\d+), `, func(db *memory, a []string) []proto.Input {
+		p := maps.Clone(db.places[len(db.places)-1])
+		p["turn"], p["append"] = p["turn"].(uint64)+1, number(a[1])
+		db.places = append(db.places, p)
+		return nil
+	}),
 	ask(`ALTER TABLE event REMOVE TTL`, func(db *memory, _ []string) []proto.Input { db.ttl = ""; return nil }),
 	ask(`SELECT turn, append, stream, sequence FROM place ORDER BY turn DESC`, (*memory).placed),
 	ask(`SELECT append, any.* WHERE append >= (\d+)\s`, (*memory).latest),

@@ -31,6 +31,7 @@ type room struct {
 var rooms = []room{
 	{dir: "sketch", kind: leaf},
 	{dir: "usl", kind: leaf},
+	{dir: "docs", kind: leaf}, // files, and what embeds them
 	{dir: "internal/procstat", kind: leaf},
 
 	{dir: "analytics", kind: engine},
@@ -51,7 +52,7 @@ var rooms = []room{
 	{dir: "internal/catalog", kind: inner},
 
 	{dir: "internal/cached", kind: adapter},
-	{dir: "internal/dashboard", kind: inner, also: []string{"internal/procstat"}},
+	{dir: "internal/dashboard", kind: inner, also: []string{"docs", "internal/procstat"}},
 	{dir: "internal/httpapi", kind: adapter, also: []string{"internal/account"}},
 	{dir: "internal/jobs", kind: adapter},
 	{dir: "internal/postgres", kind: adapter, tests: []string{"internal/catalog"}}, // a million products to measure with

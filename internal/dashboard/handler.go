@@ -10,8 +10,11 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/stampede-shop/stampede/docs/runbooks"
 )
 
 //go:embed assets
@@ -29,18 +32,25 @@ type asset struct {
 
 var assets = sync.OnceValue(func() map[string]asset {
 	m := map[string]asset{}
-	entries, _ := assetFiles.ReadDir("assets") // embedded: cannot fail
-	for _, e := range entries {
-		body, _ := assetFiles.ReadFile("assets/" + e.Name())
-		sum := sha256.Sum256(body)
-		m[e.Name()] = asset{body, hex.EncodeToString(sum[:6])}
+	add := func(files embed.FS, dir, end string) {
+		entries, _ := files.ReadDir(dir) // embedded: cannot fail
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), end) {
+				continue
+			}
+			body, _ := files.ReadFile(path.Join(dir, e.Name()))
+			sum := sha256.Sum256(body)
+			m[e.Name()] = asset{body, hex.EncodeToString(sum[:6])}
+		}
 	}
+	add(assetFiles, "assets", "")
+	add(runbooks.Files, ".", ".md")
 	return m
 })
 
 func assetURL(name string) string { return "/assets/" + name + "?v=" + assets()[name].hash }
 
-// Asset serves what the pages need, without a sign-in: nothing in it is secret.
+// Asset serves what the pages need, and the runbooks, without a sign-in: nothing in it is secret.
 func Asset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	a, ok := assets()[name]
@@ -48,7 +58,11 @@ func Asset(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+	kind := mime.TypeByExtension(path.Ext(name))
+	if kind == "" {
+		kind = "text/markdown; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-cache")
 	if r.URL.Query().Get("v") == a.hash {

@@ -17,7 +17,9 @@ const (
 	maxDoors    = 8
 	maxQuery    = 200 // runes
 	maxCursor   = 1024
-	homeVariety = 6 // products of one category on the home page before the others had their turn
+	homePopular = 16
+	homeNewest  = 8
+	homeVariety = 4 // products of one category on the home page before the others had their turn
 )
 
 // sortLink is one choice of order above a list.
@@ -54,9 +56,9 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 	}
 	b := homeBody{
 		Categories: doors(append(slices.Clone(popular.Products), newest.Products...)),
-		Popular:    varied(popular.Products, gridSize, homeVariety),
+		Popular:    varied(popular.Products, homePopular, homeVariety),
 	}
-	b.Newest = varied(without(newest.Products, b.Popular), gridSize/3, homeVariety)
+	b.Newest = varied(without(newest.Products, b.Popular), homeNewest, homeVariety)
 	campaigns, keep := s.homeCampaigns(r.Context())
 	b.Campaigns = campaigns
 	shown := [][]shop.Product{b.Popular, b.Newest}
@@ -145,7 +147,7 @@ func (s *site) list(r *http.Request, q shop.ProductQuery, path string, keep url.
 		return listBody{}, err
 	}
 	b := listBody{Products: found.Products, Narrowed: len(filters) > 0, Whole: addressOf(path, keep)}
-	b.Ways = s.ways(r.Context(), q, func(change url.Values) string { return link(q.Sort, "", change) })
+	b.Ways = s.ways(r.Context(), q, currencyOf(found.Products), func(change url.Values) string { return link(q.Sort, "", change) })
 	for _, c := range sorts {
 		b.Sorts = append(b.Sorts, sortLink{Label: c.label, URL: link(c.by, "", nil), Current: c.by == q.Sort})
 	}

@@ -53,7 +53,7 @@ func narrowed(in url.Values, q *shop.ProductQuery) url.Values {
 }
 
 // ways counts what the list could be narrowed down to. Without counts there are none: a list is worth showing without.
-func (s *site) ways(ctx context.Context, q shop.ProductQuery, address func(change url.Values) string) []choices {
+func (s *site) ways(ctx context.Context, q shop.ProductQuery, currency string, address func(change url.Values) string) []choices {
 	if s.Facets == nil {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (s *site) ways(ctx context.Context, q shop.ProductQuery, address func(chang
 		}
 		current := q.MinPrice != nil && *q.MinPrice == b.Min && (b.Max == nil) == (q.MaxPrice == nil) && (b.Max == nil || *b.Max == *q.MaxPrice)
 		if b.Count > 0 || current {
-			prices.List = append(prices.List, way(bandLabel(b), b.Count, current, address, "min_price", lowest, "max_price", highest))
+			prices.List = append(prices.List, way(bandLabel(b, currency), b.Count, current, address, "min_price", lowest, "max_price", highest))
 		}
 	}
 	stock := choices{Name: "Availability"}
@@ -106,18 +106,31 @@ func way(label string, n int64, current bool, address func(url.Values) string, s
 	return choice{Label: label, Count: n, URL: address(change), Current: current}
 }
 
-func bandLabel(b shop.PriceBand) string {
-	from, to := money(b.Min, ""), ""
+func bandLabel(b shop.PriceBand, currency string) string {
+	from, to := money(b.Min, currency), ""
 	if b.Max != nil {
-		to = money(*b.Max+1, "")
+		to = money(*b.Max+1, currency)
 	}
 	switch {
 	case b.Min == 0:
-		return "under " + to
+		return "Under " + to
 	case b.Max == nil:
 		return from + " and more"
 	}
 	return from + " to " + to
+}
+
+// currencyOf is the one that all the products have, or "".
+func currencyOf(products []shop.Product) string {
+	for _, p := range products {
+		if p.Currency != products[0].Currency {
+			return ""
+		}
+	}
+	if len(products) == 0 {
+		return ""
+	}
+	return products[0].Currency
 }
 
 // addressOf puts a list's address together from what it is of, its filters and what changes: "" takes a value away.

@@ -37,7 +37,7 @@ const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width
 	`<rect width="400" height="400" fill="url(#g)"/>` +
 	`<circle cx="%[3]d" cy="%[4]d" r="150" fill="hsl(%[2]d,55%%,86%%)"/><circle cx="%[5]d" cy="%[6]d" r="80" fill="hsl(%[1]d,60%%,94%%)" opacity=".7"/>` +
 	`<text x="200" y="212" text-anchor="middle" dominant-baseline="middle" font-family="Georgia,serif" font-size="132" fill="hsl(%[1]d,45%%,32%%)">%[7]s</text>` +
-	`<text x="200" y="366" text-anchor="middle" font-family="system-ui,sans-serif" font-size="20" fill="hsl(%[1]d,35%%,36%%)">%[8]s</text></svg>`
+	`<text x="200" y="366" text-anchor="middle" font-family="system-ui,sans-serif" font-size="26" fill="hsl(%[1]d,35%%,36%%)">%[8]s</text></svg>`
 
 // draw makes the picture; the same product always gets the same one.
 func draw(p shop.Product) string {

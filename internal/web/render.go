@@ -31,6 +31,7 @@ var pageNames = []string{"home", "list", "product", "sale", "bag", "account", "o
 func parsePages() (map[string]*tmpl, error) {
 	base, err := template.New("base").Funcs(template.FuncMap{
 		"asset":       assetURL,
+		"styles":      func() template.CSS { return styles().css },
 		"crumbs":      crumbs,
 		"categoryURL": categoryURL,
 		"productURL":  productURL,

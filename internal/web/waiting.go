@@ -68,8 +68,8 @@ func Waiting(w http.ResponseWriter, r *http.Request, status int, p Place) {
 	}
 	showAlone(w, status, "waiting", page{Title: title, Body: struct {
 		Place
-		Self, About string
-	}{p, self, about(p.Estimate)}})
+		Self, Before, About string
+	}{p, self, grouped(strconv.FormatInt(p.Position, 10)), about(p.Estimate)}})
 }
 
 func queueURL(p Place) string {

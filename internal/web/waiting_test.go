@@ -40,7 +40,7 @@ func TestWaitingPage(t *testing.T) {
 	if got := in.Header.Get("Refresh"); got != "5; url=/queue?next=%2Fp%2F7&room=lamps" || in.StatusCode != 503 {
 		t.Errorf("%d, Refresh %q", in.StatusCode, got)
 	}
-	for _, want := range []string{">41</strong> before you", "about 3 minutes", "27 November 2026, 08:00", `data-next="/p/7"`, "no-store", "Content-Security-Policy"} {
+	for _, want := range []string{">41</b> before you", "about 3 minutes", "27 November 2026, 08:00", `data-next="/p/7"`, "no-store", "Content-Security-Policy"} {
 		if text := body(show(Place{Room: "lamps", Position: 41, Estimate: 3 * time.Minute, Next: "/p/7", Again: 5, Opens: time.Date(2026, 11, 27, 8, 0, 0, 0, time.UTC)})); !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
 		}

@@ -26,7 +26,7 @@ type Advice struct {
 
 // remedies by kind.
 var remedies = map[string]struct{ title, command string }{
-	CPU:    {"processors of %s run full", "start another API process: stampede up --apis N+1, or stampede api on another machine; stampede load shows what one can do"},
+	CPU:    {"the processors of %s are full", "start another API process: stampede up --apis N+1, or stampede api on another machine; stampede load shows what one can do"},
 	Pool:   {"connections to %s run out", "raise catalog.pool_size, if the server has processors to spare; otherwise stampede shard add"},
 	Shard:  {"%s works at its limit", "stampede shard add, or move its hottest keys: stampede shard move"},
 	HotRow: {"what has to come one after the other in %s takes all the time", "set checkout.group_commit: true and raise checkout.slots; limit purchases of the product, or put its sale behind a queue"},
@@ -41,6 +41,9 @@ func DefaultCommand(resource string) (title, command string) {
 	r, ok := remedies[kind]
 	if !ok {
 		return resource + " runs full", "see GET /admin/stats"
+	}
+	if instance == "machine" {
+		instance = "this machine"
 	}
 	return fmt.Sprintf(r.title, instance), r.command
 }
@@ -75,8 +78,8 @@ func (f forecast) evidence(r *series) (out []string) {
 	if r.watch.shifted(60) {
 		add("its level shifted upwards %d samples ago", r.watch.shiftSince)
 	}
-	if r.watch.anomalous() {
-		add("its last value lies %.0f deviations off", r.watch.z)
+	if r.watch.anomalous() && r.watch.z > 0 {
+		add("its last value lies %.0f deviations above what is usual", r.watch.z)
 	}
 	return out
 }

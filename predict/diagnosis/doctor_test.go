@@ -153,3 +153,22 @@ func TestFindingsAreDeterministic(t *testing.T) {
 		}
 	})
 }
+
+// A crowd asks for what nobody had asked for before: Redis has lost nothing.
+func TestACrowdDoesNotEmptyRedis(t *testing.T) {
+	t.Parallel()
+	d, at := diagnosis.New(diagnosis.Options{}), time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	for i := range 80 {
+		v := well()
+		v["l2.hits"], v["l2.misses"] = 5, 8
+		if i >= 60 {
+			v["l2.hits"], v["l2.misses"] = 9, 170
+		}
+		d.Observe(diagnosis.Sample{At: at.Add(time.Duration(i) * time.Second), Values: v})
+		for _, f := range d.Findings() {
+			if f.Fault == diagnosis.Emptied {
+				t.Fatalf("second %d: %+v", i, f)
+			}
+		}
+	}
+}

@@ -24,15 +24,17 @@ func sharedCache(v view) []sign {
 	return one(redis, Slow, 0.75, "a lookup takes %.1f ms, usually %.1f ms; asked directly, it answers in %.1f ms", 1e3*now, 1e3*usual, 1e3*probe)
 }
 
-// emptied finds that Redis has much less of what it is asked for than usual.
+// emptied finds that Redis has much less of what it is asked for than usual. Who asks for more and other things than before, as a crowd
+// that has just come does, misses them without any fault of Redis: it has to have been asked for what it had.
 func emptied(v view) []sign {
-	const few, least = 4, 24
+	const few, least, lately = 4, 24, 15
 	hits, misses := v.sum("l2.hits", few), v.sum("l2.misses", few)
 	usual, known := v.before(redis, Emptied, func(s Sample) (float64, bool) {
 		n := s.Values["l2.hits"] + s.Values["l2.misses"]
 		return s.Values["l2.misses"], n >= 0
 	})
-	if !known || v.is("l2.up", 0) || !v.alive(redis) || misses < least || misses/few < 4*usual+3 || hits > misses {
+	if !known || v.is("l2.up", 0) || !v.alive(redis) || misses < least || misses/few < 4*usual+3 || hits > misses ||
+		v.peak("l2.hits", v.since(redis, Emptied), few, lately) < misses/few/4 {
 		return nil
 	}
 	return one(redis, Emptied, 0.6, "it did not have %.0f of %.0f values it was asked for in %d s; usually %.1f a second are missing", misses, hits+misses, few, usual)

@@ -111,6 +111,18 @@ func (p *past) usual(before time.Time, f func(Sample) (float64, bool)) (float64,
 	return v[len(v)/2], true
 }
 
+// peak is the largest of the n values up to `skip` samples before `before` (the newest, when zero).
+func (p *past) peak(name string, before time.Time, skip, n int) (most float64) {
+	end := len(p.samples)
+	if !before.IsZero() {
+		end, _ = slices.BinarySearchFunc(p.samples, before, func(s Sample, t time.Time) int { return s.At.Compare(t) })
+	}
+	for i := max(0, end-skip-n); i < end-skip; i++ {
+		most = max(most, p.samples[i].Values[name])
+	}
+	return most
+}
+
 // value and per make what usual looks at: a figure, and one by another where there are enough of that.
 func value(name string) func(Sample) (float64, bool) {
 	return func(s Sample) (float64, bool) { v, ok := s.Values[name]; return v, ok }

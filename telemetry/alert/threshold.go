@@ -60,6 +60,9 @@ func (t Threshold) observe(_ time.Time, m map[string]float64, firing bool) verdi
 	if firing && t.Clear != 0 {
 		limit = t.Clear
 	}
-	return verdict{known: true, holds: t.Is.beyond(v, limit) && t.If.open(m), value: v,
-		text: fmt.Sprintf("%s is %.4g, %s %.4g", t.Sample, v, t.Is, t.Limit)}
+	text := fmt.Sprintf("%s is %.4g, %s %.4g", t.Sample, v, t.Is, t.Limit)
+	if !t.Is.beyond(v, t.Limit) {
+		text = fmt.Sprintf("%s is %.4g, no longer %s %.4g", t.Sample, v, t.Is, t.Limit)
+	}
+	return verdict{known: true, holds: t.Is.beyond(v, limit) && t.If.open(m), value: v, text: text}
 }

@@ -98,25 +98,33 @@ func TestFilesAreBounded(t *testing.T) {
 	}
 }
 
-func TestJumps(t *testing.T) {
+func TestJumpsAndSigns(t *testing.T) {
 	t.Parallel()
 	var u usual
-	for i := range 400 {
-		if _, jumped := u.jumped(time.Duration(10+i%10) * time.Millisecond); jumped {
-			t.Fatal("noise is a jump")
+	for i := range 2 * enough {
+		if _, is := u.look(reading{1000, time.Duration(10+i%10) * time.Millisecond}); is != nothing {
+			t.Fatal("noise is something")
 		}
 	}
-	for p99, want := range map[time.Duration]bool{49 * time.Millisecond: false, 55 * time.Millisecond: false, 80 * time.Millisecond: true} {
-		if _, jumped := u.jumped(p99); jumped != want {
-			t.Errorf("%v is a jump: %v", p99, jumped)
+	for r, want := range map[reading]change{
+		{1000, 29 * time.Millisecond}: nothing, {1000, 35 * time.Millisecond}: sign, {1000, 55 * time.Millisecond}: sign,
+		{1000, 80 * time.Millisecond}: jump, {600, 0}: nothing, {400, 0}: sign, {0, 0}: sign,
+	} {
+		if _, is := u.look(r); is != want {
+			t.Errorf("%v is %v, want %v", r, is, want)
 		}
 	}
 	var quiet usual
-	for range 100 {
-		quiet.jumped(time.Millisecond)
+	for range 2 * enough {
+		quiet.look(reading{50, time.Millisecond})
 	}
-	if _, jumped := quiet.jumped(40 * time.Millisecond); jumped {
-		t.Error("40 ms are worth a trace")
+	for _, r := range []reading{{50, 4 * time.Millisecond}, {10, 0}} {
+		if _, is := quiet.look(r); is != nothing {
+			t.Errorf("%v is %v among few and short ones", r, is)
+		}
+	}
+	if _, is := quiet.look(reading{50, 40 * time.Millisecond}); is != sign {
+		t.Errorf("40 ms are worth a trace: %v", is)
 	}
 }
 

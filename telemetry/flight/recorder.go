@@ -1,15 +1,12 @@
 package flight
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/trace"
 	"sync/atomic"
 	"time"
 )
@@ -23,6 +20,7 @@ type Options struct {
 	Slow   time.Duration // what took longer is a reason to write; default 1 s
 	Window time.Duration // before the trigger; default 3 s
 	Memory uint64        // bytes of trace that are kept in memory, about; default 8 MiB
+	Busy   float64       // switches of goroutines a second, up to which it records all the time; default 10,000
 	Pause  time.Duration // between two files at least; default 1 min
 	Files  int           // that are kept; default 10
 	Log    *slog.Logger  // nil discards
@@ -35,13 +33,15 @@ type Reason struct {
 	ID    string        `json:"id,omitempty"`       // of the request
 	Took  time.Duration `json:"took_ns"`            //
 	Usual time.Duration `json:"usual_ns,omitempty"` // of a percentile
+	Since time.Time     `json:"since"`              // when recording had begun: after At if nothing had told that this would come
 }
 
 // Recorder is a flight recorder with its triggers. Make it with [New] and let it [Recorder.Run]; it is safe for concurrent use.
 type Recorder struct {
 	o       Options
 	wanted  chan Reason
-	ready   atomic.Bool // it runs, and may write again
+	signs   chan struct{} // something seems to begin
+	ready   atomic.Bool   // it runs, and may write again
 	usual   usual
 	written atomic.Uint64
 }
@@ -54,6 +54,7 @@ func New(o Options) (*Recorder, error) {
 	def(&o.Slow, time.Second)
 	def(&o.Window, 3*time.Second)
 	def(&o.Memory, 8<<20)
+	def(&o.Busy, 10_000)
 	def(&o.Pause, time.Minute)
 	def(&o.Files, 10)
 	if o.Log == nil {
@@ -62,7 +63,7 @@ func New(o Options) (*Recorder, error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	return &Recorder{o: o, wanted: make(chan Reason, 1)}, nil
+	return &Recorder{o: o, wanted: make(chan Reason, 1), signs: make(chan struct{}, 1)}, nil
 }
 
 func def[T comparable](v *T, d T) {
@@ -83,11 +84,20 @@ func (r *Recorder) Observe(what, id string, took time.Duration) {
 	r.trigger(Reason{At: time.Now(), What: what, ID: id, Took: took})
 }
 
-// Watch is told the 99th percentile of the last seconds, about once a second, and writes a trace when it has jumped: to four times its
-// median of the last minutes, and 50 ms at least.
-func (r *Recorder) Watch(p99 time.Duration) {
-	if usual, jumped := r.usual.jumped(p99); jumped && r.ready.Load() {
-		r.trigger(Reason{At: time.Now(), What: "p99", Took: p99, Usual: usual})
+// Watch is told each [Beat] how many there were in the last second, and their 99th percentile, 0 when they were too few for one. It
+// writes a trace when the percentile has jumped: to four times its median of the last minutes, and 50 ms at least. Twice as long as
+// usual, or half as many, is a sign that something begins: it is recorded from then on.
+func (r *Recorder) Watch(n uint64, p99 time.Duration) {
+	median, is := r.usual.look(reading{n, p99})
+	if is == nothing || !r.ready.Load() {
+		return
+	}
+	select {
+	case r.signs <- struct{}{}:
+	default: // it has been told
+	}
+	if is == jump {
+		r.trigger(Reason{At: time.Now(), What: "p99", Took: p99, Usual: median})
 	}
 }
 
@@ -105,38 +115,6 @@ func (r *Recorder) trigger(why Reason) bool {
 	}
 }
 
-// Run records until ctx ends. An error says that recording could not begin, because something else has the recorder.
-func (r *Recorder) Run(ctx context.Context) error {
-	fr := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: r.o.Window, MaxBytes: r.o.Memory})
-	if err := fr.Start(); err != nil {
-		return fmt.Errorf("flight: %w", err)
-	}
-	defer fr.Stop()
-	r.ready.Store(true)
-	defer r.ready.Store(false)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case why := <-r.wanted:
-			r.ready.Store(false)
-			r.write(fr, why)
-		}
-		t := time.NewTimer(r.o.Pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return nil
-		case <-t.C:
-		}
-		select {
-		case <-r.wanted: // came in between; it is an old story by now
-		default:
-		}
-		r.ready.Store(true)
-	}
-}
-
 func (r *Recorder) write(fr io.WriterTo, why Reason) {
 	name := "flight-" + why.At.UTC().Format(stamp)
 	path := filepath.Join(r.o.Dir, name)
@@ -149,7 +127,7 @@ func (r *Recorder) write(fr io.WriterTo, why Reason) {
 		return
 	}
 	r.written.Add(1)
-	r.o.Log.Info("flight record written", "file", name+traceEnd, "what", why.What, "request_id", why.ID, "took", why.Took)
+	r.o.Log.Info("flight record written", "file", name+traceEnd, "what", why.What, "request_id", why.ID, "took", why.Took, "since", why.Since)
 }
 
 // writeFile writes a file as a whole or not at all.

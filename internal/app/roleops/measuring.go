@@ -96,19 +96,27 @@ func (m *Measuring) Run(ctx context.Context) {
 // fewRequests in a second tell nothing about a percentile.
 const fewRequests = 20
 
-// watch looks each second whether requests have become slow.
+// watch tells the flight recorder how requests of the last second fared.
 func (m *Measuring) watch(ctx context.Context) {
-	t := time.NewTicker(time.Second)
+	t := time.NewTicker(flight.Beat)
 	defer t.Stop()
-	for {
+	var beats [time.Second / flight.Beat]telemetry.Snapshot
+	for i := 0; ; i = (i + 1) % len(beats) {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			if s := m.second.Drain(); s.Count() >= fewRequests {
-				m.flight.Watch(s.Quantile(.99))
-			}
 		}
+		beats[i] = m.second.Drain()
+		var second telemetry.Snapshot
+		for _, b := range beats {
+			second = second.Merge(b)
+		}
+		var p99 time.Duration
+		if second.Count() >= fewRequests {
+			p99 = second.Quantile(.99)
+		}
+		m.flight.Watch(second.Count(), p99)
 	}
 }
 

@@ -10,7 +10,7 @@ const el = (tag, props, ...children) => {
 };
 
 // ---- how numbers are written
-const num = (v) => v == null ? "–" : v >= 1e6 ? (v / 1e6).toFixed(2) + " M" : v >= 1e4 ? (v / 1e3).toFixed(1) + " k" : v >= 100 ? v.toFixed(0) : v >= 1 ? v.toFixed(1) : v > 0 ? v.toPrecision(2) : "0";
+const num = (v) => v == null ? "–" : v >= 1e6 ? (v / 1e6).toFixed(2) + " M" : v >= 1e4 ? (v / 1e3).toFixed(1) + " k" : v >= 100 ? v.toFixed(0) : v >= 1 ? v.toFixed(1) : v >= .001 ? v.toPrecision(2) : "0";
 const time = (v) => v == null ? "–" : v >= 1 ? v.toFixed(2) + " s" : v >= 1e-3 ? (v * 1e3).toFixed(v >= .1 ? 0 : 1) + " ms" : v > 0 ? (v * 1e6).toFixed(0) + " µs" : "0";
 const share = (v) => v == null ? "–" : (v * 100).toFixed(v > .995 && v < 1 ? 3 : 1) + " %";
 const bytes = (v) => v == null ? "–" : v >= 1 << 30 ? (v / (1 << 30)).toFixed(2) + " GiB" : v >= 1 << 20 ? (v / (1 << 20)).toFixed(0) + " MiB" : (v / 1024).toFixed(0) + " KiB";
@@ -39,15 +39,14 @@ const tiles = [
 const drawTiles = (v) => {
   const box = $("tiles");
   for (const [name, what, write, good, bad] of tiles) {
-    if (!(name in v)) continue;
     let t = box.querySelector(`[data-name="${name}"]`);
     if (!t) {
       t = el("div", { className: "tile" }, el("b"), el("span", { textContent: what }));
       t.dataset.name = name;
       box.append(t);
     }
-    t.firstChild.textContent = write(v[name]);
-    t.className = "tile" + (good ? good(v[name]) ? " good" : bad(v[name]) ? " bad" : " warn" : "");
+    t.firstChild.textContent = v[name] == null ? "–" : write(v[name]);
+    t.className = "tile" + (good && v[name] != null ? good(v[name]) ? " good" : bad(v[name]) ? " bad" : " warn" : "");
   }
 };
 
@@ -57,7 +56,9 @@ const charts = [
   ["Latency at the edge", time, ["http.p50_s", "p50", "--green"], ["http.p95_s", "p95", "--amber"], ["http.p99_s", "p99", "--red"]],
   ["Hits by tier", share, ["edge.hit_ratio", "edge", "--blue"], ["cache.l1.hit_ratio", "in process", "--teal"], ["cache.l2.hit_ratio", "Redis", "--violet"]],
   ["Orders", num, ["orders.per_min", "orders/min", "--teal"]],
-  ["Databases", time, ["db.p50_s", "p50", "--green"], ["db.p99_s", "p99", "--red"], ["replica.lag_s.max", "replica lag", "--violet"]],
+  ["Databases", time, ["db.p50_s", "p50", "--green"], ["db.p99_s", "p99", "--red"]],
+  ["Replica lag", time, ["replica.lag_s.max", "the furthest behind", "--violet"]],
+  ["Reads of the catalogue", share, ["replica.read_share", "served by replicas", "--teal"]],
   ["Queries and loads", num, ["db.qps", "queries/s", "--blue"], ["cache.loads_rps", "cache loads/s", "--amber"]],
   ["Queue", num, ["queue.depth", "waiting", "--violet"], ["queue.dead", "dead letters", "--red"]],
   ["CPU", num, ["cpu.cores", "cores", "--amber"]],
@@ -65,18 +66,31 @@ const charts = [
   ["Admission", num, ["admission.limit", "limit", "--blue"], ["admission.in_flight", "in flight", "--teal"], ["waitroom.waiting", "waiting room", "--violet"]],
 ];
 let minutes = 15, at = [], data = {}, drawn = [];
-const marks = { alerts: [], faults: [] }; // lists, as lines in every chart
+// What began or ended is a line in every chart, with its name; it stays when it is over.
+const marks = new Map();
+const mark = (time, label, colour) => {
+  marks.set(label + Math.round(time), { time, label, colour });
+  if (marks.size > 60) marks.delete(marks.keys().next().value);
+};
 const markPlugin = { hooks: { draw: (u) => {
-  u.ctx.save();
-  for (const m of Object.values(marks).flat()) {
-    const x = u.valToPos(m.time, "x", true);
-    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
-    u.ctx.strokeStyle = css(m.colour);
-    u.ctx.setLineDash([4, 4]);
-    u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
+  const { ctx, bbox } = u, size = 11 * devicePixelRatio;
+  ctx.save();
+  ctx.font = `${size}px system-ui, sans-serif`;
+  let row = 0;
+  for (const m of [...marks.values()].sort((a, b) => a.time - b.time)) {
+    const x = u.valToPos(m.time, "x", true), wide = ctx.measureText(m.label).width + 8;
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.strokeStyle = css(m.colour); ctx.setLineDash([4, 4]); ctx.lineWidth = devicePixelRatio;
+    ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
+    const left = x + wide > bbox.left + bbox.width ? x - wide : x + 4, top = bbox.top + size * 1.25 * (row++ % 4);
+    ctx.strokeStyle = css("--panel"); ctx.setLineDash([]); ctx.lineWidth = 4 * devicePixelRatio; // a halo, to be read over lines
+    ctx.strokeText(m.label, left, top + size);
+    ctx.fillStyle = css(m.colour);
+    ctx.fillText(m.label, left, top + size);
   }
-  u.ctx.restore();
+  ctx.restore();
 } } };
+const hour = (t, seconds) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23" });
 const makeCharts = () => {
   drawn.forEach((d) => d.u.destroy());
   drawn = [];
@@ -88,10 +102,10 @@ const makeCharts = () => {
     $("charts").append(box);
     const axis = { stroke: css("--soft"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 } };
     const u = new uPlot({
-      width: Math.max(box.clientWidth - 32, 200), height: 190, cursor: { sync: { key: "stampede" } }, plugins: [markPlugin],
+      width: Math.max(box.clientWidth - 32, 200), height: 170, padding: [10, 8, 0, 0], cursor: { sync: { key: "stampede" } }, plugins: [markPlugin],
       scales: { y: { range: (_, lo, hi) => [0, hi > 0 ? hi * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 64, values: (_, all) => all.map(write) }],
-      series: [{}, ...shown.map(([, label, colour]) => ({ label, stroke: css(colour), width: 1.5, spanGaps: true, points: { show: false }, value: (_, v) => write(v) }))],
+      axes: [{ ...axis, size: 30, space: 70, values: (_, all, __, ___, step) => all.map((t) => hour(t, step < 60)) }, { ...axis, size: 64, values: (_, all) => all.map(write) }],
+      series: [{ label: "at", value: (_, t) => t == null ? "–" : hour(t, true) }, ...shown.map(([, label, colour]) => ({ label, stroke: css(colour), width: 1.5, spanGaps: true, points: { show: false }, value: (_, v) => write(v) }))],
     }, [at, ...shown.map(([name]) => data[name])], box);
     drawn.push({ u, box, names: shown.map(([name]) => name) });
   }
@@ -120,7 +134,10 @@ const append = (s) => {
   }
   if (fresh) return makeCharts();
   if (document.hidden) return;
-  for (const { u, names } of drawn) u.setData([at, ...names.map((name) => data[name])]);
+  for (const { u, names } of drawn) {
+    u.setData([at, ...names.map((name) => data[name])]);
+    if (u.cursor.idx == null) u.setLegend({ idx: at.length - 1 }); // what is now, unless somebody points at what was
+  }
 };
 
 // ---- the heat map: a column a second, newest right
@@ -155,9 +172,9 @@ $("heat").addEventListener("mousemove", (e) => {
 const table = (id, head, rows) => {
   const line = (cells, tag) => el("tr", {}, ...cells.map((c) => {
     const [text, cls] = Array.isArray(c) ? c : [c, ""];
-    return el(tag, { textContent: text, className: cls });
+    return el(tag, { textContent: text, className: cls, ...(tag === "th" && { scope: "col" }) });
   }));
-  $(id).replaceChildren(line(head, "th"), ...rows.map((r) => line(r, "td")));
+  $(id).replaceChildren(line(head, "th"), ...(rows.length ? rows.map((r) => line(r, "td")) : [el("tr", {}, el("td", { className: "soft", textContent: "nothing lately", colSpan: head.length }))]));
 };
 const rowCells = (r) => [r.name, num(r.rate), [num(r.bad_rate), r.bad_rate > 0 ? "bad" : ""], time(r.p50_s), time(r.p95_s), time(r.p99_s)];
 const drawTables = (s, running) => {
@@ -165,8 +182,8 @@ const drawTables = (s, running) => {
   table("routes", head("route"), (s.routes ?? []).map(rowCells));
   table("queries", head("statement"), (s.queries ?? []).map(rowCells));
   table("families", ["family", "lookups/s", "L1", "L2 of the rest", "loads/s"], (s.families ?? []).map((f) => [f.name, num(f.rate), share(f.l1), share(f.l2), num(f.loads)]));
-  table("replicas", ["server", "state", "reads/s", "lag", "latency"], (s.replicas ?? []).map((r) =>
-    [(r.set > 1 ? r.set + "/" : "") + r.name, !running.has(r.name) ? ["not running", "soft"] : [r.healthy ? "serves" : "out", r.healthy ? "ok" : "bad"], num(r.rate), [time(r.lag_s), r.lag_s > 5 ? "bad" : ""], time(r.latency_s)]));
+  table("replicas", ["server", "state", "reads/s", "lag", "latency"], (s.replicas ?? []).filter((r) => !running.size || running.has(r.name)).map((r) => // others are names for what a failover may bring
+    [(r.set > 1 ? r.set + "/" : "") + r.name, [r.healthy ? "serves" : "out", r.healthy ? "ok" : "bad"], num(r.rate), [time(r.lag_s), r.lag_s > 5 ? "bad" : ""], time(r.latency_s)]));
   table("queues", ["consumer", "waiting", "handled/s", "lag p95", "dead"], (s.queues ?? []).map((q) => [q.name, num(q.pending), num(q.rate), time(q.lag_p95_s), [num(q.dead), q.dead ? "bad" : ""]]));
   table("processes", ["process", "cores", "memory"], (s.processes ?? []).map((p) => [p.name, num(p.cores), bytes(p.bytes)]));
   const most = Math.max(1e-9, ...(s.shards ?? []).map((r) => r.rate));
@@ -189,7 +206,7 @@ const show = (stats) => {
     $("health").className = "pill " + (p.healthy ? "good" : "bad");
   }
   if (!s || !s.values) return;
-  $("clock").textContent = new Date(s.time).toLocaleTimeString();
+  $("clock").textContent = hour(Date.parse(s.time) / 1000, true);
   drawTiles(s.values); append(s); drawHeat(s.heat); drawTables(s, new Set(p?.processes.map((x) => x.name)));
   document.dispatchEvent(new CustomEvent("snapshot", { detail: stats }));
 };
@@ -205,7 +222,7 @@ setInterval(() => {
 }, 1000);
 $("minutes").addEventListener("change", (e) => { minutes = +e.target.value; load(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", makeCharts);
-addEventListener("resize", () => drawn.forEach(({ u, box }) => u.setSize({ width: Math.max(box.clientWidth - 32, 200), height: 190 })));
-window.stampede = { $, el, num, time, share, marks };
+addEventListener("resize", () => drawn.forEach(({ u, box }) => u.setSize({ width: Math.max(box.clientWidth - 32, 200), height: 170 })));
+window.stampede = { $, el, num, time, share, mark, hour };
 load().then(listen);
 })();

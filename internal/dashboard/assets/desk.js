@@ -20,12 +20,14 @@ const guarded = (f) => async (e) => {
   try { await f(e); } catch (err) { said(err.message); }
 };
 const table = (head, rows, empty) => {
-  const line = (cells, tag) => el("tr", {}, ...cells.map((c) => el(tag, {}, c)));
+  const line = (cells, tag) => el("tr", {}, ...cells.map((c) => el(tag, tag === "th" ? { scope: "col" } : {}, c)));
   $("list").replaceChildren(line(head, "th"), ...(rows.length ? rows.map((r) => line(r, "td")) : [line([empty], "td")]));
 };
 const button = (text, act, cls = "quiet") => el("button", { type: "button", textContent: text, className: cls, onclick: guarded(act) });
 const money = (v, currency) => (v / 100).toLocaleString(undefined, { style: "currency", currency: currency || "EUR" });
-const when = (t) => new Date(t).toLocaleString();
+const when = (t) => new Date(t).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+const id = (text, shown = text) => el("code", { className: "id", title: text, textContent: shown }); // those of orders and shoppers begin with the time
+
 
 const pages = {
   products() {
@@ -43,7 +45,7 @@ const pages = {
       const q = $("q").value.trim();
       if (/^\d+$/.test(q)) return open(q);
       const { answer } = await ask("/admin/shop/products?limit=50" + (q ? "&q=" + encodeURIComponent(q) : ""));
-      table(["number", "name", "price", "availability", ""], answer.map((p) => [p.id, p.name, money(p.price, p.currency), p.availability, button("Edit", () => open(p.id))]), "nothing found");
+      table(["number", "name", "price", "availability", ""], answer.map((p) => [p.id, p.name, money(p.price, p.currency), p.availability.replace("_", " "), button("Edit", () => open(p.id))]), "nothing found");
     };
     $("search").addEventListener("submit", guarded(find));
     $("edit").addEventListener("submit", guarded(async () => {
@@ -94,7 +96,7 @@ const pages = {
   orders() {
     const find = async () => {
       const { answer } = await ask("/admin/orders?limit=50&id=" + encodeURIComponent($("q").value.trim()));
-      table(["order", "when", "shopper", "lines", "total", "state", ""], answer.orders.map((o) => [o.id, when(o.created_at), o.user_id, el("span", { className: "text", textContent: o.items.map((i) => `${i.quantity} × ${i.name}`).join(", ") }),
+      table(["order", "when", "shopper", "lines", "total", "state", ""], answer.orders.map((o) => [id(o.id), when(o.created_at), id(o.user_id, "…" + o.user_id.slice(-12)), el("span", { className: "text", textContent: o.items.map((i) => `${i.quantity} × ${i.name}`).join(", ") }),
         money(o.total, o.currency), o.status, o.status === "confirmed" ? button("Cancel", async () => {
           if (!confirm(`Cancel ${o.id} and put its goods back?`)) return;
           await ask(`/admin/orders/${o.id}/cancel`, "POST");

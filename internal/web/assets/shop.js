@@ -31,10 +31,20 @@ if (product && line) {
   setInterval(look, 10000);
 }
 
+// Times are told as they are where the shopper is.
+const local = () => {
+  for (const t of document.querySelectorAll("time:not([title])")) {
+    t.title = t.textContent;
+    t.textContent = new Date(t.dateTime).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
+  }
+};
+local();
+
 // Filters, orders and pages of a list change in place; the address follows, and going back works.
 const small = matchMedia("(max-width: 859px)");
-const fold = () => { const d = document.querySelector(".narrow details"); if (d && small.matches) d.open = false; };
+const fold = () => { const d = document.querySelector(".narrow details"); if (d) d.open = !small.matches; };
 fold();
+small.addEventListener("change", fold);
 const put = (html, url) => {
   const next = new DOMParser().parseFromString(html, "text/html"), main = next.getElementById("main");
   if (!main) return false;
@@ -42,6 +52,7 @@ const put = (html, url) => {
   document.title = next.title;
   if (url) history.pushState(null, "", url);
   fold();
+  local();
   return true;
 };
 let skew = 0; // ms that the shop's clock is ahead of this one, as far as it is known
@@ -75,7 +86,7 @@ const left = (s) => {
 const tick = () => {
   let over = false;
   for (const c of document.querySelectorAll("[data-until]")) {
-    const s = Math.max(0, Math.ceil((Date.parse(c.dataset.until) - Date.now() - skew) / 1000)), clock = c.querySelector(".clock");
+    const s = Math.max(0, Math.ceil((Date.parse(c.dataset.until) - Date.now() - skew) / 1000)), clock = c.querySelector(".clock b");
     if (clock.textContent !== left(s)) clock.textContent = left(s);
     over ||= s === 0;
   }
@@ -132,7 +143,7 @@ if (queue) {
       if (place.admitted) location.replace(queue.dataset.next || "/");
       else if (place.hopeless) location.reload();
       else {
-        queue.querySelector("[data-queue-position]").textContent = place.position;
+        queue.querySelector("[data-queue-position]").textContent = place.position.toLocaleString("en");
         queue.querySelector("[data-queue-estimate]").textContent = about(place.estimate_s);
       }
     } catch { /* the next look may do better */ }

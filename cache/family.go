@@ -155,11 +155,15 @@ func (f *Family[V]) current(key string) *entry[V] {
 
 // keep puts an entry into L1 if nothing has invalidated it since it was born.
 func (f *Family[V]) keep(key string, e *entry[V]) bool {
+	return f.keepAt(key, e, time.Now().UnixNano())
+}
+
+func (f *Family[V]) keepAt(key string, e *entry[V], now int64) bool {
 	if !e.fresh(f.s.gens) {
 		f.count.refused.l1.Add(1)
 		return false
 	}
-	if time.Now().UnixNano() < e.dead {
+	if now < e.dead {
 		f.l1.Set(key, e)
 	}
 	return true

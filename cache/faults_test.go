@@ -78,6 +78,7 @@ func TestBreakerSparesRequestsTheWait(t *testing.T) {
 	r := localtest.Redis(t)
 	s := store(t, cache.Options{Redis: []string{r.Addr}, Timeout: 20 * time.Millisecond, Trip: 3})
 	f := cache.New[string](s, "row", cache.FamilyOptions{})
+	eventually(t, "Redis is in use", func() bool { return s.Ready(t.Context()) == nil })
 	r.Pause()
 	defer r.Resume()
 	var d db

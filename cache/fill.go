@@ -24,32 +24,34 @@ const (
 	glanceBroken // Redis does not answer
 )
 
-// quick answers a miss if that takes one command to Redis, or none.
-func (f *Family[V]) quick(key string) (outcome[V], glance) {
-	if e := f.current(key); e != nil { // somebody's load ended between our look and our turn
+// quick answers a miss if that takes one command to Redis, or none. counted says that it is known why L1 has nothing.
+func (f *Family[V]) quick(key string, counted bool) (outcome[V], glance) {
+	born := f.s.gens.now() // before the look into L1: what is set from then on is not there yet, and newer than what Redis says
+	e, why := f.again(key)
+	if e != nil { // somebody's load ended between our look and our turn
 		f.countHit(e)
 		return outcome[V]{entry: e, source: L1}, glanceFound
+	}
+	if !counted {
+		f.count.why(why)
 	}
 	if !f.shared() || f.s.deaf() {
 		return outcome[V]{}, glanceUnsure
 	}
-	born, start := f.s.gens.now(), time.Now()
-	rec, err := f.s.l2.peek(f.redisKey(key), f.field, start)
+	start := time.Now()
+	seen, err := f.s.l2.peek(f.redisKey(key), f.field, start)
 	switch {
 	case err != nil:
 		return outcome[V]{}, glanceBroken
-	case rec == nil:
+	case !seen.there:
 		f.count.l2Miss.Add(1)
-		f.answeredByL2(start)
+		f.answeredByL2(seen.at.Sub(start))
 		return outcome[V]{}, glanceEmpty
-	case !start.Before(rec.expires):
+	case !start.Before(seen.expires) || !seen.valid:
 		return outcome[V]{}, glanceUnsure
 	}
-	if known, valid := f.s.l2.table.judge(rec); !known || !valid {
-		return outcome[V]{}, glanceUnsure
-	}
-	f.answeredByL2(start)
-	if e := f.adoptOne(key, rec, born); e != nil {
+	f.answeredByL2(seen.at.Sub(start))
+	if e := f.adoptOne(key, &seen.record, born, seen.at); e != nil {
 		return outcome[V]{entry: e, source: L2}, glanceFound
 	}
 	return outcome[V]{}, glanceUnsure
@@ -133,7 +135,7 @@ func (f *Family[V]) loadLeased(ctx context.Context, key string, load loader[V], 
 func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entry[V], []byte, error) {
 	leave, err := f.turn(ctx)
 	if err != nil {
-		return &entry[V]{absent: true, facts: &facts{err: err, born: f.s.gens.now()}}, nil, err
+		return &entry[V]{absent: true, facts: facts{err: err, born: f.s.gens.now()}}, nil, err
 	}
 	defer leave()
 	f.s.beforeLoad(ctx)
@@ -143,7 +145,7 @@ func (f *Family[V]) read(ctx context.Context, key string, load loader[V]) (*entr
 	f.loaded(start, 1, err != nil && !absence)
 	f.s.hot.see(f.name, key, 1)
 	if err != nil && !absence {
-		return &entry[V]{absent: true, facts: &facts{err: err, born: born}}, nil, err
+		return &entry[V]{absent: true, facts: facts{err: err, born: born}}, nil, err
 	}
 	e, data := f.entry(key, v, err, tags, born, start)
 	return e, data, nil

@@ -22,20 +22,21 @@ func (f *Family[V]) fromL2(ctx context.Context, keys []string) (map[string]*entr
 	if err != nil {
 		return nil, err
 	}
-	f.answeredByL2(start)
-	found := f.adopt(keys, recs, born)
+	now := time.Now()
+	f.answeredByL2(now.Sub(start))
+	found := f.adopt(keys, recs, born, now)
 	f.count.l2Miss.Add(uint64(len(keys) - len(found)))
 	return found, nil
 }
 
-// adopt makes entries of records that were read after born, and keeps them in L1.
-func (f *Family[V]) adopt(keys []string, recs []*record, born uint64) map[string]*entry[V] {
+// adopt makes entries of records that were read after born and before now, and keeps them in L1.
+func (f *Family[V]) adopt(keys []string, recs []*record, born uint64, now time.Time) map[string]*entry[V] {
 	found := make(map[string]*entry[V], len(keys))
 	for i, rec := range recs {
 		if rec == nil {
 			continue
 		}
-		if e := f.adoptOne(keys[i], rec, born); e != nil {
+		if e := f.adoptOne(keys[i], rec, born, now); e != nil {
 			found[keys[i]] = e
 		}
 	}
@@ -43,14 +44,14 @@ func (f *Family[V]) adopt(keys []string, recs []*record, born uint64) map[string
 }
 
 // adoptOne is adopt for one record; nil when it cannot be used.
-func (f *Family[V]) adoptOne(key string, rec *record, born uint64) *entry[V] {
-	e := f.decode(key, rec, born)
-	if e == nil || !f.keep(key, e) {
+func (f *Family[V]) adoptOne(key string, rec *record, born uint64, now time.Time) *entry[V] {
+	e := f.decode(key, rec, born, now)
+	if e == nil || !f.keepAt(key, e, now.UnixNano()) {
 		return nil
 	}
 	f.s.hot.see(f.name, key, 1)
 	switch {
-	case time.Now().UnixNano() >= e.expires: // counted by whoever serves it
+	case now.UnixNano() >= e.expires: // counted by whoever serves it
 	case e.err != nil:
 		f.count.absent.l2.Add(1)
 	default:
@@ -60,7 +61,7 @@ func (f *Family[V]) adoptOne(key string, rec *record, born uint64) *entry[V] {
 }
 
 // decode reads a record; nil when it is another program's, or another dictionary's.
-func (f *Family[V]) decode(key string, rec *record, born uint64) *entry[V] {
+func (f *Family[V]) decode(key string, rec *record, born uint64, now time.Time) *entry[V] {
 	var none V
 	e := newEntry(key, none, false, facts{born: born, tags: rec.tags, weight: f.weigh(rec.size(), rec.tags)}).placed(f.s.gens, f.name)
 	f.count.bytesIn.Add(uint64(len(rec.payload)))
@@ -76,7 +77,7 @@ func (f *Family[V]) decode(key string, rec *record, born uint64) *entry[V] {
 			e.weight = f.weigh(f.o.Size(e.value), rec.tags)
 		}
 	}
-	e.schedule(&f.o, time.Now(), rec.expires, f.jitter(f.o.L1TTL), rec.cost)
+	e.schedule(&f.o, now, rec.expires, f.jitter(f.o.L1TTL), rec.cost)
 	return e
 }
 

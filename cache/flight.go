@@ -12,15 +12,20 @@ import (
 type group[R any] struct {
 	mu    sync.Mutex
 	calls map[string]*call[R]
+	spare []*call[R] // ended, and never joined; guarded by mu
 }
+
+// maxSpare is how many calls are kept for use again.
+const maxSpare = 64
 
 // call is the wish for one key.
 type call[R any] struct {
-	done     chan struct{}
+	done     chan struct{} // made, under group.mu, when somebody is going to wait; from then on it stays
 	result   R
 	err      error
 	panicked *panicError
 	job      *job
+	own      job  // of a call that is no part of a larger job
 	waiters  int  // guarded by group.mu
 	detached bool // it goes on without waiters; guarded by group.mu
 }
@@ -48,56 +53,97 @@ func (p *panicError) Error() string {
 	return fmt.Sprintf("panic in a load: %v\n\n%s", p.value, p.stack)
 }
 
-// do runs work for key, or waits for the call that already does (joined). The first caller tries quick itself, which must be
-// quick; only when that says no does work begin, in a goroutine that spawn starts and its owner waits for. The context of
-// the work carries the values of the first caller's, ends after its limit, and is cancelled when the last waiter has gone,
-// unless one of them left out of impatience: then it goes on.
-func (g *group[R]) do(ctx context.Context, key string, limit waits, spawn func(func()) bool, quick func() (R, bool),
-	work work[R]) (res R, joined bool, err error) {
+// join makes the caller wait for the call for key, or registers one that is the caller's to do (mine): by first, and if that says no
+// by fly.
+func (g *group[R]) join(key string) (c *call[R], mine bool) {
 	g.mu.Lock()
-	c, joined := g.calls[key]
-	if !joined {
-		c = g.add(key, &job{})
+	defer g.mu.Unlock()
+	c, there := g.calls[key]
+	if there {
+		c.awaited()
+	} else {
+		c = g.add(key, nil)
 	}
 	c.waiters++
-	g.mu.Unlock()
-	if !joined && (quick == nil || !g.first(key, c, quick)) {
-		g.begin(ctx, c.job, map[string]*call[R]{key: c}, limit.work, spawn, work)
+	return c, !there
+}
+
+// first tries to finish a call of one's own without a goroutine. quick must be quick.
+func (g *group[R]) first(key string, c *call[R], quick func() (R, bool)) (r R, done bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			broken := &panicError{v, debug.Stack()}
+			g.settle(key, c, r, broken)
+			panic(broken)
+		}
+	}()
+	if r, done = quick(); done {
+		g.settle(key, c, r, nil)
 	}
-	p := newPatience(ctx, limit.caller)
+	return r, done
+}
+
+// fly runs work for a call of one's own in a goroutine, which spawn starts and its owner waits for. The context of the work carries the
+// values of the caller's, ends after its limit, and is cancelled when the last waiter has gone, unless one of them left out of
+// impatience: then it goes on.
+func (g *group[R]) fly(ctx context.Context, key string, c *call[R], limit time.Duration, spawn func(func()) bool, work work[R]) {
+	g.begin(ctx, c.job, map[string]*call[R]{key: c}, limit, spawn, work)
+}
+
+// await is the result of a call that the caller has joined or begun.
+func (g *group[R]) await(ctx context.Context, key string, c *call[R], patience time.Duration) (res R, err error) {
+	p := newPatience(ctx, patience)
 	defer p.stop()
 	if err := g.wait(key, c, p); err != nil {
-		return res, joined, err
+		return res, err
 	}
 	if c.panicked != nil {
 		panic(c.panicked)
 	}
-	return c.result, joined, c.err
+	return c.result, c.err
 }
 
-// add registers a call. The caller holds mu.
+// add registers a call, of a job or of one of its own. The caller holds mu.
 func (g *group[R]) add(key string, j *job) *call[R] {
-	c := &call[R]{done: make(chan struct{}), job: j}
+	var c *call[R]
+	if n := len(g.spare); n > 0 {
+		c, g.spare = g.spare[n-1], g.spare[:n-1]
+	} else {
+		c = &call[R]{}
+	}
+	if c.job = j; j == nil {
+		c.job = &c.own
+	}
 	if g.calls == nil {
 		g.calls = map[string]*call[R]{}
 	}
 	g.calls[key] = c
-	j.wanted++
+	c.job.wanted++
 	return c
 }
 
-// first tries to finish a call without a goroutine of its own.
-func (g *group[R]) first(key string, c *call[R], quick func() (R, bool)) (done bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.panicked, done = &panicError{v, debug.Stack()}, true
-		}
-		if done {
-			g.finish(key, c)
-		}
-	}()
-	c.result, done = quick()
-	return done
+// awaited notes that somebody will wait. The caller holds mu.
+func (c *call[R]) awaited() {
+	if c.done == nil {
+		c.done = make(chan struct{})
+	}
+}
+
+// settle ends a call that needed no work. One that nobody has joined is used again.
+func (g *group[R]) settle(key string, c *call[R], r R, broken *panicError) {
+	g.mu.Lock()
+	if c.done != nil {
+		g.mu.Unlock()
+		c.result, c.panicked = r, broken
+		g.finish(key, c)
+		return
+	}
+	defer g.mu.Unlock()
+	g.forget(key, c)
+	if len(g.spare) < maxSpare {
+		*c = call[R]{}
+		g.spare = append(g.spare, c)
+	}
 }
 
 // start runs work for those of keys that nobody is at (mine), with nobody waiting. A panic of it reaches those who have joined, if
@@ -125,6 +171,9 @@ func (g *group[R]) begin(ctx context.Context, j *job, calls map[string]*call[R],
 	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	g.mu.Lock()
 	j.cancel = cancel
+	for _, c := range calls {
+		c.awaited()
+	}
 	g.mu.Unlock()
 	if !spawn(func() { defer cancel(); g.run(wctx, calls, work) }) {
 		cancel()

@@ -12,7 +12,7 @@ type sharedResult[R any] struct {
 	joined bool
 }
 
-// many is do for several keys: those that nobody is at become one job, for the others it waits with whoever wants them. The
+// many is join, fly and await for several keys: those that nobody is at become one job, for the others it waits with whoever wants them. The
 // error is the first of any; then the rest is not waited for, and what was answered until then is returned with it.
 func (g *group[R]) many(ctx context.Context, keys []string, limit waits, spawn func(func()) bool,
 	work func(mine []string) work[R]) (map[string]sharedResult[R], error) {
@@ -73,6 +73,7 @@ func (g *group[R]) claim(keys []string) (calls map[string]claimed[R], mine []str
 			c = g.add(key, j)
 			mine = append(mine, key)
 		}
+		c.awaited()
 		c.waiters++
 		calls[key] = claimed[R]{c, joined}
 	}

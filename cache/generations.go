@@ -88,9 +88,9 @@ func (g *generations) newest(slots []uint32) uint64 {
 	return n
 }
 
-// newestOf is newest for one tag.
-func (g *generations) newestOf(tag string) uint64 {
-	return max(g.cleared.Load(), g.slots[g.slot(tag)].Load())
+// newestAt is newest for one slot.
+func (g *generations) newestAt(slot uint64) uint64 {
+	return max(g.cleared.Load(), g.slots[slot].Load())
 }
 
 func raise(v *atomic.Uint64, to uint64) {

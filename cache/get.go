@@ -25,8 +25,7 @@ func (f *Family[V]) Get(ctx context.Context, key string, load func(ctx context.C
 // second is for what is not simply there: a value near its end or beyond it, or none (e is nil).
 func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load loader[V]) (V, Source, error) {
 	if e == nil {
-		f.count.why(f.lost(key))
-		return f.miss(ctx, key, nil, load)
+		return f.miss(ctx, key, nil, false, load)
 	}
 	serve, renew := f.look(e)
 	if renew {
@@ -38,7 +37,7 @@ func (f *Family[V]) second(ctx context.Context, key string, e *entry[V], load lo
 	if !e.within(time.Now().UnixNano(), f.o.FailSafe) {
 		e = nil
 	}
-	return f.miss(ctx, key, e, load)
+	return f.miss(ctx, key, e, true, load)
 }
 
 // look takes the second look at what L1 has: whether it may be served, and whether it should be refreshed in the background.
@@ -59,23 +58,16 @@ func (f *Family[V]) look(e *entry[V]) (serve, renew bool) {
 	return false, false
 }
 
-// miss waits for the value from below. old, if not nil, is what to serve when that fails or takes too long.
-func (f *Family[V]) miss(ctx context.Context, key string, old *entry[V], load loader[V]) (v V, _ Source, _ error) {
+// miss waits for the value from below. old, if not nil, is what to serve when that fails or takes too long. counted says that it is
+// known why L1 has nothing.
+func (f *Family[V]) miss(ctx context.Context, key string, old *entry[V], counted bool, load loader[V]) (v V, _ Source, _ error) {
 	arrived := f.s.gens.now()
 	patience := f.o.HardTimeout
 	if old != nil && f.o.SoftTimeout > 0 {
 		patience = f.o.SoftTimeout
 	}
-	for {
-		var first glance
-		r, joined, err := f.flights.do(ctx, key, waits{f.o.LoadTimeout, patience}, f.s.spawn, func() (r outcome[V], done bool) {
-			r, first = f.quick(key)
-			return r, first == glanceFound
-		}, func(ctx context.Context, answer func(string, outcome[V])) func() {
-			r, after := f.work(ctx, key, load, first, nil)
-			answer(key, r)
-			return after
-		})
+	for ; ; counted = true {
+		r, joined, err := f.share(ctx, key, patience, counted, load)
 		switch {
 		case errors.Is(err, ErrTimeout) && old != nil && old.fresh(f.s.gens):
 			f.count.failsafe.Add(1)
@@ -92,6 +84,36 @@ func (f *Family[V]) miss(ctx context.Context, key string, old *entry[V], load lo
 			return f.failSafe(old)
 		}
 		return r.entry.value, r.source, r.entry.err
+	}
+}
+
+// share answers a miss together with all who want the key now: whoever comes first takes a quick look, and only what that does not
+// answer becomes the work of a goroutine.
+func (f *Family[V]) share(ctx context.Context, key string, patience time.Duration, counted bool, load loader[V]) (r outcome[V], joined bool, err error) {
+	c, mine := f.flights.join(key)
+	if mine {
+		first := glanceUnsure
+		r, done := f.flights.first(key, c, func() (r outcome[V], done bool) {
+			r, first = f.quick(key, counted)
+			return r, first == glanceFound
+		})
+		if done {
+			return r, false, nil
+		}
+		f.flights.fly(ctx, key, c, f.o.LoadTimeout, f.s.spawn, f.worker(key, first, load))
+	} else if !counted {
+		f.count.why(f.lost(key))
+	}
+	r, err = f.flights.await(ctx, key, c, patience)
+	return r, !mine, err
+}
+
+// worker is work for one key.
+func (f *Family[V]) worker(key string, first glance, load loader[V]) work[outcome[V]] {
+	return func(ctx context.Context, answer func(string, outcome[V])) func() {
+		r, after := f.work(ctx, key, load, first, nil)
+		answer(key, r)
+		return after
 	}
 }
 
@@ -147,13 +169,24 @@ func (f *Family[V]) refreshed(key string, e *entry[V], r outcome[V]) {
 
 // lost tells why key is not in L1.
 func (f *Family[V]) lost(key string) missReason {
+	_, why := f.again(key)
+	return why
+}
+
+// again looks once more what L1 has of a key that was missing: an entry whose time has not come, or nil and why.
+func (f *Family[V]) again(key string) (*entry[V], missReason) {
 	kept, ok := f.l1.GetEntryQuietly(key)
 	switch e := kept.Value; {
 	case !ok:
-		return missCold
+		return nil, missCold
 	case !e.fresh(f.s.gens):
 		f.s.hot.culprit(f.s.gens, e.slots, e.tags, e.born)
-		return missInvalidated
+		return nil, missInvalidated
+	case f.clock.NowNano() >= e.until:
+		return nil, missExpired
+	case !f.o.AnyAge && f.s.deaf():
+		return nil, missDeaf
+	default:
+		return e, missDeaf
 	}
-	return missDeaf
 }

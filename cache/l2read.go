@@ -46,28 +46,35 @@ func (l *l2) fetch(ctx context.Context, keys []string, schema string, deaf bool,
 	return recs, l.verify(ctx, recs, deaf)
 }
 
-// peek reads one record as it lies there, with one command; nil when there is none that can be read.
-func (l *l2) peek(key, field string, now time.Time) (*record, error) {
+// sight is what one command found under a key.
+type sight struct {
+	record
+	there bool      // something that can be read
+	valid bool      // for certain; else it has to be verified
+	at    time.Time // when the answer had come
+}
+
+// peek reads one record as it lies there, with one command.
+func (l *l2) peek(key, field string, now time.Time) (s sight, err error) {
 	c := l.client.Load()
 	if c == nil || !l.up.Load() {
-		return nil, errDown
+		return s, errDown
 	}
 	ctx := l.deadlines.from(now, l.o.Timeout)
 	data, err := (*c).Do(ctx, (*c).B().Hget().Key(key).Field(field).Build()).AsBytes()
+	s.at = time.Now()
 	switch {
 	case rueidis.IsRedisNil(err):
 		l.succeeded()
-		return nil, nil
+		return s, nil
 	case err != nil:
 		l.failed(err)
-		return nil, err
+		return s, err
 	}
 	l.succeeded()
-	rec, err := l.table.decode(data)
-	if err != nil {
-		return nil, nil // nothing that we wrote
-	}
-	return rec, nil
+	valid, err := l.table.read(&s.record, data, s.at.UnixNano())
+	s.there, s.valid = err == nil, valid // else it is nothing that we wrote
+	return s, nil
 }
 
 // verify sets records to nil that are not valid any more. It asks Redis for what this process does not know for certain.

@@ -64,5 +64,5 @@ func (f *Family[V]) better(ctx context.Context, key string, g grant, born uint64
 	if err := f.s.l2.verify(ctx, recs, true); err != nil {
 		return nil
 	}
-	return f.adopt([]string{key}, recs, born)[key]
+	return f.adopt([]string{key}, recs, born, time.Now())[key]
 }

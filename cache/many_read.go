@@ -20,7 +20,7 @@ func (b *batch[V]) read(ctx context.Context, keys []string, grants map[string]gr
 			f.s.l2.release(ctx, held...)
 		}
 		for _, k := range keys {
-			r, _ := f.failure(&entry[V]{absent: true, facts: &facts{err: err, born: born}}, b.old[k])
+			r, _ := f.failure(&entry[V]{absent: true, facts: facts{err: err, born: born}}, b.old[k])
 			b.answer(k, r)
 		}
 		return false

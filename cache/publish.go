@@ -83,15 +83,18 @@ func (f *Family[V]) tell(ctx context.Context, key string, r reading, l2err error
 
 // replace loads key whatever the tiers have. Callers at the same time share a load.
 func (f *Family[V]) replace(ctx context.Context, key string, load loader[V]) (v V, err error) {
-	limit := waits{f.o.LoadTimeout, f.o.HardTimeout}
-	r, joined, err := f.reloads.do(ctx, key, limit, f.s.spawn, nil, func(ctx context.Context, answer func(string, outcome[V])) func() {
-		answer(key, f.reload(ctx, key, load))
-		return nil
-	})
+	c, mine := f.reloads.join(key)
+	if mine {
+		f.reloads.fly(ctx, key, c, f.o.LoadTimeout, f.s.spawn, func(ctx context.Context, answer func(string, outcome[V])) func() {
+			answer(key, f.reload(ctx, key, load))
+			return nil
+		})
+	}
+	r, err := f.reloads.await(ctx, key, c, f.o.HardTimeout)
 	if err != nil {
 		return v, err
 	}
-	if joined {
+	if !mine {
 		f.count.joined.Add(1)
 	}
 	return r.entry.value, r.entry.err

@@ -74,16 +74,26 @@ func appendText(b []byte, s string) []byte {
 }
 
 // decodeRecord reads what encode wrote. The payload points into data.
-func decodeRecord(data []byte) (*record, error) { return decodeWith(data, clone, clone) }
+func decodeRecord(data []byte) (*record, error) {
+	r := &record{}
+	err := r.decode(data, clone, func(tag []byte, version uint64) string {
+		r.versions = append(r.versions, version)
+		return string(tag)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
 
 func clone(b []byte) string { return string(b) }
 
-// decodeWith is decodeRecord with a choice of how epoch and tags become strings.
-func decodeWith(data []byte, epoch, tag func([]byte) string) (*record, error) {
+// decode is decodeRecord with a choice of how the epoch and then the tags become strings, and what their versions are good for.
+func (r *record) decode(data []byte, epoch func([]byte) string, tag func(tag []byte, version uint64) string) error {
 	if len(data) < 3 || data[0] != recordFormat {
-		return nil, errRecord
+		return errRecord
 	}
-	r := &record{absent: data[1]&flagAbsent != 0, packed: data[1]&flagPacked != 0, dict: data[1]&flagDictionary != 0, codec: data[2]}
+	r.absent, r.packed, r.dict, r.codec = data[1]&flagAbsent != 0, data[1]&flagPacked != 0, data[1]&flagDictionary != 0, data[2]
 	d := decoder{data: data[3:]}
 	r.epoch = epoch(d.text())
 	r.expires = time.UnixMilli(int64(d.number()))
@@ -93,19 +103,20 @@ func decodeWith(data []byte, epoch, tag func([]byte) string) (*record, error) {
 	}
 	n := d.number()
 	if n > uint64(len(d.data)) || r.raw > maxRecord { // each tag takes at least two bytes
-		return nil, errRecord
+		return errRecord
 	}
 	if n > 0 {
-		r.tags, r.versions = make([]string, n), make([]uint64, n)
+		r.tags = make([]string, n)
 	}
 	for i := range r.tags {
-		r.tags[i], r.versions[i] = tag(d.text()), d.number()
+		name := d.text()
+		r.tags[i] = tag(name, d.number())
 	}
 	if d.bad {
-		return nil, errRecord
+		return errRecord
 	}
 	r.payload = d.data
-	return r, nil
+	return nil
 }
 
 type decoder struct {

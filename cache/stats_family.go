@@ -101,8 +101,7 @@ func (f *Family[V]) loaded(start time.Time, keys int, failed bool) {
 }
 
 // answeredByL2 counts how long an exchange with Redis took.
-func (f *Family[V]) answeredByL2(start time.Time) {
-	took := time.Since(start)
+func (f *Family[V]) answeredByL2(took time.Duration) {
 	f.count.l2Time.add(took)
 	if observe := f.s.o.Observe; observe != nil {
 		observe(f.name, L2, took, false)

@@ -36,8 +36,10 @@ type knownVersion struct {
 }
 
 func (t *table) cell(tag string) *atomic.Pointer[knownVersion] {
-	return &t.cells[maphash.String(t.g.seed, tag)/7%tableSize]
+	return t.at(maphash.String(t.g.seed, tag))
 }
+
+func (t *table) at(hash uint64) *atomic.Pointer[knownVersion] { return &t.cells[hash/7%tableSize] }
 
 // learn notes what was read from Redis after born.
 func (t *table) learn(born uint64, epoch string, versions map[string]uint64) {
@@ -77,17 +79,22 @@ func (t *table) told(m moment, tags []string) {
 
 // known is the version of a tag in an epoch, if that is known for certain.
 func (t *table) known(epoch, tag string) (uint64, bool) {
-	k := t.cell(tag).Load()
-	if k == nil || k.tag != tag || k.epoch != epoch || t.g.newestOf(tag) > k.born || time.Now().UnixNano() > k.until {
+	hash := maphash.String(t.g.seed, tag)
+	k := t.at(hash).Load()
+	if k == nil || k.tag != tag || !t.certain(k, hash, epoch, time.Now().UnixNano()) {
 		return 0, false
 	}
 	return k.version, true
 }
 
+// certain tells whether what is known of a tag, whose hash it is, still holds in an epoch.
+func (t *table) certain(k *knownVersion, hash uint64, epoch string, now int64) bool {
+	return k.epoch == epoch && t.g.newestAt(hash%slotCount) <= k.born && now <= k.until
+}
+
 // judge tells whether a record is valid, if that is known. A record that is ahead of us is not known.
 func (t *table) judge(r *record) (known, valid bool) {
-	e := t.epoch.Load()
-	if e == nil || e.epoch != r.epoch || t.g.cleared.Load() > e.born {
+	if !t.current(r.epoch) {
 		return false, false
 	}
 	for i, tag := range r.tags {
@@ -102,17 +109,31 @@ func (t *table) judge(r *record) (known, valid bool) {
 	return true, true
 }
 
-// decode reads a record without allocating what we know already.
-func (t *table) decode(data []byte) (*record, error) {
-	return decodeWith(data, func(b []byte) string {
+// current tells whether an epoch is known to be that of now.
+func (t *table) current(epoch string) bool {
+	e := t.epoch.Load()
+	return e != nil && e.epoch == epoch && t.g.cleared.Load() <= e.born
+}
+
+// read decodes and judges a record at once, without allocating what we know already; valid means known to be. The versions are not
+// kept.
+func (t *table) read(r *record, data []byte, now int64) (valid bool, err error) {
+	valid = true
+	err = r.decode(data, func(b []byte) string {
 		if e := t.epoch.Load(); e != nil && e.epoch == string(b) {
+			valid = t.current(e.epoch)
 			return e.epoch
 		}
+		valid = false
 		return string(b)
-	}, func(b []byte) string {
-		if k := t.cells[maphash.Bytes(t.g.seed, b)/7%tableSize].Load(); k != nil && k.tag == string(b) {
+	}, func(b []byte, version uint64) string {
+		hash := maphash.Bytes(t.g.seed, b)
+		if k := t.at(hash).Load(); k != nil && k.tag == string(b) {
+			valid = valid && k.version == version && t.certain(k, hash, r.epoch, now)
 			return k.tag
 		}
+		valid = false
 		return string(b)
 	})
+	return valid && err == nil, err
 }

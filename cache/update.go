@@ -47,7 +47,7 @@ func (f *Family[V]) updateOnce(ctx context.Context, key string, change func(old 
 	if err != nil || rec == nil || rec.absent {
 		return false, true, f.Delete(ctx, key)
 	}
-	old := f.decode(key, rec, born)
+	old := f.decode(key, rec, born, time.Now())
 	if old == nil {
 		return false, true, f.Delete(ctx, key)
 	}

@@ -58,7 +58,24 @@ func text(b []byte, there bool) string {
 	return unsafe.String(&b[0], len(b))
 }
 
-// Answer implements wire.Answerer.
+// aside is what the hits of a connection need and would else allocate each time: collecting that costs more than making it, and
+// whoever asks meanwhile waits.
+type aside struct {
+	key   []byte
+	lines func(name string) []string
+	visit Visit
+}
+
+func (f *fast) aside(h *wire.Head) *aside {
+	a, ok := h.Aside.(*aside)
+	if !ok {
+		a = &aside{lines: h.Lines}
+		h.Aside = a
+	}
+	return a
+}
+
+// Answer implements wire.Answerer. It does not allocate.
 func (f *fast) Answer(h *wire.Head, peer netip.Addr, now time.Time, out []byte) (_ []byte, closing, ok bool) {
 	e := f.e
 	scheme, client, plain := e.origin(h, peer)
@@ -72,15 +89,17 @@ func (f *fast) Answer(h *wire.Head, peer netip.Addr, now time.Time, out []byte) 
 		}
 	}
 	before := len(out)
-	var buf [512]byte
-	v := httpcache.Visit{Key: httpcache.AppendKey(buf[:0], scheme, h.Known[wire.Host], h.Target), Lines: h.Lines, MaxBody: largestFast,
-		AcceptEncoding: text(h.Known[wire.AcceptEncoding], h.Has(wire.AcceptEncoding)),
-		IfNoneMatch:    text(h.Known[wire.IfNoneMatch], h.Has(wire.IfNoneMatch)), Head: h.Method[0] == 'H'}
+	mine := f.aside(h)
+	mine.key = httpcache.AppendKey(mine.key[:0], scheme, h.Known[wire.Host], h.Target)
+	known := text(h.Known[wire.IfNoneMatch], h.Has(wire.IfNoneMatch))
+	v := httpcache.Visit{Key: mine.key, Lines: mine.lines, MaxBody: largestFast, IfNoneMatch: known, Head: h.Method[0] == 'H',
+		AcceptEncoding: text(h.Known[wire.AcceptEncoding], h.Has(wire.AcceptEncoding))}
 	out, body, status, ok := e.cache.AppendFresh(out, &v, now.UnixNano())
-	if ok && status == http.StatusOK && v.IfNoneMatch != "" && e.opts.Validators != nil && e.opts.Validators(v.IfNoneMatch) != v.IfNoneMatch {
+	if ok && status == http.StatusOK && known != "" && e.opts.Validators != nil && e.opts.Validators(known) != known {
 		return out[:before], false, false // perhaps it is not modified after all
 	}
-	if !ok || e.opts.Admit != nil && !e.opts.Admit(&Visit{Client: client, Method: text(h.Method, true), Target: target, head: h}) {
+	mine.visit = Visit{Client: client, Method: text(h.Method, true), Target: target, head: h}
+	if !ok || e.opts.Admit != nil && !e.opts.Admit(&mine.visit) {
 		return out[:before], false, false
 	}
 	out = append(out, "Server-Timing: edge;desc=hit\r\nX-Request-Id: "...)

@@ -185,7 +185,8 @@ func (m *signalMeter) queue() {
 			m.add(name+".s", grown.Sum)
 		})
 	}
-	m.each("queue_bus_members", func(_ string, _ func(string) string, now, _ dashboard.Series) { m.add("bus.members", now.Value) })
+	// Each counts the others: a sum would be their square, and half of them stopped would look like a link that is cut.
+	m.each("queue_bus_members", func(_ string, _ func(string) string, now, _ dashboard.Series) { m.most("bus.members", now.Value) })
 	m.each("stampede_queue_pending", func(_ string, _ func(string) string, now, _ dashboard.Series) { m.add("outbox.pending", now.Value) })
 }
 

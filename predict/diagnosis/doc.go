@@ -12,7 +12,8 @@
 //	db.n, db.errors, db.failed          statements and errors by node; errors by DATABASE:CLASS of the SQLSTATE
 //	write.n, write.s                    transactions of shoppers, and their seconds
 //	l2.up, l2.errors, l2.hits, l2.misses, l2.n, l2.s   the shared cache (Redis) as processes see it
-//	bus.n, bus.s, bus.members, outbox.failures, outbox.n, outbox.s, outbox.pending, intake.failed, intake.n   the queue (NATS)
+//	bus.n, bus.s, bus.members, outbox.failures, outbox.n, outbox.s, outbox.pending, intake.failed, intake.n   the queue (NATS);
+//	                                    .members: others on a bus, as the process sees it that hears of most
 //	origin.n, origin.s, origin.5xx, origin.failed, origin.up   each API process as the edge sees it
 //	http.n, http.5xx, http.checkouts, http.fds, http.in_flight   at the edge
 //	payment.n, payment.unknown          charges, and those without an answer

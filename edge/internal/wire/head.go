@@ -34,6 +34,7 @@ type Head struct {
 	Size           int    // of the head in bytes, the empty line included
 	Body           int64  // length of the body
 	Plain          bool   // a GET or HEAD without a body, with nothing but known harmless and unknown headers
+	Aside          any    // the Answerer's own, kept from one request of a connection to the next
 }
 
 // Field is one line of a head.

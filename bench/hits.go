@@ -135,7 +135,7 @@ func (b *browsing) classify(ctx context.Context, base string, n int, seed uint64
 			rng := rand.New(rand.NewPCG(seed, uint64(w))) //nolint:gosec // a load
 			for left.Add(-1) >= 0 && ctx.Err() == nil {
 				path, popular := b.draw(rng)
-				tier, err := tierOf(client, base+path)
+				tier, err := patiently(ctx, client, base+path)
 				mu.Lock()
 				if out.all[tier]++; popular {
 					out.popular[tier]++
@@ -166,6 +166,26 @@ func (b *browsing) draw(rng *rand.Rand) (path string, popular bool) {
 	return from[k], k < max(1, n/hitsPopular)
 }
 
+// hitsPatience is for how many seconds in a row a platform may refuse because it is busy.
+const hitsPatience = 60
+
+// patiently asks again while the platform is busy: what it refuses, no tier has answered.
+func patiently(ctx context.Context, client *http.Client, url string) (tier string, err error) {
+	for range hitsPatience {
+		if tier, err = tierOf(client, url); !errors.Is(err, errBusy) {
+			return tier, err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return tier, err
+}
+
+var errBusy = errors.New("refused for now")
+
 // tierOf asks for an address and reads who answered.
 func tierOf(client *http.Client, url string) (string, error) {
 	res, err := client.Get(url) //nolint:noctx // the client's time-out bounds it
@@ -173,8 +193,14 @@ func tierOf(client *http.Client, url string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("GET %s: %d: %w", url, res.StatusCode, err)
+	_, err = io.Copy(io.Discard, res.Body)
+	switch {
+	case err != nil:
+		return "", err
+	case res.StatusCode == http.StatusServiceUnavailable:
+		return "", fmt.Errorf("GET %s: %w", url, errBusy)
+	case res.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("GET %s: %s", url, res.Status)
 	}
 	if status := strings.Join(res.Header["Cache-Status"], ","); strings.Contains(status, "; hit") || strings.Contains(status, "; collapsed") {
 		return tierEdge, nil

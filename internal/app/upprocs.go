@@ -42,6 +42,7 @@ func (p *platform) config() (config.Config, error) {
 	cfg.Edge.Profile, cfg.Edge.Limits = config.ProfileShop, cmp.Or(p.o.Limits, cfg.Edge.Limits)
 	cfg.Edge.Cache.Dir, cfg.Edge.WAF.Files = l.Data.Path(edgeCacheDir), []string{l.Data.Path(wafDir)}
 	cfg.Analytics.Enabled, cfg.Analytics.Dir, cfg.Analytics.Address = true, l.Data.Path(analyticsDir), "unix:"+p.socket(running.AnalyticsName+".ops")
+	cfg.Analytics.Store, cfg.Analytics.DSN = cmp.Or(os.Getenv("STAMPEDE_ANALYTICS_STORE"), cfg.Analytics.Store), os.Getenv("STAMPEDE_ANALYTICS_DSN")
 	cfg.Edge.Waitroom.File = l.Data.Path(placesFile)
 	cfg.OTel.Endpoint = os.Getenv("STAMPEDE_OTEL_ENDPOINT")
 	cfg.Alerts = alertsOfUp(cfg.Alerts)

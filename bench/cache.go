@@ -21,7 +21,7 @@ const (
 	cacheKeys     = 100_000
 	cacheRounds   = 60
 	cacheTime     = 40 * time.Millisecond // short and many: what else the machine does meanwhile falls on all alike
-	cacheSequence = 1 << 16
+	cacheSequence = 1 << 20
 	cacheBatch    = 1 << 10 // hits between two looks at the clock
 )
 

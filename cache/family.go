@@ -153,6 +153,9 @@ func (f *Family[V]) current(key string) *entry[V] {
 	return e
 }
 
+// shortestLife is, in nanoseconds, how long an entry must have to live to be kept: with less it would end before anybody could ask for it.
+const shortestLife = 1000
+
 // keep puts an entry into L1 if nothing has invalidated it since it was born.
 func (f *Family[V]) keep(key string, e *entry[V]) bool {
 	return f.keepAt(key, e, time.Now().UnixNano())
@@ -163,7 +166,7 @@ func (f *Family[V]) keepAt(key string, e *entry[V], now int64) bool {
 		f.count.refused.l1.Add(1)
 		return false
 	}
-	if now < e.dead {
+	if now+shortestLife < e.dead {
 		f.l1.Set(key, e)
 	}
 	return true

@@ -67,8 +67,13 @@ func TestCallsAreUsedAgain(t *testing.T) {
 	}
 	owner.Wait()
 	flown.Wait()
-	if len(g.calls) > 0 || len(g.spare) == 0 || len(g.spare) > maxSpare {
+	if len(g.calls) > 0 || len(g.spare) > maxSpare {
 		t.Errorf("%d calls left, %d spare", len(g.calls), len(g.spare))
+	}
+	alone, _ := g.join("alone")
+	g.first("alone", alone, func() (string, bool) { return "", true })
+	if again, _ := g.join("again"); again != alone {
+		t.Error("a call that nobody joined was not used again")
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/stampede-shop/stampede/edge/internal/wire"
 )
 
-// TestHitsDoNotAllocate, however they are let in, observed and revalidated: with a hundred thousand a second the collector would be at
-// work a fifth of the time, and that is what the slowest hundredth waited for.
+// TestHitsDoNotAllocate, however they are let in, observed and revalidated: with a hundred thousand a second the collector would hardly
+// rest, on the one processor that answers them.
 func TestHitsDoNotAllocate(t *testing.T) {
 	a := tcpBackend(t, "a")
 	a.handle(product)

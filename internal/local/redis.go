@@ -65,6 +65,7 @@ func (r redis) command() *exec.Cmd {
 		"--unixsocket", r.socket, "--unixsocketperm", "700",
 		"--maxmemory", strconv.FormatInt(r.memory, 10), "--maxmemory-policy", "allkeys-lru",
 		"--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no",
+		"--hash-max-ziplist-value", "65536", // by its old name, which every version knows; why is said in package cache
 		"--lazyfree-lazy-eviction", "yes", "--lazyfree-lazy-expire", "yes", "--lazyfree-lazy-user-del", "yes"}
 	if r.bus != 0 {
 		args = append(args, r.clusterSettings()...)

@@ -3,8 +3,10 @@ package prove
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"runtime"
 	"sync"
@@ -17,11 +19,6 @@ import (
 
 // shareOf a core for each instance: eight of them leave most of the machine to what they share, and to us.
 func shareOf(cores int) float64 { return min(0.25, 0.4*float64(cores)/mostInstances) }
-
-const (
-	leastRepeats = 2
-	scaleLimit   = 25 // times a point's length, after which nothing is repeated again
-)
 
 // sizes are the numbers of instances.
 var sizes = []int{1, 2, 4, mostInstances}
@@ -42,11 +39,7 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 			return s, err
 		}
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
-		begun := time.Now()
 		for repeat := range t.pace.repeats {
-			if repeat >= leastRepeats && time.Since(begun) > scaleLimit*t.pace.scale {
-				break // where others keep the machine busy everything takes longer
-			}
 			for _, i := range rng.Perm(len(sizes)) {
 				if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:sizes[i]]); err != nil {
 					return s, err
@@ -69,6 +62,7 @@ type scaler struct {
 	sum    tally  // of what was measured
 	leads  uint64 // so far: each has other shoppers
 	points int
+	filled time.Time // when all were asked for all products
 }
 
 // point is one measurement of the chosen instances. Before it all eight are asked, free of their quota, until a request takes as much
@@ -86,6 +80,9 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 	// The first of any number have the same shoppers: sizes are compared with each other within a repeat.
 	runners, err := m.prepare(ctx, urls, t.pace.scale, t.o.Seed+uint64(repeat*mostInstances)) //nolint:gosec // few
 	if err != nil {
+		return err
+	}
+	if err := m.fill(ctx); err != nil {
 		return err
 	}
 	run := ScalingRun{N: len(urls)}
@@ -111,6 +108,37 @@ const (
 	leadSeeds   = 1 << 32 // others than those of who is measured
 	leadsAPoint = 5       // of the time of a point
 )
+
+const (
+	kept       = time.Minute // for which an API server has a product in memory
+	pointLimit = 2.5         // times a point's length, within which it is over with its leads
+)
+
+// fill asks all instances for all products that shoppers know, when what they have in memory would be forgotten before the next point is
+// over: they were filled at once and forget at once, which made points a minute apart half as fast.
+func (m *scaler) fill(ctx context.Context) error {
+	if !m.filled.IsZero() {
+		left := time.Until(m.filled.Add(kept))
+		if left > time.Duration(pointLimit*float64(m.t.pace.scale)) {
+			return nil
+		}
+		if err := pause(ctx, left); err != nil {
+			return err
+		}
+	}
+	m.filled = time.Now()
+	m.t.say("  asking all for all products")
+	return each(ctx, m.urls, func(ctx context.Context, url string) error {
+		s := newShop(url, "", m.t.net)
+		ids, err := s.products(ctx, m.t.o.known)
+		for _, id := range ids {
+			if err == nil {
+				_, err = s.call(ctx, http.MethodGet, fmt.Sprintf("/products/%d", id), "", nil, nil, http.StatusNotFound)
+			}
+		}
+		return err
+	})
+}
 
 // warm asks all instances until a request takes as much processor time as in the lead before. It tells how many leads that took; that
 // it was too few shows in how the points scatter.

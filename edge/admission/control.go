@@ -19,9 +19,9 @@ const (
 	usedUp       = 0.9 // of the limit: only then is it raised
 	probe        = 0.6 // of the limit is left when it is looked at whether that has helped
 	helped       = 0.85
-	grace        = 0.9 // times comfort that checkouts may take: they are few, and their mean jitters
-	follow       = 0.3 // of the way that the load of checkouts goes to what a window has shown
-	overloadCost = 2.0 // what an answer that says "overloaded" counts at least, in comfortable latencies
+	grace        = 1.25 // times comfort that checkouts may take: they are few, and their mean jitters
+	follow       = 0.3  // of the way that the load of checkouts goes to what a window has shown
+	overloadCost = 2.0  // what an answer that says "overloaded" counts at least, in comfortable latencies
 )
 
 // control is the limit and what it follows from: additive growth, decrease by how far latency is above comfort. It is a

@@ -41,7 +41,7 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
 		for repeat := range t.pace.repeats {
 			for _, i := range rng.Perm(len(sizes)) {
-				if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:sizes[i]]); err != nil {
+				if err := m.point(ctx, repeat, rng.Perm(mostInstances), sizes[i]); err != nil {
 					return s, err
 				}
 			}
@@ -65,28 +65,38 @@ type scaler struct {
 	filled time.Time // when all were asked for all products
 }
 
-// point is one measurement of the chosen instances. Before it all eight are asked, free of their quota, until a request takes as much
-// as it did before: caches forget lists after seconds, and a few shoppers fill them slowly, so that few servers would be measured
-// loading what many have loaded for each other.
-func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
+// point is one measurement of the first n instances of an order. Before it all eight are asked, free of their quota, until a request
+// takes as much as it did before: caches forget lists after seconds, and a few shoppers fill them slowly, so that few servers would be
+// measured loading what many have loaded for each other. At last each shopper's round is rehearsed at another instance than the one
+// that is to be measured with it: whatever the number, all that is asked for lies in Redis, and what is popular in memory.
+func (m *scaler) point(ctx context.Context, repeat int, order []int, n int) error {
 	t := m.t
-	urls := make([]string, len(chosen))
-	for i, c := range chosen {
-		urls[i] = m.urls[c]
+	urls, others := make([]string, n), make([]string, n)
+	for i := range n {
+		urls[i], others[i] = m.urls[order[i]], m.urls[order[(i+1)%mostInstances]]
 	}
 	if err := m.group.Hold(false); err != nil {
 		return err
 	}
 	// The first of any number have the same shoppers: sizes are compared with each other within a repeat.
-	runners, err := m.prepare(ctx, urls, t.pace.scale, t.o.Seed+uint64(repeat*mostInstances)) //nolint:gosec // few
+	seed := t.o.Seed + uint64(repeat*mostInstances) //nolint:gosec // few
+	rehearsal := time.Duration((rehearse + rehearseEach*float64(n)) * float64(t.pace.scale))
+	rehearsers, err := m.prepare(ctx, others, rehearsal, seed)
+	if err != nil {
+		return err
+	}
+	runners, err := m.prepare(ctx, urls, t.pace.scale, seed)
 	if err != nil {
 		return err
 	}
 	if err := m.fill(ctx); err != nil {
 		return err
 	}
-	run := ScalingRun{N: len(urls)}
+	run := ScalingRun{N: n}
 	if run.Lead, err = m.warm(ctx); err != nil {
+		return err
+	}
+	if _, err := play(ctx, rehearsers, &tally{}); err != nil {
 		return err
 	}
 	if err := m.group.Hold(true); err != nil {
@@ -104,14 +114,17 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 
 const (
 	alike       = 0.10 // two leads in a row that differ by less
-	mostLeads   = 5
+	mostLeads   = 3
 	leadSeeds   = 1 << 32 // others than those of who is measured
 	leadsAPoint = 5       // of the time of a point
+
+	// The rehearsal's length, of a point's: who is free of the quota asks several times as fast until the machine is full.
+	rehearse, rehearseEach = 0.2, 0.08
 )
 
 const (
 	kept       = time.Minute // for which an API server has a product in memory
-	pointLimit = 2.5         // times a point's length, within which it is over with its leads
+	pointLimit = 3.0         // times a point's length, within which it is over with its leads
 )
 
 // fill asks all instances for all products that shoppers know, when what they have in memory would be forgotten before the next point is

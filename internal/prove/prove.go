@@ -34,6 +34,7 @@ type Options struct {
 	// For tests, which have slower shops and less time:
 	goal  float64 // requests a second that are to be proven
 	lists int     // of a journey
+	known int     // products that an API server is asked for before it is measured
 	stock int64   // of the limited product
 	least float64 // sessions that begin in a second, however little the platform reaches
 }
@@ -119,6 +120,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if o.lists == 0 {
 		o.lists = walkLists
+	}
+	if o.known == 0 {
+		o.known = knownProducts
 	}
 	o.least = max(1, o.least)
 	if o.Prices == nil {

@@ -28,7 +28,7 @@ func proof(t *testing.T, b broken, only ...string) (*Report, *fake) {
 	if b.weak {
 		goal = 1e6
 	}
-	r, err := Run(t.Context(), Options{Platform: fakePlatform{f}, Quick: true, Pace: pace, Only: only, goal: goal, least: 20, lists: 2, stock: stock, Costs: len(only) == 0})
+	r, err := Run(t.Context(), Options{Platform: fakePlatform{f}, Quick: true, Pace: pace, Only: only, goal: goal, least: 20, lists: 2, known: 10, stock: stock, Costs: len(only) == 0})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,6 +59,7 @@ type Conn struct {
 	r, w     int
 	hand     int64 // bytes that still belong to the request being handed over
 	head     Head
+	lent     *space    // what out is in, as long as there is anything in it
 	out      []byte    // answers to be sent
 	answers  int       // how many they are
 	started  time.Time // when the first of them was begun

@@ -77,6 +77,8 @@ func (c *Conn) answerAll(fd int) verdict {
 		if len(c.out) > 0 {
 			c.after = v
 			v = c.send(fd)
+		} else {
+			c.giveBack()
 		}
 		if v != again {
 			return v
@@ -103,6 +105,7 @@ func (c *Conn) answerSome() verdict {
 		if c.answers == 0 {
 			c.started = time.Now()
 		}
+		c.borrow()
 		out, closing, ok := c.o.Answerer.Answer(&c.head, c.peer, c.started, c.out)
 		if c.out = out; !ok {
 			return c.handOver()
@@ -160,9 +163,7 @@ func (c *Conn) sent() verdict {
 	c.o.Answerer.Flushed(c.answers, took)
 	c.replied = c.started.Add(took)
 	c.answered, c.answers = true, 0
-	if c.out = c.out[:0]; cap(c.out) > 2*flushAt {
-		c.out = nil
-	}
+	c.giveBack()
 	if c.closing.Load() {
 		return finished
 	}

@@ -61,7 +61,7 @@ func (p *provider) first(c shop.Charge) shop.Charge {
 func (p *provider) audit(ctx context.Context, b *benchShop) error {
 	seen := 0
 	for _, node := range b.cluster.Nodes() {
-		found, err := node.Pool.Query(ctx, "SELECT p.order_id, p.ref, p.amount FROM payments p JOIN orders o ON o.id = p.order_id AND o.total = p.amount")
+		found, err := node.Pool.Query(ctx, "SELECT id, payment_ref, payment_amount FROM orders WHERE payment_amount = total AND payment_status = 'captured'")
 		if err != nil {
 			return err
 		}

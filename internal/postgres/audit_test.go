@@ -93,8 +93,8 @@ func TestAuditFindsEveryBrokenRule(t *testing.T) {
 			`UPDATE test_charges SET status = 'refunded' WHERE key = $1`, []any{b.cancelled}},
 		{"cancelled-undone", product, `UPDATE reservations SET state = 'committed' WHERE order_id = $1`,
 			`UPDATE reservations SET state = 'returned' WHERE order_id = $1`, []any{b.cancelled}},
-		{"order-paid", b.user, `UPDATE payments SET amount = amount - 1 WHERE order_id = $1`,
-			`UPDATE payments SET amount = amount + 1 WHERE order_id = $1`, []any{b.confirmed}},
+		{"order-paid", b.user, `UPDATE orders SET payment_amount = payment_amount - 1 WHERE id = $1`,
+			`UPDATE orders SET payment_amount = payment_amount + 1 WHERE id = $1`, []any{b.confirmed}},
 		{"order-paid", b.confirmed, `UPDATE test_charges SET status = 'refunded' WHERE key = $1`,
 			`UPDATE test_charges SET status = 'captured' WHERE key = $1`, []any{b.confirmed}},
 		{"charge-owned", product, `INSERT INTO test_charges (key, ref, amount, currency, status) SELECT $1, 'r', 5, 'USD', 'captured'`,
@@ -218,12 +218,12 @@ func TestAuditLooksTwice(t *testing.T) {
 	b := newSold(t, w)
 	w.exec(t, shop.ProductKey(b.p.ID), `UPDATE stock SET available = available + 1 WHERE product_id = $1`, b.p.ID)
 	w.exec(t, b.confirmed, `UPDATE test_charges SET status = 'refunded' WHERE key = $1`, b.confirmed)
-	w.exec(t, b.user, `UPDATE payments SET amount = amount - 1 WHERE order_id = $1`, b.confirmed)
+	w.exec(t, b.user, `UPDATE orders SET payment_amount = payment_amount - 1 WHERE id = $1`, b.confirmed)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	mended := &mender{shelf: w.products, mend: func() { // runs in the first look, after the stock was read
 		w.exec(t, b.confirmed, `UPDATE test_charges SET status = 'captured' WHERE key = $1`, b.confirmed)
-		w.exec(t, b.user, `UPDATE payments SET amount = amount - 1 WHERE order_id = $1`, b.confirmed)
+		w.exec(t, b.user, `UPDATE orders SET payment_amount = payment_amount - 1 WHERE id = $1`, b.confirmed)
 	}}
 	report, err := postgres.Audit(ctx, mended, w.Shards, postgres.AuditOptions{Settle: time.Millisecond, Grace: -1})
 	check(t, err)

@@ -66,7 +66,7 @@ var (
 // NewBatched makes the stores over those of s. Close ends them; s goes on.
 func NewBatched(s *Shards, o BatchedOptions) *Batched {
 	b := &Batched{Shards: s, crash: o.Crash}
-	b.notes.write = s.writeAnswered
+	b.notes.write, b.notes.forget = s.writeAnswered, s.forgetAnswered
 	b.steps = batch.New(batch.Options[work, answer]{Run: b.runSteps, Apart: func(w work) string { return w.about },
 		MaxSize: o.MaxSize, MaxQueue: o.MaxQueue, Parallel: o.Parallel, Slots: o.Slots, Group: kindOf, MaxLinger: o.MaxLinger,
 		RunTimeout: s.timeout, Retryable: mayRunAgain, Uncertain: lostTrack, Idempotent: true,

@@ -13,6 +13,7 @@ import (
 const (
 	answeredEvery = 50 * time.Millisecond
 	maxAnswered   = 4096 // notes that wait; the next ones are written by whoever makes them
+	forgetEvery   = 10 * time.Second
 )
 
 // answered is a note that the buyer of a cart was told of the order.
@@ -21,11 +22,13 @@ type answered struct {
 	at              time.Time
 }
 
-// notes are answered orders on their way to their carts, written every few milliseconds for many at once. Readers of
-// this process see them before; to others such a cart looks as if its answer were on its way, and who asks is given the
+// notes are answered orders on their way to the table answers, written every few milliseconds for many at once. Readers
+// of this process see them before; to others such a cart looks as if its answer were on its way, and who asks is given the
 // order once more.
 type notes struct {
-	write func(context.Context, []answered) error
+	write  func(context.Context, []answered) error
+	forget func(context.Context) error // what is too old to matter
+	forgot time.Time                   // used by run and, after it, by close
 
 	mu      sync.Mutex
 	waiting map[string]answered // by shopper; kept until they are written
@@ -82,6 +85,10 @@ func (n *notes) flush() {
 		return
 	}
 	_ = n.write(context.Background(), batch) // bounded by the store's time-out
+	if now := time.Now(); now.Sub(n.forgot) > forgetEvery {
+		n.forgot = now
+		_ = n.forget(context.Background()) // likewise; or else the next time
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, a := range batch {
@@ -118,19 +125,20 @@ func (b *Batched) MarkAnswered(ctx context.Context, userID, orderID string) erro
 	return b.Shards.MarkAnswered(ctx, userID, orderID)
 }
 
-// writeAnswered writes notes to the shards of their carts; the commits do not wait for the disk.
+// writeAnswered writes notes to the shards of their carts. Their table is not logged, so that nothing waits for the disk.
 func (s *Shards) writeAnswered(ctx context.Context, all []answered) error {
 	return followingEach(ctx, s, all, func(a answered) string { return a.userID }, func(ctx context.Context, n shard.Node, some []answered) error {
-		var to sharddb.MarkManyAnsweredParams
+		var to sharddb.NoteAnswersParams
 		for _, a := range some {
-			to.UserIds, to.OrderIds = append(to.UserIds, a.userID), append(to.OrderIds, a.orderID)
-			to.Moments = append(to.Moments, timestamp(a.at))
+			to.OrderIds, to.Moments = append(to.OrderIds, a.orderID), append(to.Moments, timestamp(a.at))
 		}
-		p := newPipe()
-		_ = p.RelaxCommit(ctx)
-		_ = p.MarkManyAnswered(ctx, to)
-		return p.send(ctx, n.Pool)
+		return sharddb.New(n.Pool).NoteAnswers(ctx, to)
 	})
+}
+
+// forgetAnswered drops the notes of all shards that are too old to matter.
+func (s *Shards) forgetAnswered(ctx context.Context) error {
+	return s.c.OnAll(ctx, func(ctx context.Context, n shard.Node) error { return sharddb.New(n.Pool).ForgetAnswers(ctx) })
 }
 
 // noted adds to a cart what waits to be written to it.

@@ -46,8 +46,8 @@ func (b *Batched) Reserve(ctx context.Context, r shop.Reservation) error {
 	return reserveOutcome(r.OrderID, short, gone, err)
 }
 
-// reserves adds the statement that holds all lines of the batch, or none; it tells which, afterwards.
-func (p *plan) reserves(ctx context.Context, at []int) func() bool {
+// reserves adds the statement that holds all lines of the batch, or fails as refused.
+func (p *plan) reserves(ctx context.Context, at []int) {
 	var all sharddb.ReserveAllParams
 	for _, l := range p.reserveLines(at) {
 		w := p.steps[l.step].reserve
@@ -57,17 +57,12 @@ func (p *plan) reserves(ctx context.Context, at []int) func() bool {
 	}
 	all.Orders = slices.Compact(slices.Clone(all.OrderIds))
 	all.Products, all.Units = totals(all.ProductIds, all.Quantities)
-	_, _ = p.ReserveAll(ctx, all)
-	clear := collectValues[bool](p.pipe)
+	_ = p.ReserveAll(ctx, all)
 	p.then = append(p.then, func() {
-		if len(clear.all) != 1 || !clear.all[0] {
-			return
-		}
 		for _, i := range at {
 			p.out[i].Value.lines = granted(p.steps[i].reserve)
 		}
 	})
-	return func() bool { return len(clear.all) == 1 && clear.all[0] }
 }
 
 // totals adds up the units of each product, in the order of their ids.

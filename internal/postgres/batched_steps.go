@@ -61,31 +61,43 @@ type plan struct {
 	then  []func() // read the answers, when they have come
 }
 
+// newPlan is the transaction for steps; rationed leaves reservations out of it.
+func newPlan(ctx context.Context, steps []work, k kinds, rationed bool) *plan {
+	p := &plan{pipe: newPipe(), steps: steps, out: make([]batch.Result[answer], len(steps))}
+	p.opens(ctx, k.open)
+	p.confirms(ctx, k.confirm)
+	p.fails(ctx, k.fail)
+	p.stock(ctx, k, rationed)
+	p.charges(ctx, k)
+	return p
+}
+
 // runSteps does the steps of a batch in one transaction. Reservations of products that run out take a second one, which
-// decides line by line.
+// decides line by line; where that shows only in the first, it is undone and done again without them.
 func (b *Batched) runSteps(ctx context.Context, lane string, steps []work) ([]batch.Result[answer], error) {
 	node := lane[:strings.LastIndexByte(lane, '/')]
 	n, err := b.nodeOf(node)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{pipe: newPipe(), steps: steps, out: make([]batch.Result[answer], len(steps))}
 	kinds := sortOut(steps)
-	p.opens(ctx, kinds.open)
-	p.confirms(ctx, kinds.confirm)
-	p.fails(ctx, kinds.fail)
-	reserved := p.stock(ctx, kinds, b.scarce.any(node, steps, kinds.reserve))
-	p.charges(ctx, kinds)
+	rationed := b.scarce.any(node, steps, kinds.reserve)
+	p := newPlan(ctx, steps, kinds, rationed)
+	if err = p.sendAny(ctx, n.Pool); refused(err) {
+		rationed = true
+		p = newPlan(ctx, steps, kinds, rationed)
+		err = p.sendAny(ctx, n.Pool)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if p.batch.Len() > 0 {
-		if err := p.send(ctx, n.Pool); err != nil {
-			return nil, err
-		}
 		b.passed(lane[len(node)+1:])
 	}
 	for _, f := range p.then {
 		f()
 	}
-	if len(kinds.reserve) > 0 && !reserved() {
+	if rationed {
 		if err := b.reserveOneByOne(ctx, n, p, kinds.reserve); err != nil {
 			// The transaction before stands, and repeating it is harmless: every step is idempotent.
 			return nil, err

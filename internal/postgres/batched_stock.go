@@ -59,29 +59,26 @@ func (b *Batched) each(ctx context.Context, productIDs []int64, fn func(node str
 	})
 }
 
-// stock adds what reserves, gives back and commits units. The function it returns tells, afterwards, whether all
-// reservations were made; skip leaves them out at once.
-func (p *plan) stock(ctx context.Context, k kinds, skip bool) (reserved func() bool) {
+// stock adds what reserves, unless that is rationed, gives back and commits units.
+func (p *plan) stock(ctx context.Context, k kinds, rationed bool) {
 	if len(k.give) > 0 { // reservations alone lock for themselves
 		var locks []int64
 		for _, i := range k.give {
 			locks = append(locks, p.steps[i].give.ids...)
 		}
 		for _, i := range k.reserve {
-			if !skip {
+			if !rationed {
 				locks = append(locks, p.steps[i].reserve.ids...)
 			}
 		}
 		slices.Sort(locks)
 		_ = p.LockStock(ctx, slices.Compact(locks))
 	}
-	reserved = func() bool { return false }
-	if !skip && len(k.reserve) > 0 {
-		reserved = p.reserves(ctx, k.reserve)
+	if !rationed && len(k.reserve) > 0 {
+		p.reserves(ctx, k.reserve)
 	}
 	p.gives(ctx, k.give)
 	p.commits(ctx, k.commit)
-	return reserved
 }
 
 // lineOf is a reservation's key with the place of its step.

@@ -192,3 +192,51 @@ func TestBatchedRefusesWhatItCannotHold(t *testing.T) {
 		t.Errorf("nothing to reserve: %v", err)
 	}
 }
+
+// A batch that asks for more than there is undoes itself; what else was in it is done all the same, and once.
+func TestBatchedRefusalKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	w, b := batchedWorld(t, postgres.BatchedOptions{})
+	ctx, p := t.Context(), w.product(t, 25)
+	reserve := func(order string, units int64) error {
+		return b.Reserve(ctx, shop.Reservation{OrderID: order, UserID: "u", Lines: []shop.Line{shop.LineOf(p, units)}, ExpiresAt: time.Now().Add(time.Hour)})
+	}
+	kept, back, more := newID(), newID(), newID()
+	check(t, reserve(back, 4))
+	n, err := w.cluster.OnShard(shop.ProductKey(p.ID))
+	check(t, err)
+	tx, err := n.Pool.Begin(ctx)
+	check(t, err)
+	_, err = tx.Exec(ctx, `SELECT 1 FROM stock WHERE product_id = $1 FOR UPDATE`, p.ID)
+	check(t, err)
+	before := b.Stats().Steps
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := reserve(kept, 1); err != nil {
+			t.Error(err)
+		}
+	})
+	await(t, "one reservation is under way", func() bool { return b.Stats().Steps.Running == before.Running+1 })
+	all.Go(func() {
+		if err := b.Release(ctx, back, []int64{p.ID}); err != nil {
+			t.Error(err)
+		}
+	})
+	all.Go(func() {
+		if err := reserve(more, 99); shop.CodeOf(err) != shop.CodeOutOfStock {
+			t.Errorf("99 units of 24: %v", err)
+		}
+	})
+	await(t, "two steps wait for it", func() bool { return b.Stats().Steps.Submitted == before.Submitted+3 })
+	check(t, tx.Rollback(ctx))
+	all.Wait()
+	if st := b.Stats().Steps; st.Batches != before.Batches+2 || st.Splits+st.Retries != before.Splits+before.Retries {
+		t.Errorf("%+v after %+v: the two steps were to share a batch", st, before)
+	}
+	if left := w.left(t, p); left != 24 {
+		t.Errorf("%d units are left of 25 with one reserved", left)
+	}
+	if n := w.count(t, shop.ProductKey(p.ID), `SELECT count(*) FROM reservations WHERE order_id = $1 AND state = 'released' OR order_id = $2 AND state = 'held'`, back, kept); n != 2 {
+		t.Errorf("%d of two reservations are as they should be", n)
+	}
+}

@@ -24,6 +24,12 @@ func rolledBack(err error) bool {
 		pg.Code == "23505" && slices.Contains(racy, pg.ConstraintName))
 }
 
+// refused tells that a batch of reservations was undone, since some have to be served one by one.
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "SR001"
+}
+
 // unreachable tells that the database could not be asked, or that its answer was lost.
 func unreachable(err error) bool {
 	var pg *pgconn.PgError

@@ -49,6 +49,14 @@ func (p *pipe) send(ctx context.Context, pool *pgxpool.Pool) error {
 	return pool.SendBatch(ctx, &p.batch).Close()
 }
 
+// sendAny runs the collected queries, if there are any.
+func (p *pipe) sendAny(ctx context.Context, pool *pgxpool.Pool) error {
+	if p.batch.Len() == 0 {
+		return nil
+	}
+	return p.send(ctx, pool)
+}
+
 // recorder is the database that a pipe's generated queries believe to talk to.
 type recorder struct{ p *pipe }
 

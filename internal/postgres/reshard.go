@@ -3,7 +3,7 @@ package postgres
 import "github.com/stampede-shop/stampede/shard/move"
 
 // MovingTables are the tables whose rows move with their key when a shard is brought in: everything on a shard but the outbox,
-// whose events are relayed from where they were written. Who adds a table to the shards adds it here.
+// whose events are relayed from where they were written, and answers, which matter for seconds and may be lost. Who adds a table to the shards adds it here.
 func MovingTables() []move.Table {
 	byUser := func(name string) move.Table { return move.Table{Name: name, Key: "user_id"} }
 	return []move.Table{

@@ -294,7 +294,10 @@ func (q *Queries) AuditOutbox(ctx context.Context, age pgtype.Interval) (AuditOu
 }
 
 const auditPayments = `-- name: AuditPayments :many
-SELECT order_id, user_id, provider, amount, currency, status FROM payments WHERE order_id = ANY ($1::text[])
+SELECT p.order_id, p.user_id, p.provider, p.amount, p.currency, p.status FROM payments p WHERE p.order_id = ANY ($1::text[])
+UNION ALL
+SELECT o.id, o.user_id, coalesce(o.payment_provider, '')::text, coalesce(o.payment_amount, 0)::bigint, o.currency, coalesce(o.payment_status, '')::text
+FROM orders o WHERE o.id = ANY ($1::text[]) AND o.payment_status IS NOT NULL
 `
 
 type AuditPaymentsRow struct {
@@ -306,6 +309,7 @@ type AuditPaymentsRow struct {
 	Status   string
 }
 
+// Those that orders carry, and those of orders from before they did.
 func (q *Queries) AuditPayments(ctx context.Context, ids []string) ([]AuditPaymentsRow, error) {
 	rows, err := q.db.Query(ctx, auditPayments, ids)
 	if err != nil {

@@ -117,7 +117,11 @@ func (q *Queries) LockCarts(ctx context.Context, userIds []string) error {
 }
 
 const readCarts = `-- name: ReadCarts :many
-SELECT c.user_id, c.version, c.currency, c.updated_at, c.last_order_id, c.last_order_at,
+SELECT c.user_id, c.version, c.currency, c.updated_at, c.last_order_id,
+    (CASE WHEN c.last_order_at IS NOT NULL OR c.last_order_id = '' THEN c.last_order_at ELSE (
+        SELECT a.moments[array_position(a.order_ids, c.last_order_id)] FROM answers a
+        WHERE a.noted_at >= c.updated_at AND a.noted_at < c.updated_at + interval '2 seconds'
+            AND c.last_order_id = ANY (a.order_ids) LIMIT 1) END)::timestamptz AS last_order_at,
     coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,
         'quantity', i.quantity, 'unit_price', i.unit_price) ORDER BY i.created_at, i.product_id)
         FROM cart_items i WHERE i.user_id = c.user_id), '[]')::jsonb AS items

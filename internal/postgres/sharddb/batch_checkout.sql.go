@@ -69,13 +69,10 @@ done AS (
         c.finished_at, w.provider, w.ref, w.amount, w.event, w.traceparent),
 made AS (
     INSERT INTO orders (id, user_id, cart_version, status, lines, subtotal, total, currency, shipping_address, created_at,
-        created_by, updated_at, updated_by)
+        created_by, updated_at, updated_by, payment_provider, payment_ref, payment_amount, payment_status)
     SELECT d.order_id, d.user_id, d.cart_version, 'confirmed', d.lines, d.total, d.total, d.currency, d.shipping_address,
-        d.created_at, d.user_id, d.finished_at, d.user_id
+        d.created_at, d.user_id, d.finished_at, d.user_id, d.provider, d.ref, d.amount, 'captured'
     FROM done d),
-paid AS (
-    INSERT INTO payments (order_id, user_id, provider, ref, amount, currency, status)
-    SELECT d.order_id, d.user_id, d.provider, d.ref, d.amount, d.currency, 'captured' FROM done d),
 emptied AS (
     DELETE FROM cart_items i WHERE i.user_id = ANY (ARRAY (SELECT d.user_id FROM done d))),
 cart AS (
@@ -216,21 +213,28 @@ func (q *Queries) FindKeys(ctx context.Context, arg FindKeysParams) ([]FindKeysR
 	return items, nil
 }
 
-const markManyAnswered = `-- name: MarkManyAnswered :exec
-UPDATE carts c SET last_order_at = w.at
-FROM (SELECT unnest($1::text[]) AS user_id, unnest($2::text[]) AS order_id, unnest($3::timestamptz[]) AS at) w
-WHERE c.user_id = w.user_id AND c.last_order_id = w.order_id AND c.last_order_at IS NULL
+const forgetAnswers = `-- name: ForgetAnswers :exec
+DELETE FROM answers WHERE noted_at < now() - interval '1 minute'
 `
 
-type MarkManyAnsweredParams struct {
-	UserIds  []string
+// Notes matter for as long as a checkout may take.
+func (q *Queries) ForgetAnswers(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, forgetAnswers)
+	return err
+}
+
+const noteAnswers = `-- name: NoteAnswers :exec
+INSERT INTO answers (order_ids, moments) VALUES ($1::text[], $2::timestamptz[])
+`
+
+type NoteAnswersParams struct {
 	OrderIds []string
 	Moments  []pgtype.Timestamptz
 }
 
 // MarkAnswered for many, as of the moments at which they were.
-func (q *Queries) MarkManyAnswered(ctx context.Context, arg MarkManyAnsweredParams) error {
-	_, err := q.db.Exec(ctx, markManyAnswered, arg.UserIds, arg.OrderIds, arg.Moments)
+func (q *Queries) NoteAnswers(ctx context.Context, arg NoteAnswersParams) error {
+	_, err := q.db.Exec(ctx, noteAnswers, arg.OrderIds, arg.Moments)
 	return err
 }
 

@@ -8,6 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// When buyers were told of the orders that they bought carts with, many in a row. On the shards of the buyers; does not move with them.
+type Answer struct {
+	NotedAt  pgtype.Timestamptz
+	OrderIds []string
+	Moments  []pgtype.Timestamptz
+}
+
 // One cart a shopper. Sharding key: user_id. version never restarts; every edit locks this row before it touches cart_items; recent_ops are the last 16 edits.
 type Cart struct {
 	UserID                   string
@@ -107,7 +114,12 @@ type Order struct {
 	UpdatedAt       pgtype.Timestamptz
 	UpdatedBy       string
 	// What was bought, as the checkout had it; never changed.
-	Lines []byte
+	Lines           []byte
+	PaymentProvider pgtype.Text
+	PaymentRef      pgtype.Text
+	PaymentAmount   pgtype.Int8
+	// captured | refund_due (the order was cancelled; the provider's ledger tells whether the money is back); NULL when the payment is a row of payments.
+	PaymentStatus pgtype.Text
 }
 
 // Events written together with what they tell of. Sharding key: that of the rows they belong to. The relay deletes a row once the queue has it.
@@ -120,7 +132,7 @@ type Outbox struct {
 	CreatedAt   pgtype.Timestamptz
 }
 
-// The payment of an order. Sharding key: user_id. refund_due: the order was cancelled; the provider's ledger tells whether the money is back.
+// The payments of orders that do not carry theirs themselves. Sharding key: user_id.
 type Payment struct {
 	OrderID   string
 	UserID    string

@@ -13,7 +13,8 @@ import (
 
 const cancelOrder = `-- name: CancelOrder :many
 WITH gone AS (
-    UPDATE orders SET status = 'cancelled', version = version + 1, updated_at = now(), updated_by = $1::text
+    UPDATE orders SET status = 'cancelled', version = version + 1, updated_at = now(), updated_by = $1::text,
+        payment_status = CASE payment_status WHEN 'captured' THEN 'refund_due' ELSE payment_status END
     WHERE id = $2::text AND user_id = ANY ($3::text[]) AND status = 'confirmed'
     RETURNING id, user_id, lines),
 refund AS (

@@ -21,7 +21,11 @@ SELECT o.id, o.user_id, o.status, o.subtotal, o.total, o.currency,
 FROM orders o WHERE o.id = ANY (@ids::text[]);
 
 -- name: AuditPayments :many
-SELECT order_id, user_id, provider, amount, currency, status FROM payments WHERE order_id = ANY (@ids::text[]);
+-- Those that orders carry, and those of orders from before they did.
+SELECT p.order_id, p.user_id, p.provider, p.amount, p.currency, p.status FROM payments p WHERE p.order_id = ANY (@ids::text[])
+UNION ALL
+SELECT o.id, o.user_id, coalesce(o.payment_provider, '')::text, coalesce(o.payment_amount, 0)::bigint, o.currency, coalesce(o.payment_status, '')::text
+FROM orders o WHERE o.id = ANY (@ids::text[]) AND o.payment_status IS NOT NULL;
 
 -- name: AuditReservations :many
 SELECT order_id, product_id, quantity, state, (updated_at > now() - @grace::interval)::boolean AS young,

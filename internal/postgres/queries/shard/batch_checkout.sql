@@ -65,13 +65,10 @@ done AS (
         c.finished_at, w.provider, w.ref, w.amount, w.event, w.traceparent),
 made AS (
     INSERT INTO orders (id, user_id, cart_version, status, lines, subtotal, total, currency, shipping_address, created_at,
-        created_by, updated_at, updated_by)
+        created_by, updated_at, updated_by, payment_provider, payment_ref, payment_amount, payment_status)
     SELECT d.order_id, d.user_id, d.cart_version, 'confirmed', d.lines, d.total, d.total, d.currency, d.shipping_address,
-        d.created_at, d.user_id, d.finished_at, d.user_id
+        d.created_at, d.user_id, d.finished_at, d.user_id, d.provider, d.ref, d.amount, 'captured'
     FROM done d),
-paid AS (
-    INSERT INTO payments (order_id, user_id, provider, ref, amount, currency, status)
-    SELECT d.order_id, d.user_id, d.provider, d.ref, d.amount, d.currency, 'captured' FROM done d),
 emptied AS (
     DELETE FROM cart_items i WHERE i.user_id = ANY (ARRAY (SELECT d.user_id FROM done d))),
 cart AS (
@@ -83,11 +80,13 @@ told AS (
     SELECT 'order.confirmed', d.order_id, d.event::jsonb, d.traceparent FROM done d)
 SELECT d.order_id, d.finished_at FROM done d;
 
--- name: MarkManyAnswered :exec
+-- name: NoteAnswers :exec
 -- MarkAnswered for many, as of the moments at which they were.
-UPDATE carts c SET last_order_at = w.at
-FROM (SELECT unnest(@user_ids::text[]) AS user_id, unnest(@order_ids::text[]) AS order_id, unnest(@moments::timestamptz[]) AS at) w
-WHERE c.user_id = w.user_id AND c.last_order_id = w.order_id AND c.last_order_at IS NULL;
+INSERT INTO answers (order_ids, moments) VALUES (@order_ids::text[], @moments::timestamptz[]);
+
+-- name: ForgetAnswers :exec
+-- Notes matter for as long as a checkout may take.
+DELETE FROM answers WHERE noted_at < now() - interval '1 minute';
 
 -- name: FailCheckouts :exec
 WITH wanted AS (

@@ -1,30 +1,28 @@
 -- Reservations by the batch, for many orders of one shard. Arrays have one entry for each line, and go in parallel. But
--- for ReserveAll, which does so itself, the stock rows are locked (LockStock).
+-- for ReserveAll, which locks them by updating, the stock rows are locked (LockStock).
 
--- name: ReserveAll :one
+-- name: ReserveAll :exec
 -- Holds every line, if the orders have nothing here yet and there is enough of everything, so much that no product's
--- availability changes its class and there is nothing to tell; else none. Products come once,
--- with the units that all orders want, in the order of their ids: in that order their rows are locked, and read as they
--- are then. One update for each product, whatever the number of orders.
+-- availability changes its class and there is nothing to tell; else it fails with SR001, and the transaction with it. Products
+-- come once, with the units that all orders want, in the order of their ids, in which their rows are updated and thereby locked.
+-- One update for each product, whatever the number of orders. (Looking first, under a lock, costs as much again as taking.)
 WITH wanted AS (
     SELECT unnest(@order_ids::text[]) AS order_id, unnest(@product_ids::bigint[]) AS product_id,
         unnest(@user_ids::text[]) AS user_id, unnest(@quantities::bigint[]) AS quantity,
         unnest(@expires_at::timestamptz[]) AS expires_at),
 totals AS MATERIALIZED (SELECT unnest(@products::bigint[]) AS product_id, unnest(@units::bigint[]) AS units),
-verdict AS MATERIALIZED (
-    SELECT (SELECT count(*) FROM totals t CROSS JOIN LATERAL (
-                SELECT s.available FROM stock s WHERE s.product_id = t.product_id LIMIT 1 FOR UPDATE) k
-            WHERE k.available >= t.units AND availability_class(k.available) = availability_class(k.available - t.units))
-            = cardinality(@products::bigint[])
-        AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.order_id = ANY (@orders::text[])) AS clear),
-held AS (
-    INSERT INTO reservations (order_id, product_id, user_id, quantity, state, expires_at)
-    SELECT w.order_id, w.product_id, w.user_id, w.quantity, 'held', w.expires_at
-    FROM wanted w, verdict v WHERE v.clear),
 taken AS (
     UPDATE stock s SET available = s.available - t.units, updated_at = now(), updated_by = 'checkout'
-    FROM totals t, verdict v WHERE s.product_id = t.product_id AND v.clear)
-SELECT v.clear::boolean AS clear FROM verdict v;
+    FROM totals t
+    WHERE s.product_id = t.product_id AND s.available >= t.units
+        AND availability_class(s.available) = availability_class(s.available - t.units)
+    RETURNING s.product_id),
+held AS (
+    INSERT INTO reservations (order_id, product_id, user_id, quantity, state, expires_at)
+    SELECT w.order_id, w.product_id, w.user_id, w.quantity, 'held', w.expires_at FROM wanted w)
+SELECT (CASE WHEN (SELECT count(*) FROM taken) = cardinality(@products::bigint[])
+        AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.order_id = ANY (@orders::text[]))
+    THEN true ELSE reservation_refused() END)::boolean AS clear;
 
 -- name: HeldBefore :many
 -- What the orders have of the products already.

@@ -97,7 +97,12 @@ UPDATE carts c SET version = c.version + 1, last_order_id = '', last_order_at = 
 WHERE c.user_id = @user_id::text AND EXISTS (SELECT 1 FROM line);
 
 -- name: ReadCart :one
-SELECT c.version, c.currency, c.updated_at, c.last_order_id, c.last_order_at,
+-- When the buyer was told of the last order is in the cart, or among the notes of the moments after it was bought.
+SELECT c.version, c.currency, c.updated_at, c.last_order_id,
+    (CASE WHEN c.last_order_at IS NOT NULL OR c.last_order_id = '' THEN c.last_order_at ELSE (
+        SELECT a.moments[array_position(a.order_ids, c.last_order_id)] FROM answers a
+        WHERE a.noted_at >= c.updated_at AND a.noted_at < c.updated_at + interval '2 seconds'
+            AND c.last_order_id = ANY (a.order_ids) LIMIT 1) END)::timestamptz AS last_order_at,
     coalesce((SELECT jsonb_agg(jsonb_build_object('product_id', i.product_id, 'sku', i.sku, 'name', i.name,
         'quantity', i.quantity, 'unit_price', i.unit_price) ORDER BY i.created_at, i.product_id)
         FROM cart_items i WHERE i.user_id = c.user_id), '[]')::jsonb AS items

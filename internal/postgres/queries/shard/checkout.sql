@@ -64,13 +64,10 @@ bought AS (
     FROM done CROSS JOIN LATERAL jsonb_array_elements(done.lines) AS l(line)),
 made AS (
     INSERT INTO orders (id, user_id, cart_version, status, lines, subtotal, total, currency, shipping_address, created_at,
-        created_by, updated_at, updated_by)
+        created_by, updated_at, updated_by, payment_provider, payment_ref, payment_amount, payment_status)
     SELECT d.order_id, d.user_id, d.cart_version, 'confirmed', d.lines, d.total, d.total, d.currency, d.shipping_address,
-        d.created_at, d.user_id, d.finished_at, d.user_id
+        d.created_at, d.user_id, d.finished_at, d.user_id, @provider::text, @ref::text, @amount::bigint, 'captured'
     FROM done d),
-paid AS (
-    INSERT INTO payments (order_id, user_id, provider, ref, amount, currency, status)
-    SELECT d.order_id, d.user_id, @provider::text, @ref::text, @amount::bigint, d.currency, 'captured' FROM done d),
 emptied AS (
     DELETE FROM cart_items i USING bought b
     WHERE i.user_id = @user_id::text AND i.product_id = b.product_id AND i.quantity <= b.quantity),

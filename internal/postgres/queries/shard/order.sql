@@ -24,7 +24,8 @@ FROM checkouts c WHERE c.order_id = @id::text AND c.user_id = ANY (@user_ids::te
 -- name: CancelOrder :many
 -- confirmed -> cancelled; a row when this call did it.
 WITH gone AS (
-    UPDATE orders SET status = 'cancelled', version = version + 1, updated_at = now(), updated_by = @actor::text
+    UPDATE orders SET status = 'cancelled', version = version + 1, updated_at = now(), updated_by = @actor::text,
+        payment_status = CASE payment_status WHEN 'captured' THEN 'refund_due' ELSE payment_status END
     WHERE id = @id::text AND user_id = ANY (@user_ids::text[]) AND status = 'confirmed'
     RETURNING id, user_id, lines),
 refund AS (

@@ -41,7 +41,7 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
 		for repeat := range t.pace.repeats {
 			for _, i := range rng.Perm(len(sizes)) {
-				if err := m.point(ctx, repeat, rng.Perm(mostInstances), sizes[i]); err != nil {
+				if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:sizes[i]]); err != nil {
 					return s, err
 				}
 			}
@@ -65,28 +65,28 @@ type scaler struct {
 	filled time.Time // when all were asked for all products
 }
 
-// point is one measurement of the first n instances of an order.
-func (m *scaler) point(ctx context.Context, repeat int, order []int, n int) error {
-	t, urls, run := m.t, make([]string, n), ScalingRun{N: n}
-	for i := range urls {
-		urls[i] = m.urls[order[i]]
+// point is one measurement of the chosen instances. Before it all eight are asked, free of their quota, until a request takes as much
+// as it did before: caches forget lists after seconds, and a few shoppers fill them slowly, so that few servers would be measured
+// loading what many have loaded for each other.
+func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
+	t := m.t
+	urls := make([]string, len(chosen))
+	for i, c := range chosen {
+		urls[i] = m.urls[c]
 	}
 	if err := m.group.Hold(false); err != nil {
+		return err
+	}
+	// The first of any number have the same shoppers: sizes are compared with each other within a repeat.
+	runners, err := m.prepare(ctx, urls, t.pace.scale, t.o.Seed+uint64(repeat*mostInstances)) //nolint:gosec // few
+	if err != nil {
 		return err
 	}
 	if err := m.fill(ctx); err != nil {
 		return err
 	}
-	// The first of any number have the same shoppers: sizes are compared with each other within a repeat.
-	seed := t.o.Seed + uint64(repeat*mostInstances) //nolint:gosec // few
-	runners, err := m.prepare(ctx, urls, t.pace.scale, seed)
-	if err != nil {
-		return err
-	}
+	run := ScalingRun{N: len(urls)}
 	if run.Lead, err = m.warm(ctx); err != nil {
-		return err
-	}
-	if err := m.rehearse(ctx, order, n, seed); err != nil {
 		return err
 	}
 	if err := m.group.Hold(true); err != nil {
@@ -102,34 +102,16 @@ func (m *scaler) point(ctx context.Context, repeat int, order []int, n int) erro
 	return nil
 }
 
-// The rehearsal's length, of a point's: who is free of the quota asks several times as fast, until the machine is full.
-const rehearsal, rehearsalEach = 0.2, 0.08
-
-// rehearse lets each shopper go their round at another instance than the one that is to be measured with it: whatever the number, all
-// that is asked for lies in Redis then, and in memory what is popular.
-func (m *scaler) rehearse(ctx context.Context, order []int, n int, seed uint64) error {
-	others := make([]string, n)
-	for i := range others {
-		others[i] = m.urls[order[(i+1)%mostInstances]]
-	}
-	d := time.Duration((rehearsal + rehearsalEach*float64(n)) * float64(m.t.pace.scale))
-	runners, err := m.prepare(ctx, others, d, seed)
-	if err == nil {
-		_, err = play(ctx, runners, &tally{})
-	}
-	return err
-}
-
 const (
 	alike       = 0.10 // two leads in a row that differ by less
-	mostLeads   = 3
+	mostLeads   = 5
 	leadSeeds   = 1 << 32 // others than those of who is measured
 	leadsAPoint = 5       // of the time of a point
 )
 
 const (
 	kept       = time.Minute // for which an API server has a product in memory
-	pointLimit = 3.0         // times a point's length, within which it is over with its leads
+	pointLimit = 2.5         // times a point's length, within which it is over with its leads
 )
 
 // fill asks all instances for all products that shoppers know, when what they have in memory would be forgotten before the next point is
@@ -158,9 +140,8 @@ func (m *scaler) fill(ctx context.Context) error {
 	})
 }
 
-// warm asks all instances, free of their quota, until a request takes as much processor time as in the lead before: caches forget lists
-// after seconds, and a few shoppers fill them slowly, so that few servers would be measured loading what many load for each other. It
-// tells how many leads that took; that it was too few shows in how the points scatter.
+// warm asks all instances until a request takes as much processor time as in the lead before. It tells how many leads that took; that
+// it was too few shows in how the points scatter.
 func (m *scaler) warm(ctx context.Context) (leads int, err error) {
 	last := math.Inf(1)
 	for leads = 1; ; leads++ {

@@ -106,7 +106,7 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	doubts := s.doubts()
 	f := Finding{
 		Measured: percent(s.Efficiency), Value: s.Efficiency, Unit: "share",
-		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and before each point all eight were asked without a quota until a request took as much processor time as just before, and each shopper's round was rehearsed at another server than the one measured with it, so that at any number what is asked for lies in Redis; Universal Scalability Law fitted to %d points",
+		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and before each point all eight were asked without a quota until a request took as much processor time as just before; Universal Scalability Law fitted to %d points",
 			s.Share, instanceUsers, len(s.Points)),
 		Limits: "the servers' own share, as long as the rest of the machine has room (reads: purges, which go to each of them, are not in it); with eight, " + s.Eight.where(),
 		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && len(doubts) == 0,

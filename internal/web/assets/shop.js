@@ -1,6 +1,8 @@
 // What the pages gain with JavaScript; they work without it.
 "use strict";
 
+// It begins when the page has been drawn for the first time.
+requestAnimationFrame(() => setTimeout(() => {
 // A picture that cannot be fetched gives way to the drawn one.
 const standIn = (img) => {
   const src = img.dataset.fallback;
@@ -149,3 +151,4 @@ if (queue) {
     } catch { /* the next look may do better */ }
   }, again * 1000);
 }
+}));

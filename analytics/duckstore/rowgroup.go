@@ -14,7 +14,7 @@ const groupRows = 122_880
 // landedColumns are the columns of a landed file, in the table's order.
 var landedColumns = []parquet.Column{
 	{Name: "id", Type: parquet.UUID}, {Name: "time", Type: parquet.Timestamp}, {Name: "received", Type: parquet.Timestamp}, {Name: "kind", Type: parquet.Text},
-	{Name: "shopper", Type: parquet.Uint64, Optional: true}, {Name: "product", Type: parquet.Int64, Optional: true}, {Name: "order_id", Type: parquet.UUID, Optional: true},
+	{Name: "shopper", Type: parquet.Uint64, Optional: true, Bloom: true}, {Name: "product", Type: parquet.Int64, Optional: true}, {Name: "order_id", Type: parquet.UUID, Optional: true},
 	{Name: "category", Type: parquet.Text, Optional: true}, {Name: "query", Type: parquet.Text, Optional: true}, {Name: "quantity", Type: parquet.Int32},
 	{Name: "amount", Type: parquet.Int64}, {Name: "currency", Type: parquet.Text, Optional: true}, {Name: "source", Type: parquet.Text, Optional: true},
 	{Name: "attributes", Type: parquet.Text, Optional: true}, {Name: "weight", Type: parquet.Float},

@@ -79,3 +79,37 @@ func TestFilesAreSortedByKind(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Each shopper is found, and in a few row groups only: the others say that they do not have it.
+func TestShoppersAreFound(t *testing.T) {
+	t.Parallel()
+	s := open(t, duckstore.Options{Land: 1})
+	rng := rand.New(rand.NewPCG(2, 2))
+	var some []uint64
+	for range 4 {
+		b := batchOf(30_000, noon)
+		for i := range b.Shoppers {
+			b.Shoppers[i] = rng.Uint64()
+		}
+		some = append(some, b.Shoppers[:50]...)
+		if err := s.Append(t.Context(), []*analytics.Batch{b}, analytics.Place{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, shopper := range some {
+		if got := query(t, s, fmt.Sprintf("SELECT count(*) FROM events WHERE shopper = %d", shopper)); got[0][0] != int64(1) {
+			t.Errorf("%d: %v", shopper, got)
+		}
+	}
+	excluded := 0
+	for range 50 {
+		got := query(t, s, fmt.Sprintf("SELECT count(*) FILTER (bloom_filter_excludes), count(*) FROM parquet_bloom_probe(%s, 'shopper', %d)", s.LandedFiles(), rng.Uint64()>>1))
+		excluded += int(got[0][0].(int64))
+		if got[0][1] != int64(4) {
+			t.Fatalf("%v row groups", got)
+		}
+	}
+	if excluded < 190 {
+		t.Errorf("%d of 200 row groups say that they do not have a shopper whom they do not have", excluded)
+	}
+}

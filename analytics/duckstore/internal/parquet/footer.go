@@ -64,6 +64,10 @@ func (f *Writer) column(i, rows int, c chunk) {
 		t.bool(8, true)
 	}
 	t.close()
+	if c.bloomSize > 0 {
+		t.i64(14, c.bloomAt)
+		t.i32(15, int(c.bloomSize))
+	}
 }
 
 // meta is the footer.

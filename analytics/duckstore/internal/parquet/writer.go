@@ -30,6 +30,7 @@ type Column struct {
 	Name     string
 	Type     Type
 	Optional bool
+	Bloom    bool // readers look for single values: for columns of 8 bytes without Dict
 }
 
 // Values of one column of a row group.
@@ -68,8 +69,9 @@ func NewWriter(w io.Writer, columns []Column) *Writer {
 
 // chunk is where a column of a row group is.
 type chunk struct {
-	at, dictAt, size int64
-	values           *Values
+	at, dictAt, size   int64
+	bloomAt, bloomSize int64
+	values             *Values
 }
 
 // Group writes a row group. An error stays; the file is of no use then.
@@ -84,6 +86,13 @@ func (f *Writer) Group(rows int, values []Values) error {
 	chunks := make([]chunk, len(values))
 	for i := range values {
 		chunks[i] = f.chunk(rows, i, &values[i])
+	}
+	for i, c := range f.columns {
+		if v := &values[i]; c.Bloom && widths[c.Type] == 8 && len(v.Plain) > 0 {
+			chunks[i].bloomAt = f.pos()
+			f.buf = appendBloom(f.buf, v.Plain)
+			chunks[i].bloomSize = f.pos() - chunks[i].bloomAt
+		}
 	}
 	f.group(rows, chunks)
 	f.groups, f.rows = f.groups+1, f.rows+int64(rows)

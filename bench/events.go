@@ -65,16 +65,16 @@ func benchEvents(ctx context.Context) (result, error) {
 	}
 	fmt.Fprintf(os.Stderr, "bare: DuckDB's appender %.0f rows/s at %.2f µs of processor time each, JetStream %.0f events/s in batches of %d\n", bareRows, bareEach, bareQueue, eventsBatch)
 	details := map[string]any{"bare_cpu_us_each": bareEach, "bare_jetstream": bareQueue}
-	minute, err := r.measure(ctx, "sustained", offer{during: eventsTime(), rate: eventsOffered, profile: true}, details)
+	minute, err := r.measure(ctx, "sustained", eventsOffer{during: eventsTime(), rate: eventsOffered, profile: true}, details)
 	if err != nil {
 		return result{}, err
 	}
-	full, err := r.measure(ctx, "unbounded", offer{during: eventsShort}, details)
+	full, err := r.measure(ctx, "unbounded", eventsOffer{during: eventsShort}, details)
 	if err != nil {
 		return result{}, err
 	}
 	details["ratio_unbounded"], details["ratio_jetstream"] = full.rate()/bareRows, full.rate()/bareQueue
-	half, err := r.ingest(ctx, offer{during: eventsShort, rate: full.rate() / 2})
+	half, err := r.ingest(ctx, eventsOffer{during: eventsShort, rate: full.rate() / 2})
 	if err != nil {
 		return result{}, err
 	}
@@ -89,7 +89,7 @@ func benchEvents(ctx context.Context) (result, error) {
 }
 
 // measure ingests what is offered, and counts afterwards how many different ids are stored.
-func (r *eventsRig) measure(ctx context.Context, name string, o offer, details map[string]any) (eventsRun, error) {
+func (r *eventsRig) measure(ctx context.Context, name string, o eventsOffer, details map[string]any) (eventsRun, error) {
 	run, err := r.ingest(ctx, o)
 	if err != nil {
 		return run, err

@@ -28,8 +28,8 @@ type eventsRun struct {
 func (r eventsRun) rate() float64    { return float64(r.sent) / r.took.Seconds() }
 func (r eventsRun) cpuEach() float64 { return float64(r.cpu.Nanoseconds()) / 1000 / float64(r.sent) }
 
-// offer is what is sent: for how long, or how many; at most at a rate, 0 being as many as go through.
-type offer struct {
+// eventsOffer is what is sent: for how long, or how many; at most at a rate, 0 being as many as go through.
+type eventsOffer struct {
 	during  time.Duration
 	events  int64
 	rate    float64
@@ -37,7 +37,7 @@ type offer struct {
 }
 
 // ingest sends batches, and waits until all are stored. What is stored is counted in the store.
-func (r *eventsRig) ingest(ctx context.Context, o offer) (run eventsRun, err error) {
+func (r *eventsRig) ingest(ctx context.Context, o eventsOffer) (run eventsRun, err error) {
 	before, err := r.rows(ctx)
 	if err != nil {
 		return run, err
@@ -140,7 +140,7 @@ func sum(metrics []*dto.Metric) (n float64) {
 // producer sends batches, and waits when too many are on their way.
 type producer struct {
 	r           *eventsRig
-	offer       offer
+	offer       eventsOffer
 	stored      func() int64 // with duplicates
 	sent, twice int64
 }

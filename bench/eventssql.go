@@ -44,7 +44,7 @@ func benchEventsSQL(ctx context.Context) (result, error) {
 	if n, err := strconv.ParseInt(os.Getenv("STAMPEDE_BENCH_EVENTS_ROWS"), 10, 64); err == nil {
 		rows = n
 	}
-	run, err := r.ingest(ctx, offer{events: rows})
+	run, err := r.ingest(ctx, eventsOffer{events: rows})
 	if err != nil {
 		return result{}, err
 	}

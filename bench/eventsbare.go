@@ -20,7 +20,6 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/stampede-shop/stampede/analytics"
-	"github.com/stampede-shop/stampede/analytics/duckstore"
 )
 
 const bareTable = `CREATE TABLE event (id UUID, time TIMESTAMP, received TIMESTAMP, kind VARCHAR, shopper UBIGINT, product BIGINT, order_id UUID,
@@ -154,65 +153,4 @@ func jsonEvents(n int) []byte {
 	}
 	raw, _ := json.Marshal(list)
 	return raw
-}
-
-// adHocQueries are what one asks of history.
-var adHocQueries = map[string]string{
-	"by_minute_and_kind": "SELECT date_trunc('minute', time) AS m, kind, count(*) AS n FROM %s GROUP BY ALL ORDER BY ALL",
-	"top_products":       "SELECT product, count(*) AS n FROM %s WHERE kind = 'view' GROUP BY product ORDER BY n DESC, product LIMIT 10",
-	"revenue":            "SELECT currency, sum(amount)::BIGINT AS revenue, count(DISTINCT shopper) AS shoppers FROM %s WHERE kind = 'order' GROUP BY currency",
-}
-
-// adHoc compares queries as they are asked of the store with the same over the same rows in a table of DuckDB's own. Medians of five.
-func (r *eventsRig) adHoc(ctx context.Context) (map[string]any, error) {
-	rows, err := r.distinct(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	if err := bareQuery(ctx, r.store, "CREATE TABLE bare AS SELECT * FROM events"); err != nil {
-		return nil, err
-	}
-	if err := bareQuery(ctx, r.store, "CHECKPOINT"); err != nil {
-		return nil, err
-	}
-	out := map[string]any{"rows": rows}
-	worst := 0.0
-	for name, q := range adHocQueries {
-		var ours, bare []float64
-		for range 5 {
-			at := time.Now()
-			if _, err := r.store.Query(ctx, fmt.Sprintf(q, "events"), analytics.QueryOptions{Timeout: time.Minute}); err != nil {
-				return nil, err
-			}
-			ours = append(ours, time.Since(at).Seconds())
-			at = time.Now()
-			if err := bareQuery(ctx, r.store, fmt.Sprintf(q, "bare")); err != nil {
-				return nil, err
-			}
-			bare = append(bare, time.Since(at).Seconds())
-		}
-		out[name] = map[string]float64{"ours_s": median(ours), "bare_s": median(bare), "ratio": median(ours) / median(bare)}
-		worst = max(worst, median(ours)/median(bare))
-		fmt.Fprintf(os.Stderr, "SQL over %d rows, %s: %.3f s, bare %.3f s\n", rows, name, median(ours), median(bare))
-	}
-	out["worst_ratio"] = worst
-	return out, nil
-}
-
-// bareQuery reads all rows on a plain connection.
-func bareQuery(ctx context.Context, s *duckstore.Store, q string) error {
-	connector, err := duckdb.NewConnector(s.Path(), nil) // the same instance: DuckDB keeps one for each file
-	if err != nil {
-		return err
-	}
-	db := sql.OpenDB(connector)
-	defer db.Close() //nolint:errcheck // the store holds the instance
-	rows, err := db.QueryContext(ctx, q)
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	for rows.Next() {
-	}
-	return rows.Err()
 }

@@ -28,10 +28,17 @@ type eventsRun struct {
 func (r eventsRun) rate() float64    { return float64(r.sent) / r.took.Seconds() }
 func (r eventsRun) cpuEach() float64 { return float64(r.cpu.Nanoseconds()) / 1000 / float64(r.sent) }
 
-// ingest sends batches for a while, at most at a rate (0: as many as go through), and waits until all are stored. What is stored is
-// counted in the store.
-func (r *eventsRig) ingest(ctx context.Context, during time.Duration, rate float64) (run eventsRun, err error) {
-	before, err := r.distinct(ctx, false)
+// eventsOffer is what is sent: for how long, or how many; at most at a rate, 0 being as many as go through.
+type eventsOffer struct {
+	during  time.Duration
+	events  int64
+	rate    float64
+	profile bool
+}
+
+// ingest sends batches, and waits until all are stored. What is stored is counted in the store.
+func (r *eventsRig) ingest(ctx context.Context, o eventsOffer) (run eventsRun, err error) {
+	before, err := r.rows(ctx)
 	if err != nil {
 		return run, err
 	}
@@ -45,7 +52,7 @@ func (r *eventsRig) ingest(ctx context.Context, during time.Duration, rate float
 	in := analytics.NewIngester(r.js, r.store, analytics.IngestOptions{MaxIDs: 120_000_000, Live: r.live, Registerer: reg,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	go func() { done <- in.Run(ictx) }()
-	p := &producer{r: r, rate: rate, stored: func() int64 {
+	p := &producer{r: r, offer: o, stored: func() int64 {
 		return counterOf(reg, "stampede_analytics_stored_total") + counterOf(reg, "stampede_analytics_duplicates_total")
 	}}
 	if err := p.first(ctx); err != nil {
@@ -53,13 +60,13 @@ func (r *eventsRig) ingest(ctx context.Context, during time.Duration, rate float
 	}
 	cpu, machine := spentNow(), readCPU()
 	began := time.Now()
-	err = profiled(rate == 0, func() error {
+	err = profiled(o.profile, func() error {
 		var watch sync.WaitGroup
 		wctx, end := context.WithCancel(ctx)
 		watch.Go(func() { run.snapshot, run.visible = r.watch(wctx) })
 		defer watch.Wait()
 		defer end()
-		if err := p.send(ctx, during); err != nil {
+		if err := p.send(ctx); err != nil {
 			return err
 		}
 		return p.drain(ctx)
@@ -74,7 +81,7 @@ func (r *eventsRig) ingest(ctx context.Context, during time.Duration, rate float
 	if err := <-done; err != nil {
 		return run, err
 	}
-	after, err := r.distinct(ctx, true)
+	after, err := r.rows(ctx)
 	run.stored = after - before
 	if err == nil && run.stored != run.sent {
 		err = fmt.Errorf("%d events were sent and %d are stored", run.sent, run.stored)
@@ -82,21 +89,35 @@ func (r *eventsRig) ingest(ctx context.Context, during time.Duration, rate float
 	return run, err
 }
 
-// distinct counts stored events, and that no id is there twice.
-func (r *eventsRig) distinct(ctx context.Context, ids bool) (int64, error) {
-	what := "count(*), count(*)"
-	if ids {
-		what = "count(*), count(DISTINCT id)"
+// rows counts stored events.
+func (r *eventsRig) rows(ctx context.Context) (n int64, err error) {
+	res, err := r.store.Query(ctx, "SELECT count(*) FROM events", analytics.QueryOptions{Timeout: time.Minute})
+	if err == nil {
+		n = res.Rows[0][0].(int64)
 	}
-	res, err := r.store.Query(ctx, "SELECT "+what+" FROM events", analytics.QueryOptions{Timeout: 3 * time.Minute})
-	if err != nil {
-		return 0, err
+	return n, err
+}
+
+// eventsAtOnce bounds the ids that are compared at once, which takes some 50 bytes each.
+const eventsAtOnce = 16_000_000
+
+// distinct counts stored events, and makes sure that no id is there twice: equal ids have equal hashes, so it is enough to compare those
+// whose hashes leave the same rest. One pass for each rest needs memory for its own ids alone.
+func (r *eventsRig) distinct(ctx context.Context) (n int64, err error) {
+	n, err = r.rows(ctx)
+	passes := n/eventsAtOnce + 1
+	var seen int64
+	for k := int64(0); k < passes && err == nil; k++ {
+		var res *analytics.Result
+		res, err = r.store.Query(ctx, fmt.Sprintf("SELECT count(DISTINCT id) FROM events WHERE hash(id) %% %d = %d", passes, k), analytics.QueryOptions{Timeout: time.Minute})
+		if err == nil {
+			seen += res.Rows[0][0].(int64)
+		}
 	}
-	n, distinct := res.Rows[0][0].(int64), res.Rows[0][1].(int64)
-	if n != distinct {
-		return 0, fmt.Errorf("%d events are stored under %d ids", n, distinct)
+	if err == nil && seen != n {
+		err = fmt.Errorf("%d events are stored under %d ids", n, seen)
 	}
-	return n, nil
+	return n, err
 }
 
 func counterOf(reg *prometheus.Registry, name string) int64 {
@@ -119,7 +140,7 @@ func sum(metrics []*dto.Metric) (n float64) {
 // producer sends batches, and waits when too many are on their way.
 type producer struct {
 	r           *eventsRig
-	rate        float64
+	offer       eventsOffer
 	stored      func() int64 // with duplicates
 	sent, twice int64
 }
@@ -135,13 +156,13 @@ func (p *producer) first(ctx context.Context) error {
 	return p.drain(ctx)
 }
 
-func (p *producer) send(ctx context.Context, during time.Duration) error {
+func (p *producer) send(ctx context.Context) error {
 	var batches []*analytics.Batch
 	for i := range 4 {
 		batches = append(batches, sampleBatch(rand.New(rand.NewPCG(uint64(i), 3))))
 	}
 	began := time.Now()
-	for i := 0; time.Since(began) < during; i++ {
+	for i := 0; p.sent < p.offer.events || time.Since(began) < p.offer.during; i++ {
 		if err := p.wait(ctx, began); err != nil {
 			return err
 		}
@@ -164,7 +185,7 @@ func (p *producer) send(ctx context.Context, during time.Duration) error {
 
 // wait holds the producer back to its rate, and to so much ahead of the store.
 func (p *producer) wait(ctx context.Context, began time.Time) error {
-	for p.sent+p.twice-p.stored() > eventsAhead || p.rate > 0 && float64(p.sent-eventsBatch) > p.rate*time.Since(began).Seconds() {
+	for p.sent+p.twice-p.stored() > eventsAhead || p.offer.rate > 0 && float64(p.sent-eventsBatch) > p.offer.rate*time.Since(began).Seconds() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -32,6 +32,7 @@ type writer struct {
 	dir    string // of landed files
 	landed []landed
 	group  rowGroup
+	order  byKind
 }
 
 // stringT is duckdb_string_t: its text itself when it is short, a pointer into DuckDB's memory otherwise.

@@ -71,7 +71,7 @@ func (s *Store) compact(ctx context.Context, d time.Time) error {
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	// One transaction sees one state of the table: what arrives meanwhile is neither written nor deleted.
 	where := within(d)
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("COPY (SELECT * REPLACE (kind::VARCHAR AS kind) FROM event WHERE %s ORDER BY kind, time) TO %s (FORMAT parquet, COMPRESSION zstd)", where, literal(path))); err != nil {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("COPY (SELECT * REPLACE (kind::VARCHAR AS kind) FROM event WHERE %s ORDER BY kind, time) TO %s (%s)", where, literal(path), asFile)); err != nil {
 		_ = os.Remove(path)
 		return err
 	}

@@ -10,7 +10,9 @@
 // # Promises
 //
 //   - Append is one transaction, forced to disk: rows and place in the stream together, or neither. A large one (Options.Land) is written
-//     as a Parquet file, which costs a tenth of what DuckDB's appender does; the transaction lists it.
+//     as a Parquet file, kind after kind, which costs a tenth of what DuckDB's appender does; the transaction lists it. What is asked of
+//     one kind then reads little more than its own events, and often less time than a table of DuckDB's own would take; what is asked of one shopper, only of
+//     row groups that may have it.
 //   - Query runs a single SELECT, in a transaction that cannot write, in a database that reaches neither network nor files but the
 //     store's own; it ends at its deadline.
 //   - Maintain joins small files and moves whole days, once they are old enough, into Parquet files sorted by kind and time, and deletes what is older than

@@ -40,3 +40,6 @@ func MakeOld(ctx context.Context, dir string) error {
 	}
 	return nil
 }
+
+// LandedFiles is a pattern of all files that transactions were written as, in SQL.
+func (s *Store) LandedFiles() string { return literal(filepath.Join(s.write.dir, "*.parquet")) }

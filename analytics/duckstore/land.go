@@ -47,11 +47,20 @@ func (w *writer) file(batches []*analytics.Batch) (one landed, err error) {
 	if err != nil {
 		return one, err
 	}
+	for _, b := range batches {
+		one.events += int64(b.Len())
+		for _, t := range b.Times {
+			one.newest = max(one.newest, t)
+		}
+	}
 	to := parquet.NewWriter(f, landedColumns)
 	w.group.reset()
-	for _, b := range batches {
-		if err = w.groups(to, b, &one); err != nil {
-			break
+	w.order.sort(batches)
+	for _, kind := range kindsByName {
+		for i, b := range batches {
+			if err == nil {
+				err = w.groups(to, b, w.order.of(i, kind))
+			}
 		}
 	}
 	if err == nil {
@@ -69,16 +78,12 @@ func (w *writer) file(batches []*analytics.Batch) (one landed, err error) {
 	return one, err
 }
 
-// groups adds a batch to the row group, and writes those that are full.
-func (w *writer) groups(to *parquet.Writer, b *analytics.Batch, one *landed) error {
-	one.events += int64(b.Len())
-	for _, t := range b.Times {
-		one.newest = max(one.newest, t)
-	}
-	for from := 0; from < b.Len(); {
-		end := min(b.Len(), from+groupRows-w.group.rows)
-		w.group.add(b, from, end)
-		if from = end; w.group.rows == groupRows {
+// groups adds some events of a batch to the row group, and writes those that are full.
+func (w *writer) groups(to *parquet.Writer, b *analytics.Batch, some []uint32) error {
+	for len(some) > 0 {
+		n := min(len(some), groupRows-w.group.rows)
+		w.group.add(b, some[:n])
+		if some = some[n:]; w.group.rows == groupRows {
 			if err := w.group.write(to); err != nil {
 				return err
 			}

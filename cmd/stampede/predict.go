@@ -19,6 +19,7 @@ type predictCmd struct {
 	Bottlenecks predictBottlenecksCmd `cmd:"" help:"Judge the prediction of bottlenecks on runs whose cause is known."`
 	Diagnose    predictDiagnoseCmd    `cmd:"" help:"Judge on recordings how well faults are named from metrics alone, or record."`
 	Record      predictRecordCmd      `cmd:"" help:"Record what a running platform measures of its resources."`
+	Act         predictActCmd         `cmd:"" help:"What was done about advice; switch that on, or off, which takes it back."`
 }
 
 func (predictCmd) Help() string {

@@ -132,6 +132,7 @@ func (s *stack) opsRoutes(ops *roleops.Ops) {
 	ops.Check("catalogue", s.catalog.Ping)
 	ops.Check("caches", func(context.Context) error { return s.warm.Wait() })
 	s.warm.Routes(ops)
+	s.governor.Route(ops.Mux)
 	ops.Mux.HandleFunc("GET /internal/stats", func(w http.ResponseWriter, _ *http.Request) {
 		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"cache": s.store.Stats(), "replicas": s.db.status(), "shards": s.shardStatus(), "warm": s.warm.Status(),
 			"queries": s.db.busiest(20), "telemetry": ops.Measured.Stats(), "governor": s.governor.Stats()})

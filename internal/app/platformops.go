@@ -61,6 +61,7 @@ func (p *platformOps) handler() http.Handler {
 	mux.HandleFunc("GET /admin/shards", p.auth(p.part("shards", nil)))
 	mux.HandleFunc("GET /admin/replicas", p.auth(p.part("replicas", p.failover)))
 	mux.HandleFunc("GET /admin/advice", p.auth(p.advice))
+	mux.HandleFunc("POST /admin/advice/act", p.auth(p.actRoute))
 	mux.HandleFunc("POST /admin/cache/purge", p.auth(p.purge))
 	mux.HandleFunc("POST /admin/waf/reload", p.auth(p.reloadWAF))
 	mux.HandleFunc("GET /admin/cache/warm", p.auth(p.warmStatus))

@@ -23,6 +23,7 @@ type advisor struct {
 	meter   *resourceMeter
 	log     *slog.Logger
 	explain *bottleneck.Explainer // nil explains nothing
+	acting  *acting               // nil does nothing
 
 	measure func(ctx context.Context) (measuredNow, bool) // nil finds nothing
 	signals signalMeter
@@ -71,7 +72,10 @@ func (a *advisor) run(ctx context.Context) {
 		if s, ok := a.meter.sample(time.Now().UTC(), a.gather(ctx)); ok {
 			d.Observe(s)
 			a.examine(ctx, s)
-			a.publish(ctx, s, adviceOf(a.doctor.Findings(), d.Advice(), s.At))
+			list := adviceOf(a.doctor.Findings(), d.Advice(), s.At)
+			a.acting.step(ctx, s.At, list)
+			a.meter.slots = a.acting.slots(a.meter.slots)
+			a.publish(ctx, s, list)
 		}
 	}
 }
@@ -121,6 +125,7 @@ func (p *platformOps) advise(ctx context.Context, cfg config.Config, log *slog.L
 	}
 	p.advisor = newAdvisor(cfg, log, p.lastFamilies)
 	p.advisor.measure = p.measureNow
+	p.advisor.acting = newActing(cfg, log, p.turn(cfg.Advice.Act.WarmRate))
 	ctx, cancel := context.WithCancel(ctx)
 	var bg sync.WaitGroup
 	bg.Go(func() { p.advisor.run(ctx) })
@@ -181,6 +186,7 @@ func (p *platformOps) advice(w http.ResponseWriter, _ *http.Request) {
 	p.advisor.mu.Lock()
 	st := p.advisor.status
 	p.advisor.mu.Unlock()
+	st.Acting = p.advisor.acting.status()
 	if p.chaos.Takes() {
 		st.Injected = p.chaos.Injector.Active()
 	}

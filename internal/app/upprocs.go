@@ -48,6 +48,8 @@ func (p *platform) config() (config.Config, error) {
 	cfg.Alerts = alertsOfUp(cfg.Alerts)
 	cfg.Telemetry.Dir = l.Data.Path("telemetry")
 	cfg.Advice.Explain = config.ExplainFromEnv()
+	act, wrong := config.ActFromEnv()
+	cfg.Advice.Act = act
 	token, err := running.Secret(l.Data.Path(running.TokenFile))
 	if given := os.Getenv("STAMPEDE_ADMIN_TOKEN"); given != "" {
 		token, err = given, running.WriteFileAtomic(l.Data.Path(running.TokenFile), []byte(given+"\n"), 0o600)
@@ -62,7 +64,7 @@ func (p *platform) config() (config.Config, error) {
 	}
 	cfg.Warm.ModelDir = l.Data.Path("predict")
 	cfg.Warm.Edges = []config.WarmEdgeConfig{{URL: p.state.URL, Connect: p.edge.Addr().String(), Ops: "unix:" + p.socket("edge.ops")}}
-	return cfg, errors.Join(err, cfg.Validate())
+	return cfg, errors.Join(err, wrong, cfg.Validate())
 }
 
 // readersOf are the servers that can be a replica: all, where there are two at least.

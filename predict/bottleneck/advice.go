@@ -20,7 +20,9 @@ type Advice struct {
 	Late       float64   `json:"late"`    // seconds; nor after
 	Evidence   []string  `json:"evidence"`
 	Command    string    `json:"command"`
-	Confidence float64   `json:"confidence"` // 0 to 1
+	Confidence float64   `json:"confidence"`        // 0 to 1
+	Knee       float64   `json:"knee,omitempty"`    // requests a second, where use bends as the load grows
+	Limited    string    `json:"limited,omitempty"` // then: by Contention or Coherency
 	Explained  string    `json:"explanation,omitempty"`
 }
 

@@ -203,5 +203,12 @@ func (d *Detector) advise(name string, r *series, f forecast) Advice {
 	a.Title, a.Command = d.o.Advise(name)
 	a.Confidence = f.confidence(r.times, d.o.Confirm)
 	a.Evidence = f.evidence(r)
+	if !f.follows {
+		return a
+	}
+	if k, ok := r.kneeOf(d.o.Window, f.since); ok {
+		a.Knee, a.Limited = math.Round(k.full), k.limit()
+		a.Evidence = append(a.Evidence, k.evidence())
+	}
 	return a
 }

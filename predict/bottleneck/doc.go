@@ -7,7 +7,8 @@
 // Of each resource it follows the use, 1 being full: of a processor, a pool's connections, a shard, a hot row's lock, a queue's allowed
 // length, a replica's allowed lag, a cache's memory. From the last minutes it takes the trend (Theil–Sen, which a third of wild values
 // cannot sway) with its 95 % interval, from where the use last changed at a stroke, and how far the trend has to go. Where use follows the load
-// (the utilisation law: use = load × demand), it also says at which load the resource is full. Values that lie far off are reported
+// (the utilisation law: use = load × demand), it also says at which load the resource is full,
+// and, where use bends as the load grows, by the Universal Scalability Law where the knee is, and whether contention or coherency makes it. Values that lie far off are reported
 // as anomalies, and shifts by a CUSUM.
 //
 // # What it promises

@@ -165,7 +165,7 @@ func Default() Config {
 		Log:       LogConfig{Level: "info", SlowQuery: 500 * time.Millisecond},
 		OTel:      OTelConfig{Sample: 0.01},
 		Alerts:    AlertsConfig{Objective: 0.999},
-		Advice:    AdviceConfig{Enabled: true},
+		Advice:    AdviceConfig{Enabled: true, Act: defaultAct()},
 		Telemetry: TelemetryConfig{Enabled: true, Profile: true, Flight: true, Spans: true, Slow: time.Second},
 	}
 }

@@ -73,6 +73,7 @@ func (n *Node) opsRoutes(ops *roleops.Ops, cfg config.Config) {
 	ops.Mux.HandleFunc("GET /internal/stats", stats)
 	ops.Mux.HandleFunc("POST /internal/waf/reload", opshttp.HereOnly(n.reloadHandler))
 	n.demand.route(ops.Mux)
+	n.governor.Route(ops.Mux)
 	ops.Mux.HandleFunc("GET /admin/stats", opshttp.AdminOnly(cfg, func(w http.ResponseWriter, _ *http.Request) {
 		opshttp.WriteJSON(w, http.StatusOK, map[string]any{"edge": n.stats()})
 	}))

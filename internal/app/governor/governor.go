@@ -59,7 +59,8 @@ type Knob struct {
 	Press     func(Strain) (int, string)
 	Set       func(float64)
 
-	calm int // samples in a row
+	calm  int   // samples in a row
+	lease lease // of High
 }
 
 // calmBefore is how many calm samples it takes before anything is turned back.
@@ -152,14 +153,20 @@ func (g *Governor) step(now time.Time) {
 		if !moved {
 			continue
 		}
-		g.log.Info("governor", "knob", k.Name, "from", k.Now, "to", to, "low", k.Low, "high", k.High, "reason", why)
-		g.since = append(g.since, decision{now.UTC(), k.Name, k.Now, to, why})
-		if len(g.since) > keptDecisions {
-			g.since = g.since[1:]
-		}
-		k.Now = to
-		k.Set(to)
+		g.note(k, to, why, now)
 	}
+	g.expire(now)
+}
+
+// note turns a knob and tells of it; the lock is held.
+func (g *Governor) note(k *Knob, to float64, why string, now time.Time) {
+	g.log.Info("governor", "knob", k.Name, "from", k.Now, "to", to, "low", k.Low, "high", k.High, "reason", why)
+	g.since = append(g.since, decision{now.UTC(), k.Name, k.Now, to, why})
+	if len(g.since) > keptDecisions {
+		g.since = g.since[1:]
+	}
+	k.Now = to
+	k.Set(to)
 }
 
 // Stats is how the governor stands.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/chaos"
+	"github.com/stampede-shop/stampede/predict/act"
 	"github.com/stampede-shop/stampede/predict/bottleneck"
 	"github.com/stampede-shop/stampede/predict/diagnosis"
 )
@@ -28,4 +29,10 @@ type AdviceStatus struct {
 	Injected []chaos.Injection  `json:"injected,omitempty"`
 	Sample   *bottleneck.Sample `json:"sample,omitempty"`
 	Signals  *diagnosis.Sample  `json:"signals,omitempty"`
+	Acting   *act.Status        `json:"acting,omitempty"` // what was done about it, where that is allowed
+}
+
+// ActRequest switches acting on advice on, or off, which takes back what was done.
+type ActRequest struct {
+	On bool `json:"on"`
 }

@@ -52,7 +52,9 @@ const drawAdvice = (got) => {
     ` ${a.found ? `since ${at(a.since)}: ` : ""}${(a.evidence ?? []).join("; ")}. `, a.cause ? `Probably: ${a.cause}. ` : "", a.explanation ? `${a.explanation} ` : "",
     el("code", { textContent: a.command }), a.runbook ? " " : "", a.runbook ? runbook(a.runbook) : "");
   const planted = (i) => el("li", { className: "soft", textContent: `Somebody injected a fault: ${i.fault}${i.target ? `, ${i.target}` : ""}.` });
-  $("advice").replaceChildren(...(list.length + injected.length ? [...injected.map(planted), ...list.map(item)] : [none()]));
+  const turned = (t) => el("li", { className: "soft", textContent: `Done at ${at(t.at)}: ${t.setting} ${t.from} → ${t.to}, ${t.reason}${t.error ? ` (failed: ${t.error})` : ""}.` });
+  const rows = [...injected.map(planted), ...list.map(item), ...(got.acting?.turns ?? []).slice(-3).reverse().map(turned)];
+  $("advice").replaceChildren(...(rows.length ? rows : [none()]));
 };
 setInterval(() => { poll("/admin/alerts", drawAlerts); poll("/admin/advice", drawAdvice); }, 2000);
 

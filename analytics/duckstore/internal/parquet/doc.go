@@ -1,5 +1,5 @@
 // Package parquet writes Parquet files of flat columns, fast: pages are not compressed, numbers are written as they are, texts as
-// numbers in a dictionary. It is for data that is column by column already and is to be read at once; what stays for long is written
+// numbers in a dictionary, long runs of the same as such. It is for data that is column by column already and is to be read at once; what stays for long is written
 // anew, smaller, by somebody with time.
 //
 // # Promises

@@ -60,8 +60,14 @@ func (f *Writer) column(i, rows int, c chunk) {
 	if c.values.Least != "" {
 		t.text(5, c.values.Most)
 		t.text(6, c.values.Least)
+		t.bool(7, true) // they are values, not bounds: readers answer from them
+		t.bool(8, true)
 	}
 	t.close()
+	if c.bloomSize > 0 {
+		t.i64(14, c.bloomAt)
+		t.i32(15, int(c.bloomSize))
+	}
 }
 
 // meta is the footer.

@@ -36,17 +36,42 @@ func appendPacked(dst []byte, v []uint32, width int) []byte {
 	return dst
 }
 
+// leastRun is how many equal values are worth a run of their own.
+const leastRun = 64
+
+// appendHybrid encodes values below 2^width: long runs of the same one as such, the others bit-packed. What is packed is a multiple of
+// eight values but for the last, as the format asks for.
+func appendHybrid(dst []byte, v []uint32, width int) []byte {
+	from := 0 // of what is to be packed
+	for i := 0; i < len(v); {
+		end := i + 1
+		for end < len(v) && v[end] == v[i] {
+			end++
+		}
+		begin := from + (i-from+7)/8*8 // what is packed takes of the run what it lacks
+		if end-begin < leastRun {
+			i = end
+			continue
+		}
+		if begin > from {
+			dst = appendPacked(dst, v[from:begin], width)
+		}
+		dst = appendRun(dst, v[i], width, end-begin)
+		from, i = end, end
+	}
+	if from < len(v) {
+		dst = appendPacked(dst, v[from:], width)
+	}
+	return dst
+}
+
 // appendIndices encodes numbers of a dictionary of size entries, with the width before it.
 func appendIndices(dst []byte, v []uint32, size int) []byte {
 	width := max(1, bits.Len(uint(max(size-1, 0))))
-	dst = append(dst, byte(width))
-	if size <= 1 {
-		return appendRun(dst, 0, width, len(v))
-	}
-	return appendPacked(dst, v, width)
+	return appendHybrid(append(dst, byte(width)), v, width)
 }
 
-// appendDefined encodes which of n values there are, with the length before it. No bitmap: all.
+// appendDefined encodes which of n values there are, with the length before it. No bitmap: all, or none.
 func appendDefined(dst []byte, bitmap []byte, n, nulls int) []byte {
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
@@ -56,9 +81,34 @@ func appendDefined(dst []byte, bitmap []byte, n, nulls int) []byte {
 	case n:
 		dst = appendRun(dst, 0, 1, n)
 	default:
-		groups := (n + 7) / 8
-		dst = append(binary.AppendUvarint(dst, uint64(groups)<<1|1), bitmap[:groups]...) // a width of one is a bitmap
+		dst = appendBitmap(dst, bitmap, n)
 	}
 	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
 	return dst
+}
+
+// appendBitmap encodes a bit for each of n values: bytes that are all the same as runs.
+func appendBitmap(dst []byte, bitmap []byte, n int) []byte {
+	from, whole := 0, n/8 // the last byte may have bits that mean nothing
+	for i := 0; i < whole; {
+		end := i + 1
+		for end < whole && bitmap[end] == bitmap[i] {
+			end++
+		}
+		if end-i >= leastRun/8 && (bitmap[i] == 0 || bitmap[i] == 0xff) {
+			dst = appendBits(dst, bitmap[from:i])
+			dst = appendRun(dst, uint32(bitmap[i]&1), 1, 8*(end-i))
+			from = end
+		}
+		i = end
+	}
+	return appendBits(dst, bitmap[from:(n+7)/8])
+}
+
+// appendBits is a bit-packed run of width one, which a bitmap is.
+func appendBits(dst, bitmap []byte) []byte {
+	if len(bitmap) == 0 {
+		return dst
+	}
+	return append(binary.AppendUvarint(dst, uint64(len(bitmap))<<1|1), bitmap...)
 }

@@ -3,7 +3,6 @@ package clickstore
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -52,20 +51,13 @@ func (s *Store) Place(ctx context.Context) (analytics.Place, error) {
 	return at.place, err
 }
 
-// lookedUp bounds the ids of one look.
-const lookedUp = 4096
-
 // Stored implements analytics.Store.
 func (s *Store) Stored(ctx context.Context, ids []analytics.ID, from, to time.Time) (found []analytics.ID, err error) {
-	for len(ids) > 0 && err == nil {
-		some := ids[:min(len(ids), lookedUp)]
-		ids = ids[len(some):]
-		list := make([]string, len(some))
-		for i, id := range some {
-			list[i] = "'" + id.String() + "'"
+	for list := range analytics.Looks(ids, "") {
+		q := fmt.Sprintf("SELECT id FROM event WHERE time >= %s AND time <= %s AND id IN (%s)", stamp(from), stamp(to), list)
+		if err = s.ids(ctx, q, func(more []analytics.ID) { found = append(found, more...) }); err != nil {
+			break
 		}
-		q := fmt.Sprintf("SELECT id FROM event WHERE time >= %s AND time <= %s AND id IN (%s)", stamp(from), stamp(to), strings.Join(list, ","))
-		err = s.ids(ctx, q, func(more []analytics.ID) { found = append(found, more...) })
 	}
 	return found, err
 }

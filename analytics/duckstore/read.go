@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -20,20 +19,13 @@ func (s *Store) Place(ctx context.Context) (p analytics.Place, err error) {
 	return p, err
 }
 
-// lookedUp bounds the ids of one look.
-const lookedUp = 4096
-
 // Stored implements analytics.Store.
 func (s *Store) Stored(ctx context.Context, ids []analytics.ID, from, to time.Time) (found []analytics.ID, err error) {
-	for len(ids) > 0 && err == nil {
-		some := ids[:min(len(ids), lookedUp)]
-		ids = ids[len(some):]
-		list := make([]string, len(some))
-		for i, id := range some {
-			list[i] = "'" + id.String() + "'::UUID"
+	for list := range analytics.Looks(ids, "::UUID") {
+		q := fmt.Sprintf("SELECT id FROM events WHERE time BETWEEN %s AND %s AND id IN (%s)", stamp(from), stamp(to), list)
+		if err = s.ids(ctx, q, func(more []analytics.ID) { found = append(found, more...) }); err != nil {
+			break
 		}
-		q := fmt.Sprintf("SELECT id FROM events WHERE time BETWEEN %s AND %s AND id IN (%s)", stamp(from), stamp(to), strings.Join(list, ","))
-		err = s.ids(ctx, q, func(more []analytics.ID) { found = append(found, more...) })
 	}
 	return found, err
 }

@@ -100,20 +100,17 @@ func (c predictRecordCmd) Run(ctx context.Context, s streams) error {
 	ctx, cancel := context.WithTimeout(ctx, c.For)
 	defer cancel()
 	run := bottleneck.Run{}
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		var st running.AdviceStatus
-		if err := client.Do(ctx, "GET", "/admin/advice", nil, &st); err != nil && ctx.Err() == nil {
+	err = client.FollowAdvice(ctx, 500*time.Millisecond, func(st running.AdviceStatus, err error) error {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if n := len(run.Samples); st.Sample != nil && (n == 0 || st.Sample.At.After(run.Samples[n-1].At)) {
 			run.Samples = append(run.Samples, *st.Sample)
 		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	run.Label = labelOf(run.Samples, c.Cause)
 	return saveRun(s, c.Out, run)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -136,9 +135,7 @@ func (a *acting) set(ctx context.Context, on bool, now time.Time) {
 // actRoute lets the administrator switch it.
 func (p *platformOps) actRoute(w http.ResponseWriter, r *http.Request) {
 	var req running.ActRequest
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&req); err != nil {
+	if err := opshttp.Decode(http.MaxBytesReader(w, r.Body, 1<<16), &req); err != nil {
 		opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"on\":true} or {\"on\":false}", err))
 		return
 	}
@@ -153,7 +150,7 @@ func (p *platformOps) actRoute(w http.ResponseWriter, r *http.Request) {
 // turn makes one turn in all processes that it concerns.
 func (p *platformOps) turn(warmRate float64) func(ctx context.Context, t act.Turn) error {
 	return func(ctx context.Context, t act.Turn) error {
-		to, one := p.apiMembers(), func(ctx context.Context, m opshttp.Member) error {
+		to, one := p.membersOf("api"), func(ctx context.Context, m opshttp.Member) error {
 			return bindMember(ctx, m, governor.BoundRequest{Knob: t.Setting, High: t.To, Why: t.Reason})
 		}
 		switch t.Setting {
@@ -163,7 +160,7 @@ func (p *platformOps) turn(warmRate float64) func(ctx context.Context, t act.Tur
 				return err
 			}
 		case governor.Admission:
-			to = p.edgeMembers()
+			to = p.membersOf(running.EdgeName)
 		}
 		if len(to) == 0 {
 			return errors.New("no process answers for it")
@@ -175,15 +172,6 @@ func (p *platformOps) turn(warmRate float64) func(ctx context.Context, t act.Tur
 			return nil, nil
 		})...)
 	}
-}
-
-func (p *platformOps) edgeMembers() (out []opshttp.Member) {
-	for _, m := range p.members() {
-		if strings.HasPrefix(m.Name, "edge") {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 // bindMember moves a bound in one process.

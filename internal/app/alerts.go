@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -72,9 +71,7 @@ func (w *watchman) silence(rw http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Minutes int `json:"minutes"`
 	}
-	dec := json.NewDecoder(io.LimitReader(r.Body, 4096))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(&in)
+	err := opshttp.Decode(io.LimitReader(r.Body, 4096), &in)
 	if err == nil && (in.Minutes < 0 || time.Duration(in.Minutes)*time.Minute > maxSilence) {
 		err = fmt.Errorf("minutes: %d is not from 0 to %d", in.Minutes, int(maxSilence/time.Minute))
 	}

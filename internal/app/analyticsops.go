@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -45,9 +44,7 @@ func (a *analyst) routes(ops *roleops.Ops) {
 }
 
 func readQuery(w http.ResponseWriter, r *http.Request) (q AnalyticsQuery, ok bool) {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&q); err != nil {
+	if err := opshttp.Decode(http.MaxBytesReader(w, r.Body, 16<<20), &q); err != nil {
 		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error()+`: send {"sql":"SELECT …"}`)
 		return q, false
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/stampede-shop/stampede/internal/app/governor"
 )
 
@@ -10,7 +11,7 @@ const apiGC = 200
 
 // govern lets an API process's memory, cache and transactions follow pressure.
 func (s *stack) govern() {
-	knobs := []*governor.Knob{governor.GcKnob(apiGC), {Name: "l1_share", Now: 1, Low: 0.1, High: 1, Step: 0.7, Press: governor.Strain.Short, Set: s.store.Resize}}
+	knobs := []*governor.Knob{governor.GCKnob(apiGC), {Name: "l1_share", Now: 1, Low: 0.1, High: 1, Step: 0.7, Press: governor.Strain.Short, Set: s.store.Resize}}
 	if slots := float64(s.cfg.Checkout.Slots); s.batched != nil && slots > 1 {
 		knobs = append(knobs, &governor.Knob{Name: governor.Slots, Now: slots, Low: 1, High: slots, Step: 0.7, Press: governor.Strain.Queued,
 			Set: func(v float64) { s.batched.SetSlots(int(v)) }})

@@ -153,10 +153,10 @@ func (p *platformOps) stats(ctx context.Context) map[string]any {
 	return out
 }
 
-func (p *platformOps) apiMembers() []opshttp.Member {
-	var out []opshttp.Member
+// membersOf are the processes of a role whose names begin with its own.
+func (p *platformOps) membersOf(role string) (out []opshttp.Member) {
 	for _, m := range p.members() {
-		if strings.HasPrefix(m.Name, "api") {
+		if strings.HasPrefix(m.Name, role) {
 			out = append(out, m)
 		}
 	}
@@ -170,7 +170,7 @@ func (p *platformOps) part(key string, failover func() any) http.HandlerFunc {
 		if failover != nil {
 			out["failover"] = failover()
 		}
-		apis := p.apiMembers()
+		apis := p.membersOf("api")
 		for i, raw := range opshttp.FanOut(r.Context(), apis, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
 			return opshttp.Get(ctx, m.Ops, "/internal/stats")
 		}) {

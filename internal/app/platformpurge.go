@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
 	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/app/running"
@@ -21,21 +21,17 @@ import (
 // purge hands the request to one API process, whose invalidation reaches all tiers and processes before it answers.
 func (p *platformOps) purge(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	var req edgerole.PurgeRequest
 	if err == nil {
-		dec := json.NewDecoder(bytes.NewReader(body))
-		dec.DisallowUnknownFields()
-		err = dec.Decode(&req)
-	}
-	if err == nil {
-		err = req.Check()
+		_, err = edgerole.DecodePurge(bytes.NewReader(body))
+	} else {
+		err = edgerole.PurgeProblem(err)
 	}
 	if err != nil {
-		opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
+		opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 		return
 	}
 	var errs []error
-	for _, m := range p.apiMembers() {
+	for _, m := range p.membersOf("api") {
 		status, answer, err := opshttp.Ask(r.Context(), http.MethodPost, m.Ops, "/internal/purge", body, opshttp.MaxPurgeAnswer)
 		if err == nil && status < 300 {
 			w.Header().Set("Content-Type", "application/json")

@@ -25,7 +25,7 @@ func (p *platformOps) warmCancel(w http.ResponseWriter, r *http.Request) {
 
 // warmAll asks all API processes and answers with what they say, by name.
 func (p *platformOps) warmAll(ctx context.Context, w http.ResponseWriter, method string) {
-	apis, out := p.apiMembers(), map[string]json.RawMessage{}
+	apis, out := p.membersOf("api"), map[string]json.RawMessage{}
 	answers := opshttp.FanOut(ctx, apis, func(ctx context.Context, m opshttp.Member) ([]byte, error) {
 		status, raw, err := opshttp.Ask(ctx, method, m.Ops, warming.Path, nil, opshttp.MaxAnswer)
 		if err == nil && status >= 300 {
@@ -55,7 +55,7 @@ func (p *platformOps) warmStart(w http.ResponseWriter, r *http.Request) {
 	}
 	out, begun, refused := map[string]warming.Status{}, false, 0
 	var errs []error
-	for _, m := range p.apiMembers() {
+	for _, m := range p.membersOf("api") {
 		req.NoEdges = begun
 		st, status, err := warmMember(r.Context(), m, req)
 		if err != nil {

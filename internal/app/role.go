@@ -8,11 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/app/edgerole"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/app/roleops"
-	"golang.org/x/sync/errgroup"
 )
 
 // RoleOptions are what a role gets beside the configuration.

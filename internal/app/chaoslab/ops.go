@@ -2,7 +2,6 @@ package chaoslab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -49,9 +48,7 @@ func (c *Mender) Routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.Han
 
 func (c *Mender) inject(w http.ResponseWriter, r *http.Request) {
 	var req request
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(&req)
+	err := opshttp.Decode(http.MaxBytesReader(w, r.Body, 1<<20), &req)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}

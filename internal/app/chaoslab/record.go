@@ -2,7 +2,6 @@ package chaoslab
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -18,25 +17,19 @@ const recordEvery = 400 * time.Millisecond
 // RecordSignals takes what a platform measures for its diagnosis, until ctx ends, and which faults it had in force meanwhile.
 func RecordSignals(ctx context.Context, c *running.Client) (samples []diagnosis.Sample, seen []experiment.Window, err error) {
 	ids := map[string]int{}
-	tick := time.NewTicker(recordEvery)
-	defer tick.Stop()
-	for {
-		var st running.AdviceStatus
-		if err = c.Do(ctx, http.MethodGet, "/admin/advice", nil, &st); err == nil && st.Signals != nil {
+	_ = c.FollowAdvice(ctx, recordEvery, func(st running.AdviceStatus, missed error) error {
+		if err = missed; err == nil && st.Signals != nil {
 			if n := len(samples); n == 0 || st.Signals.At.After(samples[n-1].At) {
 				samples = append(samples, *st.Signals)
 			}
 			seen = noteInjected(ids, seen, st.Injected)
 		}
-		select {
-		case <-ctx.Done():
-			if len(samples) > 0 {
-				err = nil // what was missed meanwhile is missing
-			}
-			return samples, seen, err
-		case <-tick.C:
-		}
+		return nil
+	})
+	if len(samples) > 0 {
+		err = nil // what was missed meanwhile is missing
 	}
+	return samples, seen, err
 }
 
 // noteInjected keeps from when to when each injection was in force.

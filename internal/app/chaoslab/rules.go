@@ -206,9 +206,7 @@ func (r *Rule) check() error {
 
 // DecodeRules reads what tell sent.
 func DecodeRules(raw []byte) (list []Rule, err error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	return list, dec.Decode(&list)
+	return list, opshttp.Decode(bytes.NewReader(raw), &list)
 }
 
 // Covers tells whether a request is one of the route that the rule names.

@@ -2,6 +2,8 @@ package edgerole
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/app/roleops"
 	"github.com/stampede-shop/stampede/queue"
 )
@@ -69,12 +72,21 @@ type PurgeRequest struct {
 	All  bool     `json:"all"`
 }
 
-// Check says what is wrong with a request.
-func (r PurgeRequest) Check() error {
-	if len(r.Tags)+len(r.Keys) == 0 && !r.All {
-		return errors.New("nothing named")
+// DecodePurge reads a request that names something; the error says what to send. Who calls it bounds body.
+func DecodePurge(body io.Reader) (r PurgeRequest, err error) {
+	err = opshttp.Decode(body, &r)
+	if err == nil && len(r.Tags)+len(r.Keys) == 0 && !r.All {
+		err = errors.New("nothing named")
 	}
-	return nil
+	if err != nil {
+		err = PurgeProblem(err)
+	}
+	return r, err
+}
+
+// PurgeProblem adds to what is wrong with a request what to send.
+func PurgeProblem(err error) error {
+	return fmt.Errorf("%w: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err)
 }
 
 // Edge is what of r concerns edges: all of it.

@@ -12,7 +12,7 @@ const edgeGC = 100
 // newGovernor lets the edge's memory follow pressure. What it refuses when it lacks processor
 // time is up to admission, whose bound advice may move.
 func (n *Node) newGovernor(log *slog.Logger) *governor.Governor {
-	return governor.New(log, (&governor.Gauges{}).Measure, append(n.admissionKnob(), governor.GcKnob(edgeGC))...)
+	return governor.New(log, (&governor.Gauges{}).Measure, append(n.admissionKnob(), governor.GCKnob(edgeGC))...)
 }
 
 // admissionKnob is the edge's limit on requests under way, which only advice moves: admission itself follows what it measures.

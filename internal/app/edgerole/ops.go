@@ -2,9 +2,7 @@ package edgerole
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -87,15 +85,9 @@ func (n *Node) opsRoutes(ops *roleops.Ops, cfg config.Config) {
 // PurgeHandler answers when purge has dropped everywhere what the body names.
 func PurgeHandler(purge func(context.Context, PurgeRequest) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var req PurgeRequest
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-		dec.DisallowUnknownFields()
-		err := dec.Decode(&req)
-		if err == nil {
-			err = req.Check()
-		}
+		req, err := DecodePurge(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {
-			opshttp.Problem(w, http.StatusBadRequest, "malformed", fmt.Sprintf("%v: send {\"tags\":[…],\"keys\":[…]} or {\"all\":true}", err))
+			opshttp.Problem(w, http.StatusBadRequest, "malformed", err.Error())
 			return
 		}
 		if err := purge(r.Context(), req); err != nil {

@@ -1,7 +1,6 @@
 package governor
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -91,9 +90,7 @@ const (
 func (g *Governor) Route(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+BoundPath, opshttp.HereOnly(func(w http.ResponseWriter, r *http.Request) {
 		var req BoundRequest
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
-		dec.DisallowUnknownFields()
-		err := dec.Decode(&req)
+		err := opshttp.Decode(http.MaxBytesReader(w, r.Body, 1<<16), &req)
 		if err == nil {
 			now := time.Now()
 			err = g.bound(req, now, now.Add(boundLease))

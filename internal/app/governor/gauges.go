@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// GcKnob turns how much memory is spent to collect garbage less often, and, once it is turned down, bounds the heap as
+// GCKnob turns how much memory is spent to collect garbage less often, and, once it is turned down, bounds the heap as
 // well, a quarter above what is in use.
-func GcKnob(percent float64) *Knob {
+func GCKnob(percent float64) *Knob {
 	return &Knob{Name: "gc_percent", Now: percent, Low: 25, High: percent, Step: 0.7, Press: Strain.Short, Set: func(v float64) {
 		debug.SetGCPercent(int(v))
 		bound := int64(math.MaxInt64)

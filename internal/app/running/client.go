@@ -46,6 +46,25 @@ func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
 	return c.call(ctx, http.MethodGet, path, nil)
 }
 
+// FollowAdvice asks for what GET /admin/advice answers, at once and then each time every has passed, and hands the answer, or why there is
+// none, to f, until ctx ends or f returns an error, which is returned.
+func (c *Client) FollowAdvice(ctx context.Context, every time.Duration, f func(st AdviceStatus, err error) error) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		var st AdviceStatus
+		err := c.Do(ctx, http.MethodGet, "/admin/advice", nil, &st)
+		if err = f(st, err); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
 // Do calls an operations endpoint; in and out are JSON, either may be nil.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	raw, err := c.call(ctx, method, path, in)

@@ -1,7 +1,6 @@
 package warming
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -98,9 +97,7 @@ func (w *Warming) asked(body io.Reader) (status int, code string, err error) {
 
 // DecodeRequest reads a request; nothing at all is the zero value.
 func DecodeRequest(body io.Reader) (req Request, err error) {
-	dec := json.NewDecoder(body)
-	dec.DisallowUnknownFields()
-	if err = dec.Decode(&req); errors.Is(err, io.EOF) {
+	if err = opshttp.Decode(body, &req); errors.Is(err, io.EOF) {
 		err = nil
 	}
 	if err == nil && (req.Top < 0 || req.Top > 100_000 || req.Rate < 0 || req.Rate > 1e6) {

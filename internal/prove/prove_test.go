@@ -148,7 +148,8 @@ func TestBrokenPromises(t *testing.T) {
 	}
 }
 
-// Servers that share nothing scale. What they are on is too busy here for the verdict itself.
+// Servers that share nothing scale, as far as what they are on has room: on a machine that other tests keep busy too, that may be far
+// from eightfold, which is why the verdict itself is not asked for. One behind the other they would not get further than one alone.
 func TestServersThatScale(t *testing.T) {
 	t.Parallel()
 	r, _ := proof(t, broken{}, "3")
@@ -156,7 +157,7 @@ func TestServersThatScale(t *testing.T) {
 	if s == nil || len(s.Points) != 8 || len(s.Runs) != 8 || s.Good != 1 {
 		t.Fatalf("%+v", s)
 	}
-	if one, eight := s.mean(1).Rate, s.mean(mostInstances).Rate; one == 0 || eight < 2.5*one {
+	if one, eight := s.mean(1).Rate, s.mean(mostInstances).Rate; one == 0 || eight < 1.3*one {
 		t.Errorf("%v requests/s of one, %v of eight", one, eight)
 	}
 }

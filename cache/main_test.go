@@ -99,7 +99,7 @@ func eventually(tb testing.TB, what string, check func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for !check() {
 		select {
 		case <-tick.C:

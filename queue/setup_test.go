@@ -108,7 +108,7 @@ func must(t testing.TB, err error) {
 
 func eventually(t testing.TB, what string, check func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !check() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)

@@ -260,7 +260,7 @@ func TestCommitWithoutAnAnswerIsUnknown(t *testing.T) {
 	l := &link{}
 	s := replica.New(l.pool(t, f.PrimaryDSN), nil, replica.Options{})
 	t.Cleanup(s.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	runs := 0
 	err := s.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {

@@ -144,7 +144,7 @@ func TestApplyInterrupted(t *testing.T) {
 // await asks until the answer is yes.
 func await(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -63,7 +63,7 @@ func writeLedger(t *testing.T, dsn string, writers int) *ledger {
 }
 
 func (l *ledger) write(ctx context.Context, id string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	_, err := l.pool.Exec(ctx, "INSERT INTO ledger VALUES ($1) ON CONFLICT DO NOTHING", id)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // tempData is a folder that is reachable for an unprivileged account, which t.TempDir is not always.
 func tempData(t *testing.T) string {

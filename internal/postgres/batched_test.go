@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -210,7 +211,7 @@ func TestBatchedRefusalKeepsTheRest(t *testing.T) {
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // or closing the pool waits for ever
 	_, err = tx.Exec(ctx, `SELECT 1 FROM stock WHERE product_id = $1 FOR UPDATE`, p.ID)
 	check(t, err)
-	await(t, "nothing is under way", func() bool { return b.Stats().Steps.Running == 0 }) // answers come before the batch has ended
+	localtest.Eventually(t, "nothing is under way", func() bool { return b.Stats().Steps.Running == 0 }) // answers come before the batch has ended
 	before := b.Stats().Steps
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -218,7 +219,7 @@ func TestBatchedRefusalKeepsTheRest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	await(t, "one reservation is under way", func() bool { return b.Stats().Steps.Running == 1 })
+	localtest.Eventually(t, "one reservation is under way", func() bool { return b.Stats().Steps.Running == 1 })
 	all.Go(func() {
 		if err := b.Release(ctx, back, []int64{p.ID}); err != nil {
 			t.Error(err)
@@ -229,7 +230,7 @@ func TestBatchedRefusalKeepsTheRest(t *testing.T) {
 			t.Errorf("99 units of 24: %v", err)
 		}
 	})
-	await(t, "two steps wait for it", func() bool { return b.Stats().Steps.Submitted == before.Submitted+3 })
+	localtest.Eventually(t, "two steps wait for it", func() bool { return b.Stats().Steps.Submitted == before.Submitted+3 })
 	check(t, tx.Rollback(ctx))
 	all.Wait()
 	if st := b.Stats().Steps; st.Batches != before.Batches+2 || st.Splits+st.Retries != before.Splits+before.Retries {

@@ -79,7 +79,7 @@ func TestPowerCutLosesLittleOfCarts(t *testing.T) {
 		[]*world{g.plain, g.batched}[i%2].fill(t, p)
 		_, made := w.log(t)
 		told := time.Now()
-		await(t, "the edit is on disk", func() bool { written, _ := w.log(t); return written >= made })
+		localtest.Eventually(t, "the edit is on disk", func() bool { written, _ := w.log(t); return written >= made })
 		slowest = max(slowest, time.Since(told))
 	}
 	t.Logf("edits of carts were on disk %v after they were answered, or sooner", slowest)

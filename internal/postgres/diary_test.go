@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -262,19 +261,4 @@ func sameLines(lines []shop.Line, wanted map[int64]int64) bool {
 		}
 	}
 	return len(lines) == len(wanted)
-}
-
-// await waits until something holds.
-func await(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	end := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-end:
-			t.Fatalf("never: %s", what)
-		case <-tick.C:
-		}
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -56,7 +57,7 @@ func (w *world) killedAt(t *testing.T, point string, batched bool) {
 	d := newDiary()
 	w.watchSellerDie(t, o, d)
 	w.takeOver(t, d)
-	await(t, "the seller's transactions are over", func() bool { return w.sessionsOf(t, sellerName) == 0 })
+	localtest.Eventually(t, "the seller's transactions are over", func() bool { return w.sessionsOf(t, sellerName) == 0 })
 	w.settle(t)
 	w.reconcile(t, d, o.Products, stock)
 	t.Logf("%q: %d shoppers, %d answers, died with %d in flight", point, len(d.visitors), d.told, d.deaths[0].Flight)

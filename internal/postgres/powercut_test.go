@@ -87,7 +87,7 @@ func TestPowerCutLosesNoOrder(t *testing.T) {
 		d := newDiary()
 		d.lossy = true
 		stop := g.sellUntilDark(products, d)
-		await(t, "orders come in", func() bool { return d.answers() > 30 })
+		localtest.Eventually(t, "orders come in", func() bool { return d.answers() > 30 })
 		victims := g.some()
 		for _, s := range victims {
 			s.KillAll(t)

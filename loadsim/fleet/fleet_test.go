@@ -190,7 +190,7 @@ func TestBrokenOff(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || rec == nil || !rec.Report().Summary.Interrupted || rec.Report().Summary.TotalRequests == 0 || len(rec.Lost) != 0 {
 		t.Fatalf("%v %+v", err, rec)
 	}
-	if time.Since(begun) > 15*time.Second {
+	if time.Since(begun) > time.Minute {
 		t.Errorf("it took %v", time.Since(begun))
 	}
 }

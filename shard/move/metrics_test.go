@@ -113,7 +113,7 @@ func eventuallyVersion(tb testing.TB, f *move.Follower, version int64) {
 	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if st, ok := f.State(); ok && st.Version == version && st.Phase == move.Steady {
 			return

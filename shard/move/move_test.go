@@ -234,7 +234,7 @@ func TestADeadMoverBlocksNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		limit, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		check(t, w.write(limit, a, b, moving, rand.New(rand.NewPCG(1, 1))))
 		cancel()
 		t.Logf("after %s a write took %v", point, time.Since(began))

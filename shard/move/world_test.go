@@ -196,7 +196,7 @@ func (w *world) load(tb testing.TB, clusters ...*shard.Cluster) (stop func() (in
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(uint64(i), 7))
 			for ctx.Err() == nil {
-				one, cancel := context.WithTimeout(tb.Context(), 8*time.Second)
+				one, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 				at := i + 2*len(clusters)*rnd.IntN(keys/(2*len(clusters))) // a key has one writer: truth is exact
 				began := time.Now()
 				if err := w.write(one, clusters[i%len(clusters)], clusters[rnd.IntN(len(clusters))], at, rnd); err != nil {

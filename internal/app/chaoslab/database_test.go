@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -96,23 +95,13 @@ func doAndUndo(t *testing.T, f chaos.Fault, params map[string]string, broken fun
 		if _, err := in.Inject(t.Context(), chaos.Request{Fault: f.Name, Params: params}); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "it is broken", broken)
+		localtest.Eventually(t, "it is broken", broken)
 		if err := undo(); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "it is whole", func() bool { return !broken() })
+		localtest.Eventually(t, "it is whole", func() bool { return !broken() })
 		if err := in.Stop(t.Context()); err != nil { // of what was undone from elsewhere
 			t.Error(err)
-		}
-	}
-}
-
-// await waits for what takes effect a moment later, as new settings do.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not so: ", what)
 		}
 	}
 }
@@ -150,7 +139,7 @@ func TestCacheFlush(t *testing.T) {
 		t.Errorf("emptied, and the key is there: %s", got)
 	}
 	say("SET k v")
-	await(t, "it is emptied again", func() bool { return say("EXISTS k") == ":0" })
+	localtest.Eventually(t, "it is emptied again", func() bool { return say("EXISTS k") == ":0" })
 	if err := undo(t.Context()); err != nil {
 		t.Error(err)
 	}

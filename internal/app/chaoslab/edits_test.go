@@ -13,6 +13,7 @@ import (
 	"github.com/stampede-shop/stampede/chaos"
 	"github.com/stampede-shop/stampede/chaos/experiment"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
 // editedShop keeps one attribute of each product; it may show what was before.
@@ -76,7 +77,7 @@ func TestEdits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			await(t, "edits are made", func() bool {
+			localtest.Eventually(t, "edits are made", func() bool {
 				c.shop.mu.Lock()
 				defer c.shop.mu.Unlock()
 				return c.shop.edits > 10

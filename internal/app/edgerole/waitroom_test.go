@@ -14,6 +14,7 @@ import (
 
 	"github.com/stampede-shop/stampede/edge/waitroom"
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -50,17 +51,8 @@ func doors(t *testing.T, opens time.Duration, d *doorsShop) *Node {
 		c.Edge.Waitroom.Rate, c.Edge.Waitroom.MinRate, c.Edge.Waitroom.MaxRate = 2, 1, 2
 	})
 	t.Cleanup(n.runRooms(context.Background()))
-	until(t, func() bool { return n.rooms.Open() })
+	localtest.Eventually(t, "the room is open", func() bool { return n.rooms.Open() })
 	return n
-}
-
-func until(t *testing.T, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("did not come to hold")
-		}
-	}
 }
 
 // visitor is a client with cookies.
@@ -129,15 +121,15 @@ func TestAdmittedAtTheEdge(t *testing.T) {
 	d := &doorsShop{left: 5}
 	n := doors(t, -time.Minute, d)
 	v := visitor{}
-	until(t, func() bool { return v.call(n, "POST", "/cart/add", `{"product_id":7}`).Code == http.StatusOK })
+	localtest.Eventually(t, "the shopper is let in", func() bool { return v.call(n, "POST", "/cart/add", `{"product_id":7}`).Code == http.StatusOK })
 	if d.hold != "" || v["sid"] == "of-the-origin" || v["sid"] == "" {
 		t.Errorf("hold %q, session %q", d.hold, v["sid"])
 	}
 	d.mu.Lock()
 	d.left = 0
 	d.mu.Unlock()
-	until(t, func() bool { return n.rooms.Status()[0].Left == 0 })
-	until(t, func() bool { // a crowd: those beyond what the rate admits at once
+	localtest.Eventually(t, "nothing is left", func() bool { return n.rooms.Status()[0].Left == 0 })
+	localtest.Eventually(t, "a crowd waits", func() bool { // a crowd: those beyond what the rate admits at once
 		w := (visitor{}).call(n, "POST", "/cart/add", `{"product_id":7}`)
 		return w.Code == http.StatusConflict && placeIn(t, w).Hopeless
 	})
@@ -164,7 +156,7 @@ func TestLoadOfAnEdge(t *testing.T) {
 		t.Errorf("idle: %+v", got)
 	}
 	n = shopEdge(t, func(http.ResponseWriter, *http.Request) {}, func(c *config.Config) { c.Edge.Origins = []string{"http://127.0.0.1:1"} })
-	until(t, func() bool { return n.Ready() != nil })
+	localtest.Eventually(t, "it is not ready", func() bool { return n.Ready() != nil })
 	if got := n.load(); got != (waitroom.Load{}) {
 		t.Errorf("without servers: %+v", got)
 	}

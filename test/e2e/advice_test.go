@@ -22,8 +22,8 @@ func replicaIsNamed(t *testing.T, p *platform) {
 		bought <- err
 	}()
 	s.must(t, http.StatusCreated, "POST", "/admin/chaos/replica-pause", map[string]any{"params": map[string]string{"target": "@replica"}, "for": "1m"}, admin...)
-	eventually(t, 20*time.Second, "advice names the replica", func() error { return named(s, admin, true) })
-	eventually(t, 20*time.Second, "the alert fires", func() error {
+	eventually(t, time.Minute, "advice names the replica", func() error { return named(s, admin, true) })
+	eventually(t, time.Minute, "the alert fires", func() error {
 		a, err := s.do("GET", "/admin/alerts", nil, admin...)
 		if err == nil && !(strings.Contains(string(a.Body), `"replica-lag"`) && strings.Contains(string(a.Body), `"firing"`)) {
 			err = errors.New(string(a.Body))
@@ -31,7 +31,7 @@ func replicaIsNamed(t *testing.T, p *platform) {
 		return err
 	})
 	s.must(t, http.StatusOK, "DELETE", "/admin/chaos", nil, admin...)
-	eventually(t, 20*time.Second, "advice is silent about the replica", func() error { return named(s, admin, false) })
+	eventually(t, time.Minute, "advice is silent about the replica", func() error { return named(s, admin, false) })
 	if err := <-bought; err != nil {
 		t.Error(err)
 	}

@@ -57,7 +57,7 @@ func TestEventsOfTheShop(t *testing.T) {
 	sent := time.Now()
 	s.must(t, http.StatusAccepted, "POST", "/events", []map[string]any{{"kind": "click", "product": 1}})
 	want := map[string]int64{"view": 2, "search": 1, "add": 1, "checkout": 1, "order": 1, "purchase": 1, "click": 1}
-	eventually(t, 20*time.Second, "the windows show it", func() error {
+	eventually(t, time.Minute, "the windows show it", func() error {
 		var w windows
 		if err := p.ops(t, http.StatusOK, "GET", "/admin/stats", nil).into(&w); err != nil {
 			return err
@@ -70,7 +70,7 @@ func TestEventsOfTheShop(t *testing.T) {
 		return nil
 	})
 	t.Logf("shown after %v", time.Since(sent).Round(time.Millisecond))
-	eventually(t, 20*time.Second, "the order is stored", func() error { // windows are a little ahead of the store
+	eventually(t, time.Minute, "the order is stored", func() error { // windows are a little ahead of the store
 		rows, err := p.events("SELECT order_id::VARCHAR AS id, amount FROM events WHERE kind = 'order'")
 		if err != nil || len(rows) != 1 || rows[0]["id"] != o.ID || int64(rows[0]["amount"].(float64)) != o.Total {
 			return fmt.Errorf("orders: %v, bought %+v, %w", rows, o, err)
@@ -78,7 +78,7 @@ func TestEventsOfTheShop(t *testing.T) {
 		return nil
 	})
 	s.must(t, http.StatusOK, "POST", "/orders/"+o.ID+"/cancel", nil)
-	eventually(t, 20*time.Second, "the cancellation is stored", func() error {
+	eventually(t, time.Minute, "the cancellation is stored", func() error {
 		if rows, err := p.events("SELECT 1 FROM events WHERE kind = 'cancel'"); err != nil || len(rows) != 1 {
 			return fmt.Errorf("%v %w", rows, err)
 		}
@@ -123,7 +123,7 @@ func TestEventsSurviveKills(t *testing.T) {
 		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 30*time.Second, victim+" is back, and events are taken again", func() error {
+		eventually(t, time.Minute, victim+" is back, and events are taken again", func() error {
 			if err := gone(before); err != nil {
 				return err
 			}

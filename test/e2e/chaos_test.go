@@ -113,7 +113,7 @@ func killSwitch(t *testing.T, p *platform) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "the worker is halted", func() error { return halted(victim) })
+	eventually(t, time.Minute, "the worker is halted", func() error { return halted(victim) })
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

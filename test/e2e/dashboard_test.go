@@ -60,7 +60,7 @@ func TestDashboard(t *testing.T) {
 	first := time.Now()
 	clock, err := chromedp.Run(ctx, chromedp.Text(css("#clock")))
 	for now := clock; err == nil && now == clock; {
-		if now, err = chromedp.Run(ctx, chromedp.Text(css("#clock"))); time.Since(first) > 10*time.Second {
+		if now, err = chromedp.Run(ctx, chromedp.Text(css("#clock"))); time.Since(first) > time.Minute {
 			t.Fatal("the dashboard stands still")
 		}
 	}

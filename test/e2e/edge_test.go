@@ -25,7 +25,7 @@ func (a answer) hit() bool { return strings.HasPrefix(a.cacheStatus(), "stampede
 // kept asks until the answer is one that the edge has kept: the worker may still purge for what tests before did.
 func (s *shopper) kept(t *testing.T, path string, header ...string) (a answer) {
 	t.Helper()
-	eventually(t, 10*time.Second, "kept", func() error {
+	eventually(t, time.Minute, "kept", func() error {
 		if a = s.must(t, http.StatusOK, "GET", path, nil, header...); !a.hit() {
 			return fmt.Errorf("%s: %s", path, a.cacheStatus())
 		}
@@ -61,7 +61,7 @@ func TestEdgeCachesTheCatalogue(t *testing.T) {
 			if len(a.Body) > 1500 && coding != "identity" && h.Get("Content-Encoding") != strings.Split(coding, ",")[0] {
 				t.Errorf("%s (%s): %d bytes as %q", path, coding, len(a.Body), h.Get("Content-Encoding"))
 			}
-			eventually(t, 10*time.Second, "confirmed", func() error { // a purge of the new product may still come in between
+			eventually(t, time.Minute, "confirmed", func() error { // a purge of the new product may still come in between
 				again, err := two.do("GET", path, nil, "Accept-Encoding", coding, "If-None-Match", h.Get("Etag"))
 				if err == nil && again.Status == http.StatusNotModified && again.hit() && len(again.Body) == 0 {
 					return nil
@@ -94,7 +94,7 @@ func over(socket string) *shopper {
 	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(socket, "unix:"))
 	}}
-	return &shopper{base: "http://local", client: &http.Client{Transport: tr, Timeout: 5 * time.Second}}
+	return &shopper{base: "http://local", client: &http.Client{Transport: tr, Timeout: 15 * time.Second}}
 }
 
 // What an administrator changed is what everybody sees when the change is answered: through two edges, and in each API process.
@@ -226,7 +226,7 @@ func TestEdgeRestartKeepsTheDisk(t *testing.T) {
 	before := p.edgeStats(t).DiskEntries
 	old := string(s.must(t, http.StatusOK, "GET", same, nil).Body)
 	s.must(t, http.StatusOK, "GET", changed, nil)
-	eventually(t, 5*time.Second, "on disk", func() error {
+	eventually(t, time.Minute, "on disk", func() error {
 		if n := p.edgeStats(t).DiskEntries; n < before+2 {
 			return fmt.Errorf("%d entries, %d before", n, before)
 		}
@@ -236,7 +236,7 @@ func TestEdgeRestartKeepsTheDisk(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "dead", func() error { return gone(pid) })
+	eventually(t, time.Minute, "dead", func() error { return gone(pid) })
 	st, err := p.status()
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +257,7 @@ func TestEdgeRestartKeepsTheDisk(t *testing.T) {
 			t.Errorf("%s: %s, want %s: %s", c.path, a.cacheStatus(), c.status, a.Body)
 		}
 	}
-	eventually(t, 10*time.Second, "healthy", func() error {
+	eventually(t, time.Minute, "healthy", func() error {
 		st, err := p.status()
 		if err == nil && !st.Healthy {
 			err = fmt.Errorf("%+v", st)
@@ -362,7 +362,7 @@ func (p *platform) wantBlocked(t *testing.T, a answer) {
 		t.Errorf("%v %+v %v", err, problem, a.Header)
 	}
 	newShopper(p.URL).must(t, http.StatusOK, "GET", problem.Type, nil)
-	eventually(t, 5*time.Second, "the log explains", func() error {
+	eventually(t, time.Minute, "the log explains", func() error {
 		raw, err := os.ReadFile(filepath.Join(p.data, "log", "edge.log"))
 		if err != nil {
 			return err
@@ -445,7 +445,7 @@ func startEdge(t *testing.T, env []string, args ...string) {
 		}
 	})
 	ops := newShopper("http://" + args[slices.Index(args, "--ops")+1])
-	eventually(t, 20*time.Second, "the edge is ready", func() error {
+	eventually(t, time.Minute, "the edge is ready", func() error {
 		a, err := ops.do("GET", "/readyz", nil)
 		if err == nil && a.Status != http.StatusOK {
 			err = fmt.Errorf("%d %s", a.Status, a.Body)

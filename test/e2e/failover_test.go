@@ -53,7 +53,7 @@ func (p *platform) failover(t *testing.T, b *buyers, cluster, standbys int) {
 		return err
 	})
 	replaced := time.Since(killed)
-	took := b.resumed(t, time.Now(), 10*time.Second)
+	took := b.resumed(t, time.Now(), 30*time.Second)
 	t.Logf("%s killed; another known to be the primary after %v, and an order taken %v later", was.Primary,
 		replaced.Round(time.Millisecond), took.Round(time.Millisecond))
 	if replaced > 5*time.Second && os.Getenv("STAMPEDE_SOAK") != "" {
@@ -214,7 +214,7 @@ func TestFailoverSoak(t *testing.T) {
 			if err := syscall.Kill(p.pid(t, name), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			b.resumed(t, time.Now(), 15*time.Second)
+			b.resumed(t, time.Now(), 40*time.Second)
 			p.safe(t, 1, 2)
 			p.safe(t, 2, 2)
 		}

@@ -42,11 +42,11 @@ func TestGuestJourney(t *testing.T) {
 	if !strings.Contains(string(again.Body), o.ID) || !strings.Contains(string(again.Body), "empty-cart") {
 		t.Errorf("checkout of a bought cart: %s", again.Body)
 	}
-	eventually(t, 10*time.Second, "confirmation mail", func() error {
+	eventually(t, time.Minute, "confirmation mail", func() error {
 		_, err := os.Stat(filepath.Join(p.data, "mail", o.ID+".eml"))
 		return err
 	})
-	eventually(t, 5*time.Second, "stock taken", func() error {
+	eventually(t, time.Minute, "stock taken", func() error {
 		if now := p.available(t, item.ID); now != before-2 {
 			return fmt.Errorf("%d left of %d", now, before)
 		}
@@ -54,7 +54,7 @@ func TestGuestJourney(t *testing.T) {
 	})
 	s.must(t, http.StatusOK, "POST", "/orders/"+o.ID+"/cancel", nil)
 	s.must(t, http.StatusOK, "POST", "/orders/"+o.ID+"/cancel", nil)
-	eventually(t, 5*time.Second, "restocked once", func() error {
+	eventually(t, time.Minute, "restocked once", func() error {
 		if now := p.available(t, item.ID); now != before {
 			return fmt.Errorf("%d, want %d", now, before)
 		}
@@ -156,7 +156,7 @@ func TestPaymentOutcomes(t *testing.T) {
 	}
 	settled(s, late.ID, "confirmed")
 	settled(other, lost.ID, "failed")
-	eventually(t, 10*time.Second, "one unit per confirmed order", func() error {
+	eventually(t, time.Minute, "one unit per confirmed order", func() error {
 		if n := p.available(t, item.ID); n != 98 {
 			return fmt.Errorf("%d left", n)
 		}

@@ -56,7 +56,7 @@ func TestKillEachUnderLoad(t *testing.T) {
 			if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 15*time.Second, victim+" is back", func() error {
+			eventually(t, time.Minute, victim+" is back", func() error {
 				st, err := p.status()
 				if err != nil {
 					return err
@@ -95,7 +95,7 @@ func TestKillEverything(t *testing.T) {
 			buyUntil(stop, p.URL, item.ID, func(id string, s *shopper) { mu.Lock(); acknowledged[id] = s; mu.Unlock() })
 		})
 	}
-	eventually(t, 20*time.Second, "orders come in", func() error {
+	eventually(t, time.Minute, "orders come in", func() error {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(acknowledged) < 100 {
@@ -167,7 +167,7 @@ func (p *platform) killAll(t *testing.T) {
 		}
 	}
 	for _, pid := range pids {
-		eventually(t, 10*time.Second, "killed", func() error { return gone(pid) })
+		eventually(t, time.Minute, "killed", func() error { return gone(pid) })
 	}
 }
 
@@ -192,7 +192,7 @@ func TestCrashInsideCheckout(t *testing.T) {
 			if err := s.must(t, http.StatusCreated, "POST", "/orders/checkout", nil).into(&o); err != nil || o.Status != "confirmed" {
 				t.Fatalf("%v %+v", err, o)
 			}
-			eventually(t, 10*time.Second, "one unit sold", func() error {
+			eventually(t, time.Minute, "one unit sold", func() error {
 				if n := p.available(t, item.ID); n != 9 {
 					return fmt.Errorf("%d left", n)
 				}

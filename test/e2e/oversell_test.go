@@ -39,7 +39,7 @@ func TestNoOversell(t *testing.T) {
 	if bought.Load() != 50 || refused.Load() != 150 {
 		t.Errorf("%d bought, %d refused; want 50 and 150", bought.Load(), refused.Load())
 	}
-	eventually(t, 5*time.Second, "sold out", func() error {
+	eventually(t, time.Minute, "sold out", func() error {
 		if n := p.available(t, item.ID); n != 0 {
 			return fmt.Errorf("%d left", n)
 		}

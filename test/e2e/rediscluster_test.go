@@ -60,7 +60,7 @@ func TestRedisClusterUnderLoad(t *testing.T) {
 	var r loadReport
 	var wg sync.WaitGroup
 	wg.Go(func() { r = p.load(t, 24, 10*time.Second) })
-	eventually(t, 10*time.Second, "the cluster is in use", func() error { _, err := p.stored(); return err })
+	eventually(t, time.Minute, "the cluster is in use", func() error { _, err := p.stored(); return err })
 	killed, hung := p.pid(t, "redis-1"), p.pid(t, "redis-2")
 	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -90,9 +90,9 @@ func TestRedisClusterUnderLoad(t *testing.T) {
 		t.Errorf("bad answers: %+v %s", r.Summary, r.Errors)
 	}
 	var before map[string]int64
-	eventually(t, 15*time.Second, "everybody uses the cluster again", func() (err error) { before, err = p.stored(); return err })
+	eventually(t, time.Minute, "everybody uses the cluster again", func() (err error) { before, err = p.stored(); return err })
 	next := int64(1)
-	eventually(t, 15*time.Second, "what is read goes there", func() error {
+	eventually(t, time.Minute, "what is read goes there", func() error {
 		next = next%2000 + 1
 		newShopper(p.URL).must(t, http.StatusOK, "GET", fmt.Sprintf("/products/%d", next), nil)
 		after, err := p.stored()

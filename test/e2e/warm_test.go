@@ -57,7 +57,7 @@ func TestWarm(t *testing.T) {
 	if err := p.up("--products", "300", "--replicas", "0", "--apis", "1"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "the campaign is warm", func() error {
+	eventually(t, time.Minute, "the campaign is warm", func() error {
 		if w := p.warmed(t)["api-1"]; w.Reason != "campaign sale" || w.State != "done" || w.Total < 3 || w.Loaded+w.Present != w.Total {
 			return fmt.Errorf("%+v", w)
 		}
@@ -79,7 +79,7 @@ func TestWarm(t *testing.T) {
 	if err := syscall.Kill(p.pid(t, "api-1"), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, "api-1 is warm again", func() error {
+	eventually(t, time.Minute, "api-1 is warm again", func() error {
 		st, err := p.status()
 		if err != nil || !st.Healthy {
 			return fmt.Errorf("%+v, %w", st.Processes, err)

@@ -29,7 +29,7 @@ build: ## build bin/stampede
 .PHONY: test
 test: ## install what is missing, run every test: race detector on, then end to end on the plain binary
 	@scripts/install test
-	go test -race -timeout 15m $(PACKAGES)
+	go test -race -timeout 25m $(PACKAGES)
 	go test -timeout 18m -count=1 ./test/e2e/...
 
 # The engine of ClickHouse, of which no server is to be had everywhere, is 180 MB of a package of npm, for Linux on amd64. It does not bear the race detector.

@@ -5,16 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 )
 
 const (
 	warmProducts = 5_000
-	warmRounds   = 5   // of each shop, taking turns
-	warmRate     = 200 // requests a second
-	warmPrimes   = 600 // requests a second, to begin with
-	warmPrime    = time.Minute
-	warmBefore   = 5 * time.Second  // load before the restart
+	warmRounds   = 4                // of each shop, taking turns; even, so that each is first as often as second
+	warmRate     = 200              // requests a second
+	warmPrimes   = 600              // requests a second, to begin with
+	warmPrime    = 45 * time.Second // longer than counts of demand take to reach where they are kept
+	warmBefore   = 3 * time.Second  // load before the restart
 	warmEarly    = 10 * time.Second // what is looked at: from the first good answer
 	warmBack     = time.Minute      // by when there has to be one
 )
@@ -44,14 +45,16 @@ func benchWarm(ctx context.Context) (_ result, err error) {
 }
 
 func compareWarm(ctx context.Context, warm, cold *warmShop) (r result, err error) {
-	fmt.Fprintln(os.Stderr, warm.load)
+	fmt.Fprintln(os.Stderr, warm.mix)
 	figures := map[*warmShop]*restarts{warm: {}, cold: {}}
 	order := []*warmShop{warm, cold}
+	prime, cancel := context.WithTimeout(ctx, warmPrime)
+	defer cancel()
+	var wg sync.WaitGroup
 	for _, s := range order {
-		prime, cancel := context.WithTimeout(ctx, warmPrime)
-		open(prime, s.url, warmPrimes, s.load.pick)
-		cancel()
+		wg.Go(func() { open(prime, s.url, warmPrimes, s.mix.picker(2)) })
 	}
+	wg.Wait()
 	for i := range warmRounds {
 		for j := range order {
 			s := order[(i+j)%2]
@@ -89,15 +92,15 @@ func (f *restarts) restart(ctx context.Context, s *warmShop) error {
 	lctx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan []sample, 1)
-	go func() { done <- open(lctx, s.url, warmRate, s.load.pick) }()
+	go func() { done <- open(lctx, s.url, warmRate, s.mix.picker(3+uint64(len(f.p95)))) }()
 	if err := pause(ctx, warmBefore); err != nil {
 		return err
 	}
-	killed := time.Now()
-	if err := s.coldRestart(ctx); err != nil {
+	killed, err := s.coldRestart(ctx)
+	if err != nil {
 		return err
 	}
-	err := s.answers(ctx, warmBack)
+	err = s.answers(ctx, warmBack)
 	if err == nil {
 		err = pause(ctx, warmEarly)
 	}

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"regexp"
 	"sort"
 	"strings"
@@ -83,72 +80,4 @@ func ask(client *http.Client, url string) (good, db bool) {
 	defer func() { _ = res.Body.Close() }()
 	_, err = io.Copy(io.Discard, res.Body)
 	return err == nil && res.StatusCode == http.StatusOK, askedCatalogue.MatchString(strings.Join(res.Header["Server-Timing"], ","))
-}
-
-// browsing is what shoppers look at: products, their pages and lists, few of them much and most seldom (Zipf, s = 1).
-type browsing struct {
-	lists, products []string
-	harmonic        []float64
-	rng             *rand.Rand
-}
-
-// learnBrowsing walks over a shop's catalogue. Which products are wanted has nothing to do with what the catalogue calls popular.
-func learnBrowsing(ctx context.Context, base string, seed uint64) (*browsing, error) {
-	b := &browsing{rng: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // a load
-	seen := map[string]bool{}
-	for path := "/products?limit=100&sort=newest"; path != ""; {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
-		if err != nil {
-			return nil, err
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		var page []struct {
-			ID                    int64
-			Slug, Category, Brand string
-		}
-		err = json.NewDecoder(res.Body).Decode(&page)
-		_ = res.Body.Close()
-		if err != nil {
-			return nil, fmt.Errorf("GET %s: %d: %w", path, res.StatusCode, err)
-		}
-		for _, p := range page {
-			b.products = append(b.products, fmt.Sprint("/products/", p.ID), fmt.Sprintf("/p/%d-%s", p.ID, p.Slug))
-			for _, l := range []string{"/c/" + p.Category, "/products?limit=20&category=" + url.QueryEscape(p.Category), "/products?limit=20&brand=" + url.QueryEscape(p.Brand)} {
-				if !seen[l] {
-					seen[l] = true
-					b.lists = append(b.lists, l)
-				}
-			}
-		}
-		path = ""
-		if cursor := res.Header.Get("X-Next-Cursor"); cursor != "" {
-			path = "/products?limit=100&sort=newest&cursor=" + url.QueryEscape(cursor)
-		}
-	}
-	for _, list := range [][]string{b.lists, b.products} {
-		b.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	}
-	sum := 0.0
-	for i := range max(len(b.lists), len(b.products)) {
-		sum += 1 / float64(i+1)
-		b.harmonic = append(b.harmonic, sum)
-	}
-	return b, nil
-}
-
-// pick is the next address: every other one a list.
-func (b *browsing) pick() string {
-	from := b.products
-	if b.rng.IntN(2) == 0 {
-		from = b.lists
-	}
-	n := len(from)
-	return from[min(sort.SearchFloat64s(b.harmonic[:n], b.rng.Float64()*b.harmonic[n-1]), n-1)]
-}
-
-func (b *browsing) String() string {
-	return fmt.Sprintf("%d addresses of products, %d lists", len(b.products), len(b.lists))
 }

@@ -24,7 +24,7 @@ type warmShop struct {
 	data   string
 	client *opsClient
 	url    string
-	load   *browsing
+	mix    *hitsMix
 }
 
 func startWarmShop(ctx context.Context, dir string, warms bool) (*warmShop, error) {
@@ -43,7 +43,7 @@ func startWarmShop(ctx context.Context, dir string, warms bool) (*warmShop, erro
 		return s, err
 	}
 	s.url = s.client.url
-	s.load, err = learnBrowsing(ctx, s.url, 1)
+	s.mix, err = learnMix(ctx, s.data, 1)
 	return s, err
 }
 
@@ -54,28 +54,28 @@ func (s *warmShop) stop() {
 }
 
 // coldRestart empties all caches, what the edge keeps on disk included, and kills whatever holds one: the API processes, Redis and the
-// edge. They come back by themselves.
-func (s *warmShop) coldRestart(ctx context.Context) error {
+// edge. They come back by themselves. Afterwards, at the moment that it returns, none of the old is left to answer.
+func (s *warmShop) coldRestart(ctx context.Context) (gone time.Time, err error) {
 	if err := s.client.do(ctx, "POST", "/admin/cache/purge", map[string]bool{"all": true}, nil); err != nil {
-		return err
+		return gone, err
 	}
 	st, err := statusOf(ctx, s.data)
 	if err != nil {
-		return err
+		return gone, err
 	}
 	killed := 0
 	for _, p := range st.Processes {
 		if strings.HasPrefix(p.Name, "api-") || slices.Contains([]string{"redis", "edge"}, p.Name) {
 			if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
-				return fmt.Errorf("%s: %w", p.Name, err)
+				return gone, fmt.Errorf("%s: %w", p.Name, err)
 			}
 			killed++
 		}
 	}
 	if killed < 4 {
-		return errors.New("not all that hold caches were found")
+		return gone, errors.New("not all that hold caches were found")
 	}
-	return nil
+	return time.Now(), nil
 }
 
 // databaseLoad is what the catalogue's databases were asked since the API processes started.
@@ -121,7 +121,7 @@ func (s *warmShop) answers(ctx context.Context, within time.Duration) error {
 	client := &http.Client{Timeout: time.Second}
 	defer client.CloseIdleConnections()
 	for {
-		if good, _ := ask(client, s.url+s.load.products[0]); good {
+		if good, _ := ask(client, s.url+s.mix.products[0].path()); good {
 			return nil
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -59,17 +60,18 @@ func text(b []byte, there bool) string {
 }
 
 // aside is what the hits of a connection need and would else allocate each time: collecting that costs more than making it, and
-// whoever asks meanwhile waits.
+// whoever asks meanwhile waits. lines does not know X-Forwarded-*: what an origin gets is the edge's own word, and who sent it to us
+// must not choose another's answer by it.
 type aside struct {
 	key   []byte
-	lines func(name string) []string
+	lines func(name string) (values []string, known bool)
 	visit Visit
 }
 
 func (f *fast) aside(h *wire.Head) *aside {
 	a, ok := h.Aside.(*aside)
 	if !ok {
-		a = &aside{lines: h.Lines}
+		a = &aside{lines: func(name string) ([]string, bool) { return h.Lines(name), !strings.HasPrefix(name, "X-Forwarded-") }}
 		h.Aside = a
 	}
 	return a

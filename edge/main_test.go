@@ -28,7 +28,7 @@ type backend struct {
 	srv   *httptest.Server
 }
 
-func newBackend(t *testing.T, name string, l net.Listener) *backend {
+func newBackend(t testing.TB, name string, l net.Listener) *backend {
 	t.Helper()
 	b := &backend{}
 	b.ready.Store(true)
@@ -61,7 +61,7 @@ func newBackend(t *testing.T, name string, l net.Listener) *backend {
 
 func (b *backend) handle(f http.HandlerFunc) { b.serve.Store(&f) }
 
-func tcpBackend(t *testing.T, name string) *backend { return newBackend(t, name, nil) }
+func tcpBackend(t testing.TB, name string) *backend { return newBackend(t, name, nil) }
 
 func unixBackend(t *testing.T, name string) *backend {
 	t.Helper()
@@ -101,7 +101,7 @@ type setup struct {
 	served chan error
 }
 
-func start(t *testing.T, o Options, backends ...*backend) *setup {
+func start(t testing.TB, o Options, backends ...*backend) *setup {
 	t.Helper()
 	for _, b := range backends {
 		o.Origins = append(o.Origins, b.addr)

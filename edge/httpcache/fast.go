@@ -10,9 +10,9 @@ type Visit struct {
 	IfNoneMatch    string // "" none
 	Head           bool
 	MaxBody        int // a larger body is none of this; 0 means any
-	// Lines returns the values of a request header; it is asked only for answers that vary by something else than
-	// Accept-Encoding.
-	Lines func(name string) []string
+	// Lines returns the values of a request header as the Handler would see them, known false when that is not what the wire
+	// says; it is asked only for answers that vary by something else than Accept-Encoding.
+	Lines func(name string) (values []string, known bool)
 }
 
 // AppendFresh appends to b the status line and header of a fresh answer to v, with Age and Cache-Status, without the
@@ -61,9 +61,18 @@ func (e *entry) suits(v *Visit) bool {
 			if encodings(lines[:]) != f.Value {
 				return false
 			}
-		} else if v.Lines == nil || f.Name == "Cookie" || normalValue(f.Name, v.Lines(f.Name)) != f.Value {
+		} else if !v.says(f) {
 			return false
 		}
 	}
 	return true
+}
+
+// says tells whether a header is known to be what an answer was chosen by.
+func (v *Visit) says(f *varyField) bool {
+	if v.Lines == nil || f.Name == "Cookie" {
+		return false
+	}
+	values, known := v.Lines(f.Name)
+	return known && normalValue(f.Name, values) == f.Value
 }

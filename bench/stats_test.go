@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -81,5 +82,51 @@ func TestPatternCutsRows(t *testing.T) {
 	}
 	if want := "O\t" + other + "\tpay-O\t{\"by\": \"U\"}\n"; text != want || p.rows[0].by != byUser {
 		t.Errorf("got %q by %d, want %q by %d", text, p.rows[0].by, want, byUser)
+	}
+}
+
+// The bootstrapped interval holds the true mean about as often as it says.
+func TestBootstrappedCoversTheMean(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	const rounds, n = 300, 50
+	held := 0
+	for range rounds {
+		v := make([]float64, n)
+		for i := range v {
+			v[i] = rng.ExpFloat64() // its mean is 1
+		}
+		if e := bootstrapped(v); e.low <= 1 && 1 <= e.high {
+			held++
+		}
+	}
+	if held < rounds*88/100 || held == rounds {
+		t.Errorf("the mean was within %d of %d times", held, rounds)
+	}
+}
+
+// Of rounds that are made up the costs are those that were put in.
+func TestMonitoringCost(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	machine := float64(runtime.NumCPU()) / 100 // a per cent of it, seconds in a second
+	var seen [][sides]slice
+	for range 60 {
+		drift := 30_000 + 20_000*rng.Float64() // ns, for all of a round
+		made := func(extra float64) slice {
+			per := drift + 1000*rng.NormFloat64() + extra
+			return slice{perRequest: time.Duration(per), all: time.Duration(per * monitoringRate), requests: monitoringRate, rate: monitoringRate}
+		}
+		const perCent = 1e9 / monitoringRate                                                                            // ns a request
+		seen = append(seen, [sides]slice{made(0), made(0), made(machine * perCent), made(machine * perCent * (1 + 6))}) // 6 % of 5/60
+	}
+	c := monitoringCost(seen)
+	for name, x := range map[string]struct {
+		got  estimate
+		want float64
+	}{"control": {c.control, 0}, "recording": {c.recording, 1}, "profiling": {c.profiling, 0.5}, "total": {c.total, 1.5}} {
+		if x.got.low > x.want+0.1 || x.got.high < x.want-0.1 || x.got.high-x.got.low > 1 {
+			t.Errorf("%s: %.3f, want %.1f", name, x.got, x.want)
+		}
 	}
 }

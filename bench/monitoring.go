@@ -19,25 +19,28 @@ import (
 const (
 	monitoringRate   = 10_000                 // requests a second
 	monitoringPassed = 0.2                    // share of them that no cache answers
-	monitoringSlice  = time.Second            // of one side: as long as it is from one look of the dashboard to the next
-	monitoringSettle = 100 * time.Millisecond // after a change, before it is measured
+	monitoringSlice  = 250 * time.Millisecond // of one side: what others do with the machine hardly changes from one to the next
+	monitoringSettle = 50 * time.Millisecond  // after a change, before it is measured
 	monitoringWarm   = 5 * time.Second
 	monitoringLeast  = 0.3 // of the rate has to be reached; what it costs is scaled to all of it
 	monitoringFor    = 200 * time.Second
-	monitoringRounds = 20  // at least
+	monitoringRounds = 40  // at least
 	monitoringNarrow = 0.3 // per cent of the machine: an interval that is no wider is narrow enough
 
+	// A dashboard looks once a second; whoever is looked at in a slice is looked at four times as often.
+	lookedAtShare = float64(monitoringSlice) / float64(time.Second)
 	// A process is profiled for five seconds each minute. Here a profile takes one second, and all that is done once in a profile (its
 	// writing, the heap's) is done each time: what is counted is more than what a minute costs.
 	profiledShare = 5.0 / 60
+	profiledEvery = 4 // rounds
 )
 
 // The sides of a round. Twice off is the control: between the two there is nothing to be found.
 const (
 	sideOff = iota
 	sideAgain
-	sideOn
-	sideProfiled
+	sideOn       // records, and nobody looks
+	sideLookedAt // by the dashboard
 	sides
 )
 
@@ -57,7 +60,7 @@ type slice struct {
 }
 
 // benchMonitoring measures what monitoring costs: one edge gets 10,000 requests a second without a break, four of five answered from the
-// cache, the rest by a trivial server behind. Each second monitoring is switched on or off, in an order that is drawn anew for each round.
+// cache, the rest by a trivial server behind. Four times a second monitoring is switched on or off, in an order that is drawn anew for each round.
 // What is compared is processor time by the request, which depends less on what others do with the machine than any rate. The figure is
 // that of 10,000 requests over the time that the machine's processors have in a second.
 func benchMonitoring(ctx context.Context) (_ result, err error) {
@@ -109,22 +112,41 @@ func (m *monitored) start(ctx context.Context, origin, dir string) (wait func(),
 	return func() { _ = cmd.Wait() }, nil
 }
 
+// observed is what was seen: rounds of all sides, and what a profile of a second took beyond the requests of its time.
+type observed struct {
+	rounds   [][sides]slice
+	profiles []time.Duration
+}
+
 // rounds measures every side once a round, until what was seen is narrow enough or the time is over.
-func (m *monitored) rounds(ctx context.Context) (seen [][sides]slice, err error) {
-	for _, side := range []int{sideOn, sideOff} { // warms up
-		if _, err := m.slice(ctx, side, monitoringWarm/2); err != nil {
-			return nil, err
+func (m *monitored) rounds(ctx context.Context) (seen observed, err error) {
+	for _, side := range []int{sideLookedAt, sideOff} { // warms up
+		if _, err := m.slice(ctx, side, monitoringWarm/2, nil); err != nil {
+			return seen, err
 		}
 	}
+	looked := []string{"/internal/stats", "/internal/figures"}
+	profiled := []string{"/debug/pprof/profile?seconds=1", "/debug/pprof/heap"}
 	for begun := time.Now(); time.Since(begun) < monitoringFor; {
 		var round [sides]slice
 		for _, side := range rand.Perm(sides) {
-			if round[side], err = m.slice(ctx, side, monitoringSlice); err != nil {
+			var ask []string
+			if side == sideLookedAt {
+				ask = looked
+			}
+			if round[side], err = m.slice(ctx, side, monitoringSlice, ask); err != nil {
 				return seen, err
 			}
 		}
-		seen = append(seen, round)
-		if len(seen) >= monitoringRounds {
+		seen.rounds = append(seen.rounds, round)
+		if len(seen.rounds)%profiledEvery == 0 {
+			p, err := m.slice(ctx, sideOn, monitoringSlice, profiled)
+			if err != nil {
+				return seen, err
+			}
+			seen.profiles = append(seen.profiles, p.all-time.Duration(float64(round[sideOn].perRequest)*p.requests))
+		}
+		if len(seen.rounds) >= monitoringRounds && len(seen.rounds)%10 == 0 {
 			if total := monitoringCost(seen).total; total.high-total.low < monitoringNarrow {
 				break
 			}
@@ -133,22 +155,18 @@ func (m *monitored) rounds(ctx context.Context) (seen [][sides]slice, err error)
 	return seen, nil
 }
 
-// slice switches to a side and measures it for a while.
-func (m *monitored) slice(ctx context.Context, side int, d time.Duration) (s slice, err error) {
-	body := fmt.Sprintf(`{"enabled":%t}`, side >= sideOn)
-	if err := m.ask(ctx, http.MethodPut, "/internal/measuring", body); err != nil {
+// slice switches to a side and measures it for a while, and for as long as it takes to answer what is asked of it.
+func (m *monitored) slice(ctx context.Context, side int, d time.Duration, asked []string) (s slice, err error) {
+	if err := m.ask(ctx, http.MethodPut, "/internal/measuring", fmt.Sprintf(`{"enabled":%t}`, side >= sideOn)); err != nil {
 		return s, err
 	}
 	time.Sleep(monitoringSettle)
-	before, asked, begun := threadTime(m.pid), m.load.n.Load(), time.Now()
-	if side >= sideOn { // as the dashboard does each second
-		err = errors.Join(m.ask(ctx, http.MethodGet, "/internal/stats", ""), m.ask(ctx, http.MethodGet, "/internal/figures", ""))
-	}
-	if side == sideProfiled {
-		err = errors.Join(err, m.ask(ctx, http.MethodGet, "/debug/pprof/profile?seconds=1", ""), m.ask(ctx, http.MethodGet, "/debug/pprof/heap", ""))
+	before, answered, begun := threadTime(m.pid), m.load.n.Load(), time.Now()
+	for _, path := range asked {
+		err = errors.Join(err, m.ask(ctx, http.MethodGet, path, ""))
 	}
 	time.Sleep(d - time.Since(begun))
-	s.all, s.requests = threadTime(m.pid)-before, float64(m.load.n.Load()-asked)
+	s.all, s.requests = threadTime(m.pid)-before, float64(m.load.n.Load()-answered)
 	s.rate = s.requests / time.Since(begun).Seconds()
 	if err = errors.Join(err, ctx.Err(), m.load.failed()); err != nil {
 		return s, err
@@ -171,31 +189,32 @@ func (m *monitored) ask(ctx context.Context, method, path, body string) error {
 	return skipAll(req)
 }
 
-// estimate is a mean and the interval that holds it with 95 % certainty.
-type estimate struct{ mean, low, high float64 }
-
 // costs are in per cent of the machine's processor time at the rate.
-type costs struct{ control, recording, profiling, total estimate }
+type costs struct{ control, recording, looking, profiling, total estimate }
 
 // monitoringCost compares what was seen in each round.
-func monitoringCost(seen [][sides]slice) (c costs) {
+func monitoringCost(seen observed) (c costs) {
 	machine := float64(runtime.NumCPU()) * float64(time.Second) / 100
-	var control, recording, profiling, total []float64
-	for _, r := range seen {
+	var control, recording, looking, both, profiling []float64
+	for _, r := range seen.rounds {
+		percent := func(d time.Duration) float64 { return float64(d) * monitoringRate / machine }
 		off := (r[sideOff].perRequest + r[sideAgain].perRequest) / 2
-		control = append(control, float64(r[sideAgain].perRequest-r[sideOff].perRequest)*monitoringRate/machine)
-		on := float64(r[sideOn].perRequest-off) * monitoringRate / machine
-		extra := float64(r[sideProfiled].all) - float64(r[sideOn].perRequest)*r[sideProfiled].requests
-		profiled := extra * profiledShare / machine
-		recording, profiling, total = append(recording, on), append(profiling, profiled), append(total, on+profiled)
+		on, look := percent(r[sideOn].perRequest-off), percent(r[sideLookedAt].perRequest-r[sideOn].perRequest)*lookedAtShare
+		control = append(control, percent(r[sideAgain].perRequest-r[sideOff].perRequest))
+		recording, looking, both = append(recording, on), append(looking, look), append(both, on+look)
 	}
-	return costs{bootstrapped(control), bootstrapped(recording), bootstrapped(profiling), bootstrapped(total)}
+	for _, p := range seen.profiles {
+		profiling = append(profiling, float64(p)*profiledShare/machine)
+	}
+	c = costs{bootstrapped(control), bootstrapped(recording), bootstrapped(looking), bootstrapped(profiling), bootstrapped(both)}
+	c.total = c.total.plus(c.profiling)
+	return c
 }
 
-func monitoringResult(seen [][sides]slice) result {
+func monitoringResult(seen observed) result {
 	c := monitoringCost(seen)
 	column := func(side int, figure func(slice) float64) (out []float64) {
-		for _, r := range seen {
+		for _, r := range seen.rounds {
 			out = append(out, figure(r[side]))
 		}
 		return out
@@ -203,8 +222,8 @@ func monitoringResult(seen [][sides]slice) result {
 	micros := func(s slice) float64 { return float64(s.perRequest) / 1e3 }
 	rate := func(s slice) float64 { return s.rate }
 	list := func(e estimate) []float64 { return []float64{e.mean, e.low, e.high} }
-	return result{Unit: "% of the machine's processor time", Ours: c.total.mean, Spread: c.total.high - c.total.low, Runs: len(seen), Details: map[string]any{
-		"total": list(c.total), "recording": list(c.recording), "profiling": list(c.profiling), "control": list(c.control),
+	return result{Unit: "% of the machine's processor time", Ours: c.total.mean, Spread: c.total.high - c.total.low, Runs: len(seen.rounds), Details: map[string]any{
+		"total": list(c.total), "recording": list(c.recording), "looking": list(c.looking), "profiling": list(c.profiling), "control": list(c.control),
 		"off_us": median(column(sideOff, micros)), "on_us": median(column(sideOn, micros)),
 		"rate_off": median(column(sideOff, rate)), "rate_on": median(column(sideOn, rate)), "processors": runtime.NumCPU(),
 	}}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,7 +23,8 @@ const (
 	monitoringSlice  = 250 * time.Millisecond // of one side: what others do with the machine hardly changes from one to the next
 	monitoringSettle = 50 * time.Millisecond  // after a change, before it is measured
 	monitoringWarm   = 5 * time.Second
-	monitoringLeast  = 0.3 // of the rate has to be reached; what it costs is scaled to all of it
+	monitoringLeast  = 0.5 // of the rate has to be reached in each slice of a round for it to count
+	monitoringVoid   = 100 // rounds that did not count, after which the machine is too busy
 	monitoringFor    = 200 * time.Second
 	monitoringRounds = 40  // at least
 	monitoringNarrow = 0.3 // per cent of the machine: an interval that is no wider is narrow enough
@@ -116,6 +118,7 @@ func (m *monitored) start(ctx context.Context, origin, dir string) (wait func(),
 type observed struct {
 	rounds   [][sides]slice
 	profiles []time.Duration
+	void     int // rounds in which the rate was not reached
 }
 
 // rounds measures every side once a round, until what was seen is narrow enough or the time is over.
@@ -138,6 +141,12 @@ func (m *monitored) rounds(ctx context.Context) (seen observed, err error) {
 				return seen, err
 			}
 		}
+		if slices.ContainsFunc(round[:], func(s slice) bool { return s.rate < monitoringLeast*monitoringRate }) {
+			if seen.void++; seen.void > monitoringVoid {
+				return seen, errors.New("hardly any requests were made: the machine is too busy")
+			}
+			continue
+		}
 		seen.rounds = append(seen.rounds, round)
 		if len(seen.rounds)%profiledEvery == 0 {
 			p, err := m.slice(ctx, sideOn, monitoringSlice, profiled)
@@ -151,6 +160,9 @@ func (m *monitored) rounds(ctx context.Context) (seen observed, err error) {
 				break
 			}
 		}
+	}
+	if len(seen.rounds) < monitoringRounds {
+		return seen, fmt.Errorf("%d rounds in %v: the machine is too busy", len(seen.rounds), monitoringFor)
 	}
 	return seen, nil
 }
@@ -168,14 +180,8 @@ func (m *monitored) slice(ctx context.Context, side int, d time.Duration, asked 
 	time.Sleep(d - time.Since(begun))
 	s.all, s.requests = threadTime(m.pid)-before, float64(m.load.n.Load()-answered)
 	s.rate = s.requests / time.Since(begun).Seconds()
-	if err = errors.Join(err, ctx.Err(), m.load.failed()); err != nil {
-		return s, err
-	}
-	if s.rate < monitoringLeast*monitoringRate {
-		return s, fmt.Errorf("only %.0f requests a second were made: the machine is too busy", s.rate)
-	}
-	s.perRequest = time.Duration(float64(s.all) / s.requests)
-	return s, nil
+	s.perRequest = time.Duration(float64(s.all) / max(1, s.requests))
+	return s, errors.Join(err, ctx.Err(), m.load.failed())
 }
 
 // ask asks the edge's operations endpoint, and reads the answer.
@@ -225,7 +231,7 @@ func monitoringResult(seen observed) result {
 	return result{Unit: "% of the machine's processor time", Ours: c.total.mean, Spread: c.total.high - c.total.low, Runs: len(seen.rounds), Details: map[string]any{
 		"total": list(c.total), "recording": list(c.recording), "looking": list(c.looking), "profiling": list(c.profiling), "control": list(c.control),
 		"off_us": median(column(sideOff, micros)), "on_us": median(column(sideOn, micros)),
-		"rate_off": median(column(sideOff, rate)), "rate_on": median(column(sideOn, rate)), "processors": runtime.NumCPU(),
+		"rate_off": median(column(sideOff, rate)), "rate_on": median(column(sideOn, rate)), "rounds_void": seen.void, "processors": runtime.NumCPU(),
 	}}
 }
 

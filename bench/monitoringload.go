@@ -21,28 +21,42 @@ type steady struct {
 	conns  int
 }
 
-// run asks for a while and tells how many answers came.
-func (s steady) run(ctx context.Context, addr string, d time.Duration) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	var n atomic.Int64
-	errs := make(chan error, s.conns)
-	var wg sync.WaitGroup
+// loading is a load that is going on.
+type loading struct {
+	n    atomic.Int64 // answers
+	stop context.CancelFunc
+	err  atomic.Pointer[error] // of the first connection that broke
+	wg   sync.WaitGroup
+}
+
+// begin asks until the load is ended.
+func (s steady) begin(ctx context.Context, addr string) *loading {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &loading{stop: cancel}
 	for i := range s.conns {
-		wg.Go(func() {
-			if err := s.connection(ctx, addr, i, &n); err != nil && ctx.Err() == nil {
-				errs <- err
+		l.wg.Go(func() {
+			if err := s.connection(ctx, addr, i, &l.n); err != nil && ctx.Err() == nil {
+				l.err.CompareAndSwap(nil, &err)
 				cancel()
 			}
 		})
 	}
-	wg.Wait()
-	select {
-	case err := <-errs:
-		return n.Load(), err
-	default:
-		return n.Load(), nil
+	return l
+}
+
+// failed is why the load is over before it was ended; nil while it goes on.
+func (l *loading) failed() error {
+	if err := l.err.Load(); err != nil {
+		return *err
 	}
+	return nil
+}
+
+// end waits for the answers that are due.
+func (l *loading) end() error {
+	l.stop()
+	l.wg.Wait()
+	return l.failed()
 }
 
 // connection asks on one connection, each request when it is due or as soon as the one before was answered.
@@ -124,23 +138,18 @@ func monitoringOrigin() (addr string, stop func(), err error) {
 	return l.Addr().String(), func() { _ = srv.Close() }, nil
 }
 
-// pollStats reads a process's figures each second, as the dashboard does, until ctx ends.
-func pollStats(ctx context.Context, url string) {
-	t := time.NewTicker(time.Second)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			_, _ = io.Copy(io.Discard, res.Body)
-			_ = res.Body.Close()
-		}
+// skipAll makes a request and reads its answer to the end.
+func skipAll(req *http.Request) error {
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = res.Body.Close() }()
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s", req.Method, req.URL, res.Status)
+	}
+	return nil
 }

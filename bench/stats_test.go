@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -81,5 +82,53 @@ func TestPatternCutsRows(t *testing.T) {
 	}
 	if want := "O\t" + other + "\tpay-O\t{\"by\": \"U\"}\n"; text != want || p.rows[0].by != byUser {
 		t.Errorf("got %q by %d, want %q by %d", text, p.rows[0].by, want, byUser)
+	}
+}
+
+// The bootstrapped interval holds the true mean about as often as it says.
+func TestBootstrappedCoversTheMean(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	const rounds, n = 300, 50
+	held := 0
+	for range rounds {
+		v := make([]float64, n)
+		for i := range v {
+			if v[i] = 1 + rng.NormFloat64(); rng.IntN(50) == 0 {
+				v[i] += 100 * rng.NormFloat64() // somebody else
+			}
+		}
+		if e := bootstrapped(v); e.low <= 1 && 1 <= e.high && e.high-e.low < 2 {
+			held++
+		}
+	}
+	if held < rounds*88/100 || held == rounds {
+		t.Errorf("the mean was within %d of %d times", held, rounds)
+	}
+}
+
+// Of rounds that are made up the costs are those that were put in.
+func TestMonitoringCost(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	machine := float64(runtime.NumCPU()) / 100 // a per cent of it, seconds in a second
+	var seen observed
+	for range 200 {
+		drift := 30_000 + 20_000*rng.Float64() // ns, for all of a round
+		made := func(percent float64) slice {
+			const perCent = 1e9 / monitoringRate // ns a request
+			return slice{perRequest: time.Duration(drift + 1000*rng.NormFloat64() + percent*machine*perCent)}
+		}
+		seen.rounds = append(seen.rounds, [sides]slice{made(0), made(0), made(1), made(1 + 0.5/lookedAtShare)})
+		seen.profiles = append(seen.profiles, time.Duration(1e9*machine*(0.25+0.01*rng.NormFloat64())/profiledShare))
+	}
+	c := monitoringCost(seen)
+	for name, x := range map[string]struct {
+		got  estimate
+		want float64
+	}{"control": {c.control, 0}, "recording": {c.recording, 1}, "looking": {c.looking, 0.5}, "profiling": {c.profiling, 0.25}, "total": {c.total, 1.75}} {
+		if x.got.low > x.want+0.05 || x.got.high < x.want-0.05 || x.got.high-x.got.low > 0.5 {
+			t.Errorf("%s: %.3f, want %.2f", name, x.got, x.want)
+		}
 	}
 }

@@ -19,7 +19,7 @@ func (s *stack) measure(m *roleops.Measuring) {
 
 // askedCache is what the caches call for each exchange with Redis and each load.
 func (s *stack) askedCache(family string, by cache.Source, took time.Duration, failed bool) {
-	if m := s.measured.Load(); m != nil {
+	if m := s.measured.Load(); m != nil && !m.Paused() {
 		m.Set.Series(telemetry.KindFamily, family+" "+by.String()).Record(took, failed)
 		if by == cache.L2 {
 			m.Set.Series(telemetry.KindLink, "redis").Record(took, failed)

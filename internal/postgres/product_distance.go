@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"github.com/stampede-shop/stampede/internal/postgres/catalogdb"
@@ -29,6 +30,43 @@ func editDistance(a, b []rune) int {
 		before, last, row = last, row, before
 	}
 	return last[len(b)]
+}
+
+// oneSwap tells whether b is a with two neighbours in the other order.
+func oneSwap(a, b []rune) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
+}
+
+// swaps are the words that a word becomes by two neighbours in the other order.
+func swaps(word string) (out []string) {
+	letters := []rune(word)
+	for i := range len(letters) - 1 {
+		if letters[i] != letters[i+1] {
+			letters[i], letters[i+1] = letters[i+1], letters[i]
+			out = append(out, string(letters))
+			letters[i], letters[i+1] = letters[i+1], letters[i]
+		}
+	}
+	return out
+}
+
+// withSwapped adds the known words among the swaps of a word. In a short one, two letters in the wrong order leave hardly three in a row
+// as they were, so that it resembles nothing; there are few enough to ask for each.
+func withSwapped(ctx context.Context, q *catalogdb.Queries, word string, candidates []catalogdb.SimilarWordsRow) ([]catalogdb.SimilarWordsRow, error) {
+	rows, err := q.LookupWords(ctx, swaps(word))
+	for _, r := range rows {
+		if r.Docs > 0 && !slices.ContainsFunc(candidates, func(c catalogdb.SimilarWordsRow) bool { return c.Word == r.Word }) {
+			candidates = append(candidates, catalogdb.SimilarWordsRow{Word: r.Word, Docs: r.Docs})
+		}
+	}
+	return candidates, err
 }
 
 func sortByDocs(words []catalogdb.SimilarWordsRow) {

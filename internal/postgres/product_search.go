@@ -121,6 +121,9 @@ func widen(ctx context.Context, q *catalogdb.Queries, word string, docs int64) (
 		return t, nil
 	}
 	candidates, err := q.SimilarWords(ctx, word)
+	if err == nil {
+		candidates, err = withSwapped(ctx, q, word, candidates)
+	}
 	if err != nil {
 		return t, err
 	}
@@ -131,17 +134,20 @@ func widen(ctx context.Context, q *catalogdb.Queries, word string, docs int64) (
 	return t, nil
 }
 
-// nearest picks the candidates with the fewest edits from word, the more frequent ones first, at most three. When word
-// itself is known, only much more frequent ones count.
+// nearest picks the candidates with the fewest edits from word, the more frequent ones first, at most three. Two letters in the wrong
+// order are likelier than any other edit. When word itself is known, only much more frequent ones count.
 func nearest(word string, docs int64, candidates []catalogdb.SimilarWordsRow) []catalogdb.SimilarWordsRow {
 	asked := []rune(word)
-	best := 1 + len(asked)/5 // edits allowed: 1 up to 4 letters, 2 up to 9, 3 beyond
+	best := 2 * (1 + (len(asked)-1)/5) // half edits; 1 edit is allowed up to 5 letters, 2 up to 10, 3 beyond
 	if docs > 0 {
-		best = 1
+		best = 2
 	}
 	var found []catalogdb.SimilarWordsRow
 	for _, c := range candidates {
-		d := editDistance(asked, []rune(c.Word))
+		d := 2 * editDistance(asked, []rune(c.Word))
+		if oneSwap(asked, []rune(c.Word)) {
+			d--
+		}
 		if c.Word == word || c.Docs < max(1, docs*muchMore) || d > best || c.Word[0] == '#' ||
 			strings.ContainsFunc(c.Word, unicode.IsDigit) {
 			continue

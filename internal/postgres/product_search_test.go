@@ -117,3 +117,30 @@ func TestSearchFollowsEdits(t *testing.T) {
 		t.Errorf("a misspelling that the catalogue has finds %d products, want 61", len(got))
 	}
 }
+
+// Two letters in the wrong order are put right wherever they stand, also in short words, and nothing else is taken for what was meant.
+func TestSearchPutsLettersInOrder(t *testing.T) {
+	t.Parallel()
+	s := newDepot(t)
+	names := []string{"shirt", "mug", "shoe", "case", "cart", "card", "cape", "lamp", "clamp", "chair", "chain", "watch", "table", "cable", "jacket", "blanket"}
+	for i, name := range names {
+		s.create(t, shop.NewProduct{SKU: fmt.Sprint("w", i), Name: name, Price: int64(i)})
+	}
+	for _, name := range names {
+		for i := range len(name) - 1 {
+			typed := name[:i] + name[i+1:i+2] + name[i:i+1] + name[i+2:]
+			if len(typed) < 4 || typed == name || strings.HasSuffix(typed, "s") { // the last is taken for a plural
+				continue
+			}
+			if got := s.find(t, typed); !slices.Equal(got, []string{name}) {
+				t.Errorf("%q finds %v, want %s", typed, got, name)
+			}
+		}
+	}
+	for typed, want := range map[string]string{"sihrt": "shirt", "muug": "mug", "mugg": "mug", "csae": "case", "shrit": "shirt",
+		"hirst": "", "thirs": "", "gum": "", "hose": "", "heos": "", "shrti": "", "atchw": "", "ma": "", "s1hrt": "", "blaknte": "blanket"} {
+		if got := strings.Join(s.find(t, typed), "|"); got != want {
+			t.Errorf("%q finds %q, want %q", typed, got, want)
+		}
+	}
+}

@@ -87,12 +87,36 @@ func TestEditDistance(t *testing.T) {
 	}
 }
 
+// A swap is one edit, undoes itself, and is what oneSwap says it is.
+func TestSwaps(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringMatching(`[a-cäß]{0,7}`).Draw(t, "word")
+		other := rapid.StringMatching(`[a-cäß]{0,7}`).Draw(t, "other")
+		all := swaps(word)
+		for _, s := range all {
+			if editDistance([]rune(word), []rune(s)) != 1 || !slices.Contains(swaps(s), word) || !oneSwap([]rune(word), []rune(s)) {
+				t.Fatalf("%q is a swap of %q", s, word)
+			}
+		}
+		if oneSwap([]rune(word), []rune(other)) != slices.Contains(all, other) {
+			t.Fatalf("%q and %q", word, other)
+		}
+	})
+}
+
 func TestNearest(t *testing.T) {
 	t.Parallel()
 	known := []catalogdb.SimilarWordsRow{{Word: "headphone", Docs: 50}, {Word: "headphone2", Docs: 90}, {Word: "earphone", Docs: 10}, {Word: "phone", Docs: 99}}
 	got := nearest("hedphone", 0, known)
 	if len(got) != 1 || got[0].Word != "headphone" {
 		t.Errorf("got %v", got)
+	}
+	if got := nearest("caes", 0, []catalogdb.SimilarWordsRow{{Word: "cart", Docs: 90}, {Word: "cars", Docs: 90}, {Word: "case", Docs: 1}}); len(got) != 1 || got[0].Word != "case" {
+		t.Errorf("letters in the wrong order: %v", got)
+	}
+	if got := nearest("chief", 0, []catalogdb.SimilarWordsRow{{Word: "chair", Docs: 90}}); len(got) != 0 {
+		t.Errorf("two edits of five letters: %v", got)
 	}
 	if got := nearest("galxy", 2, []catalogdb.SimilarWordsRow{{Word: "galaxy", Docs: 30}}); len(got) != 0 {
 		t.Errorf("a word that is nearly as frequent is no correction: %v", got)

@@ -31,6 +31,7 @@ type Measuring struct {
 	flight   *flight.Recorder    // nil: off
 	second   telemetry.Histogram // requests of the last second, for flight
 	log      *slog.Logger
+	pausing  pausing
 }
 
 // NewMeasuring measures nothing before it is opened.
@@ -75,8 +76,10 @@ func (m *Measuring) Stats() TelemetryStats {
 	return TelemetryStats{m.Set.Export(), m.runtime.Read()}
 }
 
-// Run keeps the windows moving, profiles and records until ctx ends.
-func (m *Measuring) Run(ctx context.Context) {
+// Run keeps the windows moving, profiles and records until ctx ends, but for pauses.
+func (m *Measuring) Run(ctx context.Context) { m.pausing.between(ctx, m.run) }
+
+func (m *Measuring) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if m.profiler != nil {
@@ -181,6 +184,9 @@ func (r *routes) learn(method, pattern string) *telemetry.Series {
 func (m *Measuring) ApiAnswered() func(httpapi.Answered) {
 	rs := m.routes()
 	return func(a httpapi.Answered) {
+		if m.Paused() {
+			return
+		}
 		rs.series(a.Request.Method, a.Route).RecordStatus(a.Took, a.Status)
 		m.Flown(a.Route, a.ID, a.Took)
 		if m.spans == nil {
@@ -211,7 +217,7 @@ func tiers(t *shop.Timing) []spans.Span {
 // Begun makes what is done for a request findable by its context.
 func (m *Measuring) Begun(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.spans == nil {
+		if m.spans == nil || m.Paused() {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -222,6 +228,9 @@ func (m *Measuring) Begun(next http.Handler) http.Handler {
 
 // Queried is what the databases call for each statement.
 func (m *Measuring) Queried(ctx context.Context, q replica.Queried) {
+	if m.Paused() {
+		return
+	}
 	m.Set.Series(telemetry.KindQuery, q.Name).Record(q.Took, q.Err != nil)
 	m.Set.Series(telemetry.KindLink, q.Database+" on "+q.Node).Record(q.Took, q.Err != nil)
 	spans.From(ctx).Ended("db", q.Name, q.Database+" on "+q.Node, q.Took, q.Err)
@@ -229,5 +238,8 @@ func (m *Measuring) Queried(ctx context.Context, q replica.Queried) {
 
 // Worked is what the worker calls for each message.
 func (m *Measuring) Worked(job string, took time.Duration, err error) {
+	if m.Paused() {
+		return
+	}
 	m.Set.Series(telemetry.KindJob, job).Record(took, err != nil)
 }

@@ -25,6 +25,8 @@ func (m *Measuring) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /internal/profile", opshttp.HereOnly(m.profileHandler))
 	mux.HandleFunc("GET /internal/flight", opshttp.HereOnly(m.flightHandler))
 	mux.HandleFunc("POST /internal/flight", opshttp.HereOnly(m.flightNow))
+	mux.HandleFunc("GET /internal/measuring", opshttp.HereOnly(m.pauseHandler))
+	mux.HandleFunc("PUT /internal/measuring", opshttp.HereOnly(m.pauseHandler))
 	mux.HandleFunc("GET /internal/flight/{name}", opshttp.HereOnly(m.flightFile))
 }
 

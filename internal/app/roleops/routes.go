@@ -144,6 +144,9 @@ func (m *Measuring) EdgeAnswered(profile string) func(edge.Answered) {
 	}
 	origins := m.Set.Series(telemetry.KindLink, "origins")
 	return func(a edge.Answered) {
+		if m.Paused() {
+			return
+		}
 		s := anyGet
 		if profile == config.ProfileShop {
 			s = ps.series(rs, a.Method, a.Target)

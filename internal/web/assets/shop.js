@@ -1,8 +1,14 @@
 // What the pages gain with JavaScript; they work without it.
 "use strict";
 
-// It begins when the page has been drawn for the first time.
-requestAnimationFrame(() => setTimeout(() => {
+// It begins when the page is on the screen for the first time, or else after a while: a tab in the background is not drawn.
+const whenDrawn = (begin) => {
+  let begun = false;
+  const once = () => { if (!begun) { begun = true; begin(); } };
+  setTimeout(once, 500);
+  new PerformanceObserver(once).observe({ type: "paint", buffered: true });
+};
+whenDrawn(() => {
 // A picture that cannot be fetched gives way to the drawn one.
 const standIn = (img) => {
   const src = img.dataset.fallback;
@@ -151,4 +157,4 @@ if (queue) {
     } catch { /* the next look may do better */ }
   }, again * 1000);
 }
-}));
+});

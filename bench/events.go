@@ -32,14 +32,6 @@ const (
 	eventsProfile  = "STAMPEDE_BENCH_PROFILE" // a file for a profile of the minute
 )
 
-// eventsTime is how long events are sent: a minute, or what STAMPEDE_BENCH_EVENTS_FOR says, to try things out.
-func eventsTime() time.Duration {
-	if d, err := time.ParseDuration(os.Getenv("STAMPEDE_BENCH_EVENTS_FOR")); err == nil && d > 0 {
-		return d
-	}
-	return eventsFor
-}
-
 // eventsRig is a queue server of this process, and a store.
 type eventsRig struct {
 	dir   string
@@ -47,64 +39,6 @@ type eventsRig struct {
 	store *duckstore.Store
 	live  *analytics.Live
 	stop  []func()
-}
-
-func benchEvents(ctx context.Context) (result, error) {
-	r, err := newEventsRig(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	defer r.close()
-	bareRows, bareEach, err := r.bareAppender(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	bareQueue, err := r.bareJetStream(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	fmt.Fprintf(os.Stderr, "bare: DuckDB's appender %.0f rows/s at %.2f µs of processor time each, JetStream %.0f events/s in batches of %d\n", bareRows, bareEach, bareQueue, eventsBatch)
-	details := map[string]any{"bare_cpu_us_each": bareEach, "bare_jetstream": bareQueue}
-	minute, err := r.measure(ctx, "sustained", eventsOffer{during: eventsTime(), rate: eventsOffered, profile: true}, details)
-	if err != nil {
-		return result{}, err
-	}
-	full, err := r.measure(ctx, "unbounded", eventsOffer{during: eventsShort}, details)
-	if err != nil {
-		return result{}, err
-	}
-	details["ratio_unbounded"], details["ratio_jetstream"] = full.rate()/bareRows, full.rate()/bareQueue
-	half, err := r.ingest(ctx, eventsOffer{during: eventsShort, rate: full.rate() / 2})
-	if err != nil {
-		return result{}, err
-	}
-	fmt.Fprintf(os.Stderr, "windows while %.0f/s come: p50 %.2f ms, p95 %.2f ms; visible after p95 %.0f ms\n", half.rate(), ms(half.snapshot.p50), ms(half.snapshot.p95), ms(half.visible.p95))
-	details["windows"] = map[string]any{"at": half.rate(), "p50_ms": ms(half.snapshot.p50), "p95_ms": ms(half.snapshot.p95), "visible_p95_ms": ms(half.visible.p95)}
-	http, err := r.overHTTP(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	details["http_per_core"], details["http_per_s"] = http.perCore, http.rate
-	return result{Unit: "events/s", Ours: minute.rate(), Anchor: bareRows, Ratio: minute.rate() / bareRows, Runs: 1, Details: details}, nil
-}
-
-// measure ingests what is offered, and counts afterwards how many different ids are stored.
-func (r *eventsRig) measure(ctx context.Context, name string, o eventsOffer, details map[string]any) (eventsRun, error) {
-	run, err := r.ingest(ctx, o)
-	if err != nil {
-		return run, err
-	}
-	counting := time.Now()
-	n, err := r.distinct(ctx)
-	if err != nil {
-		return run, err
-	}
-	took := time.Since(counting)
-	fmt.Fprintf(os.Stderr, "%s: %d events in %.1f s: %.0f/s, %.2f µs of processor time each; %d sent twice, %d stored; others used %.0f %% of the machine; all %d ids in the store are different (%.0f s to count)\n",
-		name, run.sent, run.took.Seconds(), run.rate(), run.cpuEach(), run.twice, run.stored, 100*run.others, n, took.Seconds())
-	details[name] = map[string]any{"rate": run.rate(), "offered": o.rate, "seconds": run.took.Seconds(), "events": run.sent, "stored": run.stored, "repeated": run.twice, "cpu_us_each": run.cpuEach(),
-		"others_used": run.others, "distinct_in_store": n, "counting_s": took.Seconds()}
-	return run, nil
 }
 
 func newEventsRig(ctx context.Context) (r *eventsRig, err error) {

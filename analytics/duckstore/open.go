@@ -122,7 +122,8 @@ func (s *Store) confine(ctx context.Context) error {
 		"SET temp_directory=" + literal(filepath.Join(s.o.Dir, "spill")),
 		"SET max_temp_directory_size='8GiB'",
 		"SET allowed_directories=[" + strings.Join([]string{s.folder(filesDir), s.folder(landedDir), s.folder(exportsDir)}, ",") + "]",
-		"SET parquet_metadata_cache=true", // no file is ever changed
+		"SET parquet_metadata_cache=true",     // no file is ever changed
+		"SET prefetch_all_parquet_files=true", // a column of a row group in one read: page by page takes a sixth longer
 	}
 	if s.o.Threads > 0 {
 		settings = append(settings, fmt.Sprintf("SET threads=%d", s.o.Threads))

@@ -60,7 +60,9 @@ type chaosReport struct {
 // does not undo.
 func TestChaos(t *testing.T) {
 	flags := []string{"--products", "300", "--apis", "2", "--shards", "2", "--replicas", "1", "--chaos"}
-	p := own(t, "chaos", flags...)
+	p := newPlatform("chaos")
+	p.env = mayAct
+	p.own(t, flags...)
 	t.Run("Experiments", func(t *testing.T) {
 		for name, text := range chaosShort {
 			p.experiment(t, name, text)
@@ -69,6 +71,7 @@ func TestChaos(t *testing.T) {
 	t.Run("KillSwitch", func(t *testing.T) { killSwitch(t, p) })
 	t.Run("Calls", func(t *testing.T) { chaosCalls(t, p) })
 	t.Run("Advice", func(t *testing.T) { replicaIsNamed(t, p) })
+	t.Run("Acting", func(t *testing.T) { adviceIsActedOn(t, p) })
 	t.Run("Restart", func(t *testing.T) { restartMends(t, p, flags) })
 	p.audit(t)
 }

@@ -172,6 +172,13 @@ func (s *sharedPlatform) stop() error {
 func own(t *testing.T, name string, flags ...string) *platform {
 	t.Helper()
 	p := newPlatform(name)
+	p.own(t, flags...)
+	return p
+}
+
+// own starts this platform for one test and stops it afterwards.
+func (p *platform) own(t *testing.T, flags ...string) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := p.down(); err != nil {
 			t.Error(err)
@@ -180,7 +187,6 @@ func own(t *testing.T, name string, flags ...string) *platform {
 	if err := p.up(flags...); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // gone waits until a process has ended.

@@ -2,7 +2,6 @@ package roleops
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -77,7 +76,7 @@ type measuringState struct {
 func (m *Measuring) pauseHandler(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPut {
 		var s measuringState
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&s); err != nil {
+		if err := opshttp.Decode(http.MaxBytesReader(w, r.Body, 1<<10), &s); err != nil {
 			opshttp.Problem(w, http.StatusBadRequest, "malformed", `send {"enabled":true} or {"enabled":false}`)
 			return
 		}

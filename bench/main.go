@@ -53,6 +53,7 @@ var benchmarks = []benchmark{
 	{"checkout", "engine-level checkouts of 3 random products against a hand-written pgbench transaction", benchCheckout},
 	{"hot", "engine-level checkouts of one product against pgbench's row lock", benchHot},
 	{"split", "where the processor time of a checkout goes: PostgreSQL and here, phase by phase", benchSplit},
+	{"floor", "what PostgreSQL alone spends on a checkout: statements of the shop, bare inserts, and the least rows", benchFloor},
 	{"routing", "reads through shard and replica against a bare pgx pool", benchRouting},
 	{"read", "uncached reads of one product from a replica, 64 callers, against a bare pgx pool", benchRead},
 	{"growth-shards", "checkouts with 1 to 8 shards on one and two servers", benchGrowthShards},

@@ -55,7 +55,6 @@ func (p *plan) reserves(ctx context.Context, at []int) {
 		all.UserIds, all.Quantities = append(all.UserIds, w.r.UserID), append(all.Quantities, w.lines[l.product].Quantity)
 		all.ExpiresAt = append(all.ExpiresAt, timestamp(w.r.ExpiresAt))
 	}
-	all.Orders = slices.Compact(slices.Clone(all.OrderIds))
 	all.Products, all.Units = totals(all.ProductIds, all.Quantities)
 	_ = p.ReserveAll(ctx, all)
 	p.then = append(p.then, func() {

@@ -204,13 +204,8 @@ func TestBatchedRefusalKeepsTheRest(t *testing.T) {
 	}
 	kept, back, more := newID(), newID(), newID()
 	check(t, reserve(back, 4))
-	n, err := w.cluster.OnShard(shop.ProductKey(p.ID))
-	check(t, err)
-	tx, err := n.Pool.Begin(ctx)
-	check(t, err)
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // or closing the pool waits for ever
-	_, err = tx.Exec(ctx, `SELECT 1 FROM stock WHERE product_id = $1 FOR UPDATE`, p.ID)
-	check(t, err)
+	let := w.holdBack(t, p)
+	defer let()                                                                                          // or closing the pool waits for ever
 	localtest.Eventually(t, "nothing is under way", func() bool { return b.Stats().Steps.Running == 0 }) // answers come before the batch has ended
 	before := b.Stats().Steps
 	var all sync.WaitGroup
@@ -231,7 +226,7 @@ func TestBatchedRefusalKeepsTheRest(t *testing.T) {
 		}
 	})
 	localtest.Eventually(t, "two steps wait for it", func() bool { return b.Stats().Steps.Submitted == before.Submitted+3 })
-	check(t, tx.Rollback(ctx))
+	let()
 	all.Wait()
 	if st := b.Stats().Steps; st.Batches != before.Batches+2 || st.Splits+st.Retries != before.Splits+before.Retries {
 		t.Errorf("%+v after %+v: the two steps were to share a batch", st, before)
@@ -241,5 +236,56 @@ func TestBatchedRefusalKeepsTheRest(t *testing.T) {
 	}
 	if n := w.count(t, shop.ProductKey(p.ID), `SELECT count(*) FROM reservations WHERE order_id = $1 AND state = 'released' OR order_id = $2 AND state = 'held'`, back, kept); n != 2 {
 		t.Errorf("%d of two reservations are as they should be", n)
+	}
+}
+
+// holdBack locks a product's row until the function that it returns is called; calling that twice is fine.
+func (w *world) holdBack(t *testing.T, p shop.Product) (let func()) {
+	t.Helper()
+	n, err := w.cluster.OnShard(shop.ProductKey(p.ID))
+	check(t, err)
+	tx, err := n.Pool.Begin(t.Context())
+	check(t, err)
+	let = func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }
+	if _, err = tx.Exec(t.Context(), `SELECT 1 FROM stock WHERE product_id = $1 FOR UPDATE`, p.ID); err != nil {
+		let()
+		t.Fatal(err)
+	}
+	return let
+}
+
+// An order that asks again for what it has, and one that was given up before it asked, disturb nobody in their batch.
+func TestBatchedOrdersWithAPast(t *testing.T) {
+	t.Parallel()
+	w, b := batchedWorld(t, postgres.BatchedOptions{})
+	ctx, p := t.Context(), w.product(t, 100)
+	again, gone, fresh, first := newID(), newID(), newID(), newID()
+	check(t, b.Reserve(ctx, hold(again, shop.LineOf(p, 4))))
+	check(t, b.Release(ctx, gone, []int64{p.ID}))
+	let := w.holdBack(t, p)
+	defer let()
+	localtest.Eventually(t, "nothing is under way", func() bool { return b.Stats().Steps.Running == 0 })
+	before := b.Stats().Steps
+	var all sync.WaitGroup
+	reserve := func(order string, want shop.Code) {
+		all.Go(func() {
+			if err := b.Reserve(ctx, hold(order, shop.LineOf(p, 4))); shop.CodeOf(err) != want {
+				t.Errorf("%s: %v", order, err)
+			}
+		})
+	}
+	reserve(first, "")
+	localtest.Eventually(t, "one reservation is under way", func() bool { return b.Stats().Steps.Running == 1 })
+	reserve(again, "")
+	reserve(gone, shop.CodeConflict)
+	reserve(fresh, "")
+	localtest.Eventually(t, "three steps wait for it", func() bool { return b.Stats().Steps.Submitted == before.Submitted+4 })
+	let()
+	all.Wait()
+	if st := b.Stats().Steps; st.Batches != before.Batches+2 || st.Splits+st.Retries != before.Splits+before.Retries {
+		t.Errorf("%+v after %+v: the three steps were to share a batch that is undone once", st, before)
+	}
+	if left := w.left(t, p); left != 88 {
+		t.Errorf("%d units are left of 100 with three times four reserved", left)
 	}
 }

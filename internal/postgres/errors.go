@@ -24,10 +24,11 @@ func rolledBack(err error) bool {
 		pg.Code == "23505" && slices.Contains(racy, pg.ConstraintName))
 }
 
-// refused tells that a batch of reservations was undone, since some have to be served one by one.
+// refused tells that a batch of reservations was undone, since some have to be served one by one: too little of a product, or an
+// order that has its line already.
 func refused(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "SR001"
+	return errors.As(err, &pg) && (pg.Code == "SR001" || pg.Code == "23505" && pg.ConstraintName == "reservations_pkey")
 }
 
 // unreachable tells that the database could not be asked, or that its answer was lost.

@@ -184,10 +184,10 @@ func (q *Queries) Hold(ctx context.Context, arg HoldParams) error {
 const reserveAll = `-- name: ReserveAll :exec
 
 WITH wanted AS (
-    SELECT unnest($3::text[]) AS order_id, unnest($4::bigint[]) AS product_id,
-        unnest($5::text[]) AS user_id, unnest($6::bigint[]) AS quantity,
-        unnest($7::timestamptz[]) AS expires_at),
-totals AS MATERIALIZED (SELECT unnest($1::bigint[]) AS product_id, unnest($8::bigint[]) AS units),
+    SELECT unnest($2::text[]) AS order_id, unnest($3::bigint[]) AS product_id,
+        unnest($4::text[]) AS user_id, unnest($5::bigint[]) AS quantity,
+        unnest($6::timestamptz[]) AS expires_at),
+totals AS MATERIALIZED (SELECT unnest($1::bigint[]) AS product_id, unnest($7::bigint[]) AS units),
 taken AS (
     UPDATE stock s SET available = s.available - t.units, updated_at = now(), updated_by = 'checkout'
     FROM totals t
@@ -198,13 +198,11 @@ held AS (
     INSERT INTO reservations (order_id, product_id, user_id, quantity, state, expires_at)
     SELECT w.order_id, w.product_id, w.user_id, w.quantity, 'held', w.expires_at FROM wanted w)
 SELECT (CASE WHEN (SELECT count(*) FROM taken) = cardinality($1::bigint[])
-        AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.order_id = ANY ($2::text[]))
     THEN true ELSE reservation_refused() END)::boolean AS clear
 `
 
 type ReserveAllParams struct {
 	Products   []int64
-	Orders     []string
 	OrderIds   []string
 	ProductIds []int64
 	UserIds    []string
@@ -215,14 +213,14 @@ type ReserveAllParams struct {
 
 // Reservations by the batch, for many orders of one shard. Arrays have one entry for each line, and go in parallel. But
 // for ReserveAll, which locks them by updating, the stock rows are locked (LockStock).
-// Holds every line, if the orders have nothing here yet and there is enough of everything, so much that no product's
-// availability changes its class and there is nothing to tell; else it fails with SR001, and the transaction with it. Products
-// come once, with the units that all orders want, in the order of their ids, in which their rows are updated and thereby locked.
+// Holds every line, if the orders have none of them yet and there is enough of everything, so much that no product's
+// availability changes its class and there is nothing to tell; else it fails, with SR001 or by the primary key of reservations, and
+// the transaction with it. Products come once, with the units that all orders want, in the order of their ids, in which their rows
+// are updated and thereby locked.
 // One update for each product, whatever the number of orders. (Looking first, under a lock, costs as much again as taking.)
 func (q *Queries) ReserveAll(ctx context.Context, arg ReserveAllParams) error {
 	_, err := q.db.Exec(ctx, reserveAll,
 		arg.Products,
-		arg.Orders,
 		arg.OrderIds,
 		arg.ProductIds,
 		arg.UserIds,

@@ -2,9 +2,10 @@
 -- for ReserveAll, which locks them by updating, the stock rows are locked (LockStock).
 
 -- name: ReserveAll :exec
--- Holds every line, if the orders have nothing here yet and there is enough of everything, so much that no product's
--- availability changes its class and there is nothing to tell; else it fails with SR001, and the transaction with it. Products
--- come once, with the units that all orders want, in the order of their ids, in which their rows are updated and thereby locked.
+-- Holds every line, if the orders have none of them yet and there is enough of everything, so much that no product's
+-- availability changes its class and there is nothing to tell; else it fails, with SR001 or by the primary key of reservations, and
+-- the transaction with it. Products come once, with the units that all orders want, in the order of their ids, in which their rows
+-- are updated and thereby locked.
 -- One update for each product, whatever the number of orders. (Looking first, under a lock, costs as much again as taking.)
 WITH wanted AS (
     SELECT unnest(@order_ids::text[]) AS order_id, unnest(@product_ids::bigint[]) AS product_id,
@@ -21,7 +22,6 @@ held AS (
     INSERT INTO reservations (order_id, product_id, user_id, quantity, state, expires_at)
     SELECT w.order_id, w.product_id, w.user_id, w.quantity, 'held', w.expires_at FROM wanted w)
 SELECT (CASE WHEN (SELECT count(*) FROM taken) = cardinality(@products::bigint[])
-        AND NOT EXISTS (SELECT 1 FROM reservations r WHERE r.order_id = ANY (@orders::text[]))
     THEN true ELSE reservation_refused() END)::boolean AS clear;
 
 -- name: HeldBefore :many

@@ -45,12 +45,11 @@ type ScalingRun struct {
 	Used       float64 `json:"used"`              // of their share
 	Stopped    float64 `json:"stopped"`           // share of the quota's periods in which it stopped them
 	Stood      float64 `json:"stood"`             // share of the time for which each stood still for that
-	Lead       int     `json:"lead"`              // leads until a request took as much as before
 }
 
 func (r ScalingRun) String() string {
-	return fmt.Sprintf("%d instances: %.0f answers/s, %.0f µs each, %.0f %% of the share, stopped in %.0f %% of the periods for %.0f %% of the time; warm after %d leads",
-		r.N, r.Rate, 1e6*r.PerRequest, 100*r.Used, 100*r.Stopped, 100*r.Stood, r.Lead)
+	return fmt.Sprintf("%d instances: %.0f answers/s, %.0f µs each, %.0f %% of the share, stopped in %.0f %% of the periods for %.0f %% of the time",
+		r.N, r.Rate, 1e6*r.PerRequest, 100*r.Used, 100*r.Stopped, 100*r.Stood)
 }
 
 // HoldOut is a figure that was predicted from others, and what it was.
@@ -106,8 +105,8 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	doubts := s.doubts()
 	f := Finding{
 		Measured: s.measured(), Value: s.Efficiency, Unit: "share",
-		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and before each point all eight were asked without a quota until a request took as much processor time as just before; Universal Scalability Law fitted to %d points",
-			s.Share, instanceUsers, len(s.Points)),
+		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and before each point all eight answered %s requests of other shoppers without a quota; in it each answered %s, however fast, so that none had more than others of what was asked for the first time; Universal Scalability Law fitted to %d points",
+			s.Share, instanceUsers, thousands(float64(t.pace.rehearsal)), thousands(float64(t.pace.round)), len(s.Points)),
 		Limits: "the servers' own share, as long as the rest of the machine has room (reads: purges, which go to each of them, are not in it); with eight, " + s.Eight.where(),
 		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && len(doubts) == 0,
 	}

@@ -135,14 +135,14 @@ func (l *l2) failed(err error) {
 	}
 }
 
-// raw is do whatever the breaker says, bounded by limit.
+// raw is do whatever the breaker says, bounded by limit of this process's own time.
 func (l *l2) raw(ctx context.Context, limit time.Duration, build func(c rueidis.Client) rueidis.Commands) ([]rueidis.RedisResult, error) {
 	c := l.client.Load()
 	if c == nil {
 		return nil, errDown
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	ctx, stop := inOwnTime(ctx, limit)
+	defer stop()
 	res := (*c).DoMulti(ctx, build(*c)...)
 	for _, r := range res {
 		if err := r.Error(); err != nil && !rueidis.IsRedisNil(err) {

@@ -51,7 +51,8 @@ type Options struct {
 	Redis []string
 	// Prefix starts every key in Redis. Default "stampede:".
 	Prefix string
-	// Timeout bounds every exchange with Redis on behalf of a reader; invalidations have five times as long. Default 100 ms.
+	// Timeout bounds every exchange with Redis on behalf of a reader; invalidations have five times as long. Time in which this process
+	// stood still does not count, but for a fifth. Default 100 ms.
 	Timeout time.Duration
 	// Trip is by how many failures have to outnumber successes until Redis is left alone for a while: so many in a row, or more
 	// than half of all for some time. Default 5.

@@ -41,7 +41,8 @@ type run struct {
 	known     *answers
 	pace      pacer
 	started   time.Time
-	until     time.Time // no new request from here on
+	until     time.Time    // no new request from here on
+	sent      atomic.Int64 // counted where Options.Requests bounds them
 	atWork    atomic.Int64
 	peak      atomic.Int64 // of atWork
 	shoppers  sync.WaitGroup

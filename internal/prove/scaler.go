@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -23,6 +22,18 @@ func shareOf(cores int) float64 { return min(0.25, 0.4*float64(cores)/mostInstan
 // sizes are the numbers of instances.
 var sizes = []int{1, 2, 4, mostInstances}
 
+// repeatsOf is how often n instances are measured: what one alone does scatters most, eight are a mean of eight.
+func (p pace) repeatsOf(n int) int {
+	switch n {
+	case 1:
+		return p.repeats + 1
+	case mostInstances:
+		return max(1, p.repeats-1)
+	default:
+		return p.repeats
+	}
+}
+
 // scale measures 1, 2, 4 and 8 instances, in an order by chance each time and whichever of them by chance, so that what changes
 // meanwhile changes for all alike. All eight run from the beginning.
 func (t *trial) scale(ctx context.Context) (Scaling, error) {
@@ -39,9 +50,11 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 			return s, err
 		}
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
-		for repeat := range t.pace.repeats {
+		for repeat := range t.pace.repeats + 1 {
 			for _, i := range rng.Perm(len(sizes)) {
-				if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:sizes[i]]); err != nil {
+				if n := sizes[i]; repeat >= t.pace.repeatsOf(n) {
+					continue
+				} else if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:n]); err != nil {
 					return s, err
 				}
 			}
@@ -59,15 +72,14 @@ type scaler struct {
 	s      *Scaling
 	group  Instances
 	urls   []string
-	sum    tally  // of what was measured
-	leads  uint64 // so far: each has other shoppers
-	points int
+	sum    tally     // of what was measured
+	leads  uint64    // so far: each has other shoppers
 	filled time.Time // when all were asked for all products
 }
 
-// point is one measurement of the chosen instances. Before it all eight are asked, free of their quota, until a request takes as much
-// as it did before: caches forget lists after seconds, and a few shoppers fill them slowly, so that few servers would be measured
-// loading what many have loaded for each other.
+// point is one measurement of the chosen instances. Before it all eight answer as many requests of others, free of their quota: caches
+// forget lists after seconds, and a few shoppers fill them slowly. In it each answers as many requests as in any other: what is asked for
+// the first time costs seven times as much as what is in memory, and the faster an instance, the less of it is in a span of time.
 func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 	t := m.t
 	urls := make([]string, len(chosen))
@@ -78,7 +90,7 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 		return err
 	}
 	// The first of any number have the same shoppers: sizes are compared with each other within a repeat.
-	runners, err := m.prepare(ctx, urls, t.pace.scale, t.o.Seed+uint64(repeat*mostInstances)) //nolint:gosec // few
+	runners, err := m.prepare(ctx, urls, 2*t.pace.scale, t.pace.round, t.o.Seed+uint64(repeat*mostInstances)) //nolint:gosec // few
 	if err != nil {
 		return err
 	}
@@ -86,7 +98,7 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 		return err
 	}
 	run := ScalingRun{N: len(urls)}
-	if run.Lead, err = m.warm(ctx); err != nil {
+	if err := m.rehearse(ctx); err != nil {
 		return err
 	}
 	if err := m.group.Hold(true); err != nil {
@@ -97,21 +109,16 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 		return err
 	}
 	m.s.add(run, l)
-	m.points++
-	t.say("  %d of %d: %s", m.points, t.pace.repeats*len(sizes), run)
+	t.say("  point %d: %s", len(m.s.Points), run)
 	return nil
 }
 
-const (
-	alike       = 0.10 // two leads in a row that differ by less
-	mostLeads   = 5
-	leadSeeds   = 1 << 32 // others than those of who is measured
-	leadsAPoint = 5       // of the time of a point
-)
+// leadSeeds are others than those of who is measured.
+const leadSeeds = 1 << 32
 
 const (
 	kept       = time.Minute // for which an API server has a product in memory
-	pointLimit = 2.5         // times a point's length, within which it is over with its leads
+	pointLimit = 3           // times its usual length, within which a point is over with its rehearsal, however slow
 )
 
 // fill asks all instances for all products that shoppers know, when what they have in memory would be forgotten before the next point is
@@ -140,41 +147,55 @@ func (m *scaler) fill(ctx context.Context) error {
 	})
 }
 
-// warm asks all instances until a request takes as much processor time as in the lead before. It tells how many leads that took; that
-// it was too few shows in how the points scatter.
-func (m *scaler) warm(ctx context.Context) (leads int, err error) {
-	last := math.Inf(1)
-	for leads = 1; ; leads++ {
-		m.leads++
-		runners, err := m.prepare(ctx, m.urls, m.t.pace.scale/leadsAPoint, leadSeeds+m.leads*mostInstances)
-		if err != nil {
-			return leads, err
-		}
-		before, sum := m.group.Had(m.urls), tally{}
-		if _, err := play(ctx, runners, &sum); err != nil {
-			return leads, err
-		}
-		each := m.group.Had(m.urls).since(before).CPU / float64(max(1, sum.all))
-		if leads == mostLeads || math.Abs(each-last) <= alike*each {
-			return leads, nil
-		}
-		last = each
-	}
-}
-
-// measure lets the prepared shoppers loose on instances and looks what those had for it.
-func (m *scaler) measure(ctx context.Context, runners []*loadsim.Runner, urls []string, run *ScalingRun) (err error) {
-	had, begun, sum := m.group.Had(urls), time.Now(), tally{}
-	if run.Rate, err = play(ctx, runners, &sum); err != nil {
+// rehearse has all instances answer other shoppers than those that are measured.
+func (m *scaler) rehearse(ctx context.Context) error {
+	m.leads++
+	runners, err := m.prepare(ctx, m.urls, m.t.pace.scale, m.t.pace.rehearsal, leadSeeds+m.leads*mostInstances)
+	if err != nil {
 		return err
 	}
-	got, took := m.group.Had(urls).since(had), time.Since(begun).Seconds()
-	m.sum.all, m.sum.bad = m.sum.all+sum.all, m.sum.bad+sum.bad
-	run.PerRequest = got.CPU / float64(max(1, sum.all))
-	run.Used = got.CPU / took / (float64(run.N) * m.s.Share)
-	run.Stopped = float64(got.Stopped) / float64(max(1, got.Periods))
-	run.Stood = got.Stood / took / float64(run.N)
-	return nil
+	return m.each(runners, m.urls, func(r *loadsim.Runner, _ string) error {
+		_, err := r.Run(ctx)
+		return err
+	})
+}
+
+// measure lets the prepared shoppers loose on instances and looks what each had for it. An instance is measured for as long as it has
+// something to do.
+func (m *scaler) measure(ctx context.Context, runners []*loadsim.Runner, urls []string, run *ScalingRun) error {
+	var mu sync.Mutex
+	var requests, busy float64
+	var sum Had
+	err := m.each(runners, urls, func(r *loadsim.Runner, url string) error {
+		had, begun := m.group.Had([]string{url}), time.Now()
+		rec, err := r.Run(ctx)
+		if err != nil {
+			return err
+		}
+		got, took, report := m.group.Had([]string{url}).since(had), time.Since(begun).Seconds(), rec.Report().Summary
+		mu.Lock()
+		defer mu.Unlock()
+		m.sum.all, m.sum.bad = m.sum.all+report.TotalRequests, m.sum.bad+report.Failed
+		run.Rate += float64(report.TotalRequests-report.Failed) / report.Duration
+		requests, busy = requests+float64(report.TotalRequests), busy+took
+		sum.CPU, sum.Stood, sum.Periods, sum.Stopped = sum.CPU+got.CPU, sum.Stood+got.Stood, sum.Periods+got.Periods, sum.Stopped+got.Stopped
+		return nil
+	})
+	run.PerRequest = sum.CPU / max(1, requests)
+	run.Used, run.Stood = sum.CPU/busy/m.s.Share, sum.Stood/busy
+	run.Stopped = float64(sum.Stopped) / float64(max(1, sum.Periods))
+	return err
+}
+
+// each lets all shoppers loose at once.
+func (m *scaler) each(runners []*loadsim.Runner, urls []string, do func(r *loadsim.Runner, url string) error) error {
+	errs := make([]error, len(urls))
+	var wg sync.WaitGroup
+	for i, r := range runners {
+		wg.Go(func() { errs[i] = do(r, urls[i]) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // add takes in a measurement, and what the machine did meanwhile.
@@ -209,8 +230,9 @@ type tally struct{ all, bad int64 }
 // instanceUsers are how many shoppers keep each instance busy.
 const instanceUsers = 12
 
-// prepare makes shoppers for each of the instances; they learn the catalogue, which is not to be measured.
-func (m *scaler) prepare(ctx context.Context, urls []string, d time.Duration, seed uint64) ([]*loadsim.Runner, error) {
+// prepare makes shoppers for each of the instances, who will make so many requests of it; they learn the catalogue, which is not to be
+// measured. limit bounds the time of slow ones.
+func (m *scaler) prepare(ctx context.Context, urls []string, limit time.Duration, requests int64, seed uint64) ([]*loadsim.Runner, error) {
 	sc, err := scenario.Ready("browse")
 	if err != nil {
 		return nil, err
@@ -218,32 +240,9 @@ func (m *scaler) prepare(ctx context.Context, urls []string, d time.Duration, se
 	runners, errs := make([]*loadsim.Runner, len(urls)), make([]error, len(urls))
 	var wg sync.WaitGroup
 	for i, u := range urls {
-		o := loadsim.Options{Target: u, Scenario: &sc, Users: instanceUsers, Duration: d, Seed: seed + uint64(i), Timeout: callLimit}
+		o := loadsim.Options{Target: u, Scenario: &sc, Users: instanceUsers, Duration: limit, Requests: requests, Seed: seed + uint64(i), Timeout: callLimit}
 		wg.Go(func() { runners[i], errs[i] = loadsim.Prepare(ctx, o) })
 	}
 	wg.Wait()
 	return runners, errors.Join(errs...)
-}
-
-// play lets all shoppers loose at once.
-func play(ctx context.Context, runners []*loadsim.Runner, sum *tally) (rate float64, err error) {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, r := range runners {
-		wg.Go(func() {
-			rec, failed := r.Run(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			if failed != nil {
-				err = errors.Join(err, failed)
-				return
-			}
-			report := rec.Report()
-			sum.all += report.Summary.TotalRequests
-			sum.bad += report.Summary.Failed
-			rate += float64(report.Summary.TotalRequests-report.Summary.Failed) / report.Summary.Duration
-		})
-	}
-	wg.Wait()
-	return rate, err
 }

@@ -14,7 +14,7 @@ var ErrUnavailable = errors.New("processor time cannot be held to a share here")
 // millisecond and more.
 const period = 50 * time.Millisecond
 
-// weight of a group, of that of any other: what else runs on the machine is not to take from the shares, which are small.
+// weight of a group that is held, of that of any other: what else runs on the machine is not to take from the shares, which are small.
 const weight = 8
 
 // quota of a period; the kernel takes a millisecond at least.

@@ -56,18 +56,20 @@ func (g *Group) Add(pid int) error {
 	return write(g.dir, "cgroup.procs", strconv.Itoa(pid))
 }
 
-// Hold puts the quota in force, or lets the group have all that is there.
+// Hold puts the quota in force, or lets the group have all that is there. Who is held goes before others, since what it gets is small;
+// who is not held does not, or it would keep from others, such as the servers that it asks, all that there is.
 func (g *Group) Hold(on bool) error {
-	switch {
-	case g.second && on:
-		return write(g.dir, "cpu.max", fmt.Sprintf("%d %d", g.quota.Microseconds(), period.Microseconds()))
-	case g.second:
-		return write(g.dir, "cpu.max", fmt.Sprintf("max %d", period.Microseconds()))
-	case on:
-		return write(g.dir, "cpu.cfs_quota_us", strconv.FormatInt(g.quota.Microseconds(), 10))
-	default:
-		return write(g.dir, "cpu.cfs_quota_us", "-1")
+	before, file, limit := 1, "cpu.cfs_quota_us", "-1"
+	if on {
+		before, limit = weight, strconv.FormatInt(g.quota.Microseconds(), 10)
 	}
+	if !g.second {
+		return errors.Join(write(g.dir, "cpu.shares", strconv.Itoa(1024*before)), write(g.dir, file, limit))
+	}
+	if file = "cpu.max"; !on {
+		limit = "max"
+	}
+	return errors.Join(write(g.dir, "cpu.weight", strconv.Itoa(100*before)), write(g.dir, file, fmt.Sprintf("%s %d", limit, period.Microseconds())))
 }
 
 // Throttled is what the quota has done so far; nothing for a group that is gone.
@@ -124,10 +126,7 @@ func (p place) make(dir string) error {
 		return err
 	}
 	if p.second {
-		return write(dir, "cpu.weight", strconv.Itoa(100*weight))
-	}
-	if err := write(dir, "cpu.shares", strconv.Itoa(1024*weight)); err != nil {
-		return err
+		return nil
 	}
 	return write(dir, "cpu.cfs_period_us", strconv.FormatInt(period.Microseconds(), 10))
 }

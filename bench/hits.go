@@ -23,8 +23,8 @@ const (
 	hitsCounted = 60_000
 	hitsData    = "STAMPEDE_BENCH_DATA"
 	hitsWithin  = "STAMPEDE_BENCH_FOR"
-	hitsFor     = 150 * time.Second // the longest warming up, unless hitsWithin says another
-	hitsSay     = 10 * time.Second  // how often it says how it goes
+	hitsFor     = 6 * time.Minute  // the longest warming up, unless hitsWithin says another
+	hitsSay     = 10 * time.Second // how often it says how it goes
 )
 
 // benchHits browses a platform (see hitsMix), and looks at each answer's Cache-Status and Server-Timing for the tier that gave it: with

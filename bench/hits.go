@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,8 +23,8 @@ const (
 	hitsCounted = 60_000
 	hitsData    = "STAMPEDE_BENCH_DATA"
 	hitsWithin  = "STAMPEDE_BENCH_FOR"
-	hitsFor     = 150 * time.Second // the longest warming up, unless hitsWithin says another
-	hitsSay     = 10 * time.Second  // how often it says how it goes
+	hitsFor     = 6 * time.Minute  // the longest warming up, unless hitsWithin says another
+	hitsSay     = 10 * time.Second // how often it says how it goes
 )
 
 // benchHits browses a platform (see hitsMix), and looks at each answer's Cache-Status and Server-Timing for the tier that gave it: with
@@ -251,6 +252,12 @@ func patiently(ctx context.Context, client *http.Client, url string) (tier strin
 	return tier, busy, err
 }
 
+// hitOfRedis and hitOfMemory find in a Server-Timing a tier that had what was asked for; a time may stand before that.
+var (
+	hitOfRedis  = regexp.MustCompile(`\bl2;[^,]*\bdesc=hit`)
+	hitOfMemory = regexp.MustCompile(`\bl1;[^,]*\bdesc=hit`)
+)
+
 var errBusy = errors.New("refused for now")
 
 // tierOf asks for an address and reads who answered.
@@ -269,16 +276,20 @@ func tierOf(client *http.Client, url string) (string, error) {
 	case res.StatusCode != http.StatusOK:
 		return "", fmt.Errorf("GET %s: %s", url, res.Status)
 	}
-	if status := strings.Join(res.Header["Cache-Status"], ","); strings.Contains(status, "; hit") || strings.Contains(status, "; collapsed") {
-		return tierEdge, nil
-	}
-	switch timing := strings.Join(res.Header["Server-Timing"], ","); {
+	return tierIn(strings.Join(res.Header["Cache-Status"], ","), strings.Join(res.Header["Server-Timing"], ",")), nil
+}
+
+// tierIn is who answered, by the lowest tier that was asked and had it.
+func tierIn(status, timing string) string {
+	switch {
+	case strings.Contains(status, "; hit") || strings.Contains(status, "; collapsed"):
+		return tierEdge
 	case askedCatalogue.MatchString(timing):
-		return tierSource, nil
-	case strings.Contains(timing, "l2;desc=hit"):
-		return tierRedis, nil
-	case strings.Contains(timing, "l1;desc=hit"):
-		return tierMemory, nil
+		return tierSource
+	case hitOfRedis.MatchString(timing):
+		return tierRedis
+	case hitOfMemory.MatchString(timing):
+		return tierMemory
 	}
-	return tierSource, nil
+	return tierSource
 }

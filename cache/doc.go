@@ -29,4 +29,6 @@
 // a read costs Redis a sixth less: a value lies in a hash of a few fields, which as a table costs more than as a list.
 // When the message bus loses a member without noticing, that process may serve an old value for as long as
 // [FamilyOptions].L1TTL.
+//
+// A service of its own on it is in examples/catalogue.
 package cache

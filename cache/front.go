@@ -21,7 +21,7 @@ type place[V any] struct {
 }
 
 const (
-	maxFront = 1 << 16 // 1 MiB
+	maxFront = 1 << 18 // 4 MiB
 	// frontShare is for how many bytes of L1 there is one place: most of what L1 holds is to be left to the policy's own eyes.
 	frontShare = 4 << 10
 )

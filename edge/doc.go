@@ -23,4 +23,6 @@
 //
 // It speaks no HTTP/3, and HTTP/1.1 to its origins. Over TLS hits go through net/http and are slower. For a plain file
 // server or a single origin without failover or caching, net/http alone is less machinery.
+//
+// A CDN node of its own is in examples/cdn.
 package edge

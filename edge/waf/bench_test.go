@@ -51,6 +51,9 @@ var calls = []struct {
 	{"product", func(i int) (*http.Request, []byte) {
 		return typical(http.MethodGet, fmt.Sprintf("/products/%d", i), "")
 	}},
+	{"page", func(i int) (*http.Request, []byte) {
+		return typical(http.MethodGet, fmt.Sprintf("/p/%d-%s-%s", i, adjectives[i/12%12], things[i%12]), "")
+	}},
 	{"cart-add", func(i int) (*http.Request, []byte) {
 		return typical(http.MethodPost, "/cart/add", fmt.Sprintf(`{"product_id":%d,"quantity":%d}`, i, i%5+1))
 	}},

@@ -18,8 +18,8 @@ const shortValue = 512
 func (o Options) worthwhile() bool { return o.CleanEntries >= 0 && o.Paranoia <= 2 }
 
 // fast tries to show, part by part, that no rule finds anything: the envelope with placeholders for values by the
-// whole rule set, the values by the rules that look at values, and where values are encoded, the query or form as it is
-// written by the rules that look at that. Parts that were clean before are not looked at again.
+// whole rule set, the values by the rules that look at values, where values are encoded the query or form as it is
+// written by the rules that look at that, and a path with a slug by those that look at paths. Parts that were clean before are not looked at again.
 // One match anywhere, and it is for whole to judge: scores add up over the parts, and exclusions apply there.
 func (w *WAF) fast(rs *ruleset, known *clean, q *request) bool {
 	if rs.text == nil || q.repeated != nil {
@@ -28,7 +28,20 @@ func (w *WAF) fast(rs *ruleset, known *clean, q *request) bool {
 	if rs.custom != nil && anyMatch(rs.custom, wholePart(q)) {
 		return false
 	}
-	return rs.envelopeClean(known, q) && !(q.coded && anyMatch(rs.raw, rawPart(q))) && rs.valuesClean(known, q)
+	return rs.envelopeClean(known, q) && !(q.coded && anyMatch(rs.raw, rawPart(q))) && (!q.slugged || rs.pathClean(known, q)) && rs.valuesClean(known, q)
+}
+
+// pathClean inspects a path whose slug is not in the envelope.
+func (rs *ruleset) pathClean(known *clean, q *request) bool {
+	id := known.envelopes.of([]byte("path " + q.method + " " + q.uri)) // envelopes begin with a digit
+	if known.envelopes.has(id) {
+		return true
+	}
+	if anyMatch(rs.path, &part{method: q.method, uri: q.uri, proto: q.proto}) {
+		return false
+	}
+	known.envelopes.add(id)
+	return true
 }
 
 func (rs *ruleset) envelopeClean(known *clean, q *request) bool {

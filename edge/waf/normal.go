@@ -133,6 +133,32 @@ func normalPath(path string) string {
 	return strings.Join(segments, "/")
 }
 
+// longestSlug bounds, in bytes, what counts as a slug.
+const longestSlug = 200
+
+// isSlug tells a number and words that name what has it, as pages of things do: 42-walnut-desk.
+func isSlug(s string) bool {
+	number, words, ok := strings.Cut(s, "-")
+	if !ok || len(s) > longestSlug || !isDigits(number) || len(number) > 19 || words == "" {
+		return false
+	}
+	for i := range len(words) {
+		if c := words[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutSlug replaces the last segment of a path by the placeholder if it is a slug.
+func withoutSlug(path string) (clean string, ok bool) {
+	i := strings.LastIndexByte(path, '/') + 1
+	if !isSlug(path[i:]) {
+		return path, false
+	}
+	return path[:i] + placeholder, true
+}
+
 // normalCookies replaces in a Cookie header the values of token cookies, and those that plain takes for inspection on
 // their own.
 func normalCookies(header string, tokens []string, plain func(value string) bool) string {

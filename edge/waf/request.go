@@ -22,6 +22,7 @@ type request struct {
 	repeated                    []pair // form fields whose name comes more than once
 
 	cleanURI     string
+	slugged      bool // the slug at the end of uri, which has no query, is not in cleanURI
 	cleanHeaders []pair
 	cleanBody    []byte
 	apart        []string // values to be inspected on their own
@@ -33,7 +34,9 @@ type request struct {
 func newRequest(r *http.Request, tokenCookies []string) *request {
 	q := &request{method: r.Method, proto: r.Proto, client: clientOf(r), host: r.Host, uri: r.URL.RequestURI()}
 	path, query, _ := strings.Cut(q.uri, "?")
-	q.cleanURI = normalPath(path)
+	if q.cleanURI = normalPath(path); path == q.uri {
+		q.cleanURI, q.slugged = withoutSlug(q.cleanURI)
+	}
 	if query != "" {
 		q.cleanURI += "?" + q.cleanForm(query)
 	}

@@ -30,6 +30,7 @@ type ruleset struct {
 	text   coraza.WAF // detections that look at values, for values of any kind; nil without a fast path
 	words  coraza.WAF // those of them that can match plain text
 	raw    coraza.WAF // detections that look at queries and forms as they are written
+	path   coraza.WAF // detections that look at paths
 	custom coraza.WAF // the operator's own rules, when they have any and text is not nil
 	count  int        // rules in full
 }
@@ -95,12 +96,17 @@ func (rs *ruleset) compileFast(o Options, custom []source) error {
 	if rs.words, err = load(o, []source{setup, {crsFolder + "words.conf", words}}); err != nil {
 		return err
 	}
-	raw, err := rawRules(o.Paranoia)
-	if err != nil {
-		return err
-	}
-	if rs.raw, err = load(o, []source{setup, {crsFolder + "raw.conf", raw}}); err != nil {
-		return err
+	for name, w := range map[string]struct {
+		into    *coraza.WAF
+		targets []string
+	}{"raw.conf": {&rs.raw, rawTargets}, "path.conf": {&rs.path, pathTargets}} {
+		rules, err := rulesOn(w.targets, o.Paranoia)
+		if err != nil {
+			return err
+		}
+		if *w.into, err = load(o, []source{setup, {crsFolder + name, rules}}); err != nil {
+			return err
+		}
 	}
 	if len(custom) > 0 {
 		rs.custom, err = load(o, append([]source{setup}, custom...))
@@ -110,7 +116,7 @@ func (rs *ruleset) compileFast(o Options, custom []source) error {
 
 // close gives back what the compiled rules hold in the engine's memory of expressions. Requests in flight are not hurt.
 func (rs *ruleset) close() {
-	for _, w := range []coraza.WAF{rs.full, rs.text, rs.words, rs.raw, rs.custom} {
+	for _, w := range []coraza.WAF{rs.full, rs.text, rs.words, rs.raw, rs.path, rs.custom} {
 		if c, ok := w.(experimental.WAFCloser); ok {
 			_ = c.Close() // only forgets; reports nothing
 		}

@@ -31,7 +31,7 @@ const button = (text, act, cls = "quiet") => el("button", { type: "button", text
 const money = (v, currency) => (v / 100).toLocaleString(undefined, { style: "currency", currency: currency || "EUR" });
 const when = (t) => new Date(t).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 const id = (text, shown = text) => el("code", { className: "id", title: text, textContent: shown }); // those of orders and shoppers begin with the time
-const letter = (data) => data === undefined ? "" : el("details", {}, el("summary", { textContent: "the message" }), el("pre", { textContent: JSON.stringify(data, null, 1) }));
+const letter = (data) => data === undefined ? "" : el("details", {}, el("summary", { textContent: "the message" }), el("pre", { textContent: typeof data === "string" ? data : JSON.stringify(data, null, 1) }));
 
 const pages = {
   products() {

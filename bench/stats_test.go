@@ -89,7 +89,7 @@ func TestPatternCutsRows(t *testing.T) {
 func TestBootstrappedCoversTheMean(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
-	const rounds, n = 300, 50
+	const rounds, n = 60, 50
 	held := 0
 	for range rounds {
 		v := make([]float64, n)

@@ -166,8 +166,8 @@ func (d *desk) dead(w http.ResponseWriter, r *http.Request) {
 	list := make([]shown, len(letters))
 	for i, l := range letters {
 		list[i] = shown{DeadLetter: l}
-		if json.Valid(l.Data) {
-			list[i].Data = l.Data
+		if list[i].Data = l.Data; !json.Valid(l.Data) { // that may be why it is dead
+			list[i].Data, _ = json.Marshal(string(l.Data)) // of a string always succeeds
 		}
 	}
 	opshttp.WriteJSON(w, http.StatusOK, map[string]any{"letters": list})

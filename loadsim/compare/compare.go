@@ -34,6 +34,7 @@ const (
 	Better  = "better"
 	Worse   = "worse"
 	NoProof = "no difference shown"
+	Asked   = "not judged: more or less was asked for"
 )
 
 // Metric of both runs.
@@ -95,7 +96,11 @@ func Reports(a, b *loadsim.Report, o Options) (*Result, error) {
 	}
 	whole := [2]sample{sumOf(cutA), sumOf(cutB)}
 	for i, m := range metrics {
-		r.Metrics = append(r.Metrics, m.judge(drawn[i], whole, o.Confidence))
+		judged := m.judge(drawn[i], whole, o.Confidence)
+		if m.name == throughput && a.Summary.Load() != b.Summary.Load() {
+			judged.Verdict = Asked
+		}
+		r.Metrics = append(r.Metrics, judged)
 	}
 	return r, nil
 }

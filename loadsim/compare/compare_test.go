@@ -111,6 +111,9 @@ func TestShortRunsAndWarnings(t *testing.T) {
 	if got := fmt.Sprint(r.Warnings); got != "[A is not valid: late B was broken off the scenarios differ: browse and journey the loads differ: 10 users and 20 users]" {
 		t.Errorf("%s", got)
 	}
+	if m := r.Metrics[0]; m.Name != throughput || m.Verdict != Asked {
+		t.Errorf("of different loads: %+v", m)
+	}
 	if r.SlicesA != 60 || r.SlicesB != 50 {
 		t.Errorf("%d and %d slices", r.SlicesA, r.SlicesB)
 	}

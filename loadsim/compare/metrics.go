@@ -26,11 +26,14 @@ func (m metric) change(a, b float64) float64 {
 	return b/a - 1
 }
 
+// throughput is a metric that says as much about what was asked as about who answered.
+const throughput = "throughput"
+
 // metricsOf are the figures that both reports have.
 func metricsOf(a, b *loadsim.Report) []metric {
 	all := []metric{
 		{
-			name: "throughput", a: a.Summary.Throughput, b: b.Summary.Throughput, moreIsBetter: true,
+			name: throughput, a: a.Summary.Throughput, b: b.Summary.Throughput, moreIsBetter: true,
 			of: func(s sample) float64 { return s.requests / s.seconds },
 		},
 		{

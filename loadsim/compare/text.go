@@ -35,7 +35,7 @@ func (r *Result) WriteText(w io.Writer) error {
 
 func (m Metric) value(v float64) string {
 	switch m.Name {
-	case "throughput":
+	case throughput:
 		return fmt.Sprintf("%.1f/s", v)
 	case "error_rate":
 		return fmt.Sprintf("%.4f %%", 100*v)

@@ -3,6 +3,7 @@ package roleops
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -123,5 +124,19 @@ func BenchmarkObserveAtTheEdge(b *testing.B) {
 	observe := NewMeasuring().EdgeAnswered(config.ProfileShop)
 	for b.Loop() {
 		observe(edge.Answered{Method: "GET", Target: "/products/4711", Status: 200, Took: time.Millisecond})
+	}
+}
+
+func BenchmarkKeptAtTheEdge(b *testing.B) {
+	m := NewMeasuring()
+	if err := m.Open(config.TelemetryConfig{Enabled: true, Spans: true}, "edge", slog.New(slog.DiscardHandler)); err != nil {
+		b.Fatal(err)
+	}
+	observe := m.EdgeAnswered(config.ProfileShop)
+	r := httptest.NewRequest("GET", "/products/4711", nil)
+	h := http.Header{"Cache-Status": {"stampede; fwd=uri-miss"}, "Server-Timing": {"l1;desc=hit"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		observe(edge.Answered{Method: "GET", Target: "/products/4711", Status: 200, Took: time.Millisecond, Request: r, Header: h, Attempts: 1})
 	}
 }

@@ -170,17 +170,22 @@ func forwarded(h http.Header) bool {
 	return len(v) > 0 && strings.Contains(v[0], "; fwd=")
 }
 
+// tellingHeaders say where an answer came from.
+var tellingHeaders = [...]string{"Cache-Status", "Server-Timing"}
+
 // keepEdge remembers a request with what its answer says about where it came from.
 func (m *Measuring) keepEdge(route string, a edge.Answered) {
 	kept := spans.Answered{ID: a.ID, TraceID: traceID(a.Request.Header), Method: a.Method, Target: strings.Clone(a.Target), Route: route, Status: a.Status,
 		Failed: telemetry.Failed(a.Status), Start: a.Start, Took: a.Took}
-	for _, name := range []string{"Cache-Status", "Server-Timing"} {
+	extra := make([]spans.Span, 0, len(tellingHeaders)+1)
+	for _, name := range tellingHeaders {
 		if v := a.Header[name]; len(v) > 0 {
-			kept.Extra = append(kept.Extra, spans.Span{Kind: "header", Name: name, Detail: strings.Join(v, ", "), Start: spans.Unknown})
+			extra = append(extra, spans.Span{Kind: "header", Name: name, Detail: strings.Join(v, ", "), Start: spans.Unknown})
 		}
 	}
 	if a.Attempts > 0 {
-		kept.Extra = append(kept.Extra, spans.Span{Kind: "origin", Name: "attempts", Detail: strconv.Itoa(a.Attempts), Start: spans.Unknown})
+		extra = append(extra, spans.Span{Kind: "origin", Name: "attempts", Detail: strconv.Itoa(a.Attempts), Start: spans.Unknown})
 	}
+	kept.Extra = extra
 	m.spans.Keep(kept)
 }

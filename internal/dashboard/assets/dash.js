@@ -10,7 +10,7 @@ const el = (tag, props, ...children) => {
 };
 
 // ---- how numbers are written
-const num = (v) => v == null ? "–" : v >= 1e6 ? (v / 1e6).toFixed(2) + " M" : v >= 1e4 ? (v / 1e3).toFixed(1) + " k" : v >= 100 ? v.toFixed(0) : v >= 1 ? v.toFixed(1) : v >= .001 ? v.toPrecision(2) : "0";
+const num = (v) => v == null ? "–" : v >= 1e6 ? (v / 1e6).toFixed(2) + " M" : v >= 1e4 ? (v / 1e3).toFixed(1) + " k" : v >= 100 ? v.toFixed(0) : v >= 1 ? v.toFixed(Number.isInteger(v) ? 0 : 1) : v >= .001 ? v.toPrecision(2) : "0";
 const time = (v) => v == null ? "–" : v >= 1 ? v.toFixed(2) + " s" : v >= 1e-3 ? (v * 1e3).toFixed(v >= .1 ? 0 : 1) + " ms" : v > 0 ? (v * 1e6).toFixed(0) + " µs" : "0";
 const share = (v) => v == null ? "–" : (v * 100).toFixed(v > .995 && v < 1 ? 3 : 1) + " %";
 const bytes = (v) => v == null ? "–" : v >= 1 << 30 ? (v / (1 << 30)).toFixed(2) + " GiB" : v >= 1 << 20 ? (v / (1 << 20)).toFixed(0) + " MiB" : (v / 1024).toFixed(0) + " KiB";

@@ -20,14 +20,18 @@ const guarded = (f) => async (e) => {
   try { await f(e); } catch (err) { said(err.message); }
 };
 const table = (head, rows, empty) => {
-  const line = (cells, tag) => el("tr", {}, ...cells.map((c) => el(tag, tag === "th" ? { scope: "col" } : {}, c)));
+  const line = (cells, tag) => el("tr", {}, ...cells.map((c, i) => {
+    const cell = el(tag, tag === "th" ? { scope: "col" } : {}, c);
+    if (tag === "td" && cells.length > 1) cell.dataset.label = head[i]; // names the cell where a row is a card
+    return cell;
+  }));
   $("list").replaceChildren(line(head, "th"), ...(rows.length ? rows.map((r) => line(r, "td")) : [line([empty], "td")]));
 };
 const button = (text, act, cls = "quiet") => el("button", { type: "button", textContent: text, className: cls, onclick: guarded(act) });
 const money = (v, currency) => (v / 100).toLocaleString(undefined, { style: "currency", currency: currency || "EUR" });
 const when = (t) => new Date(t).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 const id = (text, shown = text) => el("code", { className: "id", title: text, textContent: shown }); // those of orders and shoppers begin with the time
-
+const letter = (data) => data === undefined ? "" : el("details", {}, el("summary", { textContent: "the message" }), el("pre", { textContent: typeof data === "string" ? data : JSON.stringify(data, null, 1) }));
 
 const pages = {
   products() {
@@ -110,8 +114,8 @@ const pages = {
   dead() {
     const find = async () => {
       const { answer } = await ask("/admin/dead");
-      table(["number", "died", "consumer", "topic", "key", "deliveries", "error", ""], answer.letters.map((l) => [l.id, when(l.died_at), l.consumer, l.topic, l.key, l.deliveries, l.error,
-        button("Give back", async () => { await ask(`/admin/dead/${l.id}/replay`, "POST"); said(l.id + " was given back"); await find(); })]), "none: everything could be handled");
+      table(["number", "died", "consumer", "topic", "key", "deliveries", "error", ""], answer.letters.map((l) => [l.id, when(l.died_at), l.consumer, l.topic, l.key, l.deliveries,
+        el("div", { className: "text" }, l.error, letter(l.data)), button("Give back", async () => { await ask(`/admin/dead/${l.id}/replay`, "POST"); said(l.id + " was given back"); await find(); })]), "none: everything could be handled");
     };
     guarded(find)();
   },

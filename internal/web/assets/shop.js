@@ -131,6 +131,7 @@ document.addEventListener("submit", async (e) => {
       line.setAttribute("role", "status");
       line.textContent = "It is in your bag. ";
       line.append(Object.assign(document.createElement("a"), { href: "/bag", textContent: "Look at the bag" }));
+      line.scrollIntoView({ block: "nearest" });
     } else if (!put(await r.text())) { form.submit(); return; }
   } catch { form.submit(); return; }
   button.disabled = false;

@@ -37,10 +37,11 @@ CHDB := @chdb/lib-linux-x64-gnu@26.7.3-stable.1
 LIBCHDB = $(CURDIR)/bin/chdb/package/libchdb.so
 
 .PHONY: test-clickhouse
-test-clickhouse: ## test the event store on ClickHouse's own engine, which is fetched (180 MB)
+test-clickhouse: ## test the event store, and a whole platform with it, on ClickHouse's own engine, which is fetched (180 MB)
+	@scripts/install test
 	@mkdir -p bin/chdb
 	@test -e $(LIBCHDB) || { cd bin/chdb && npm pack --silent $(CHDB) | xargs tar xzf && rm -f *.tgz; }
-	STAMPEDE_LIBCHDB=$(LIBCHDB) go test -count=1 -timeout 5m ./analytics/clickstore/...
+	STAMPEDE_LIBCHDB=$(LIBCHDB) go test -count=1 -timeout 8m ./analytics/clickstore/...
 
 # Tests with a long form read STAMPEDE_SOAK, and go on for STAMPEDE_SOAK_FOR each.
 SOAK_FOR ?= 10m

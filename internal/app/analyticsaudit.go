@@ -28,11 +28,13 @@ func eventBooks(ctx context.Context, cfg config.Config) (postgres.EventBooks, er
 		return nil, err
 	}
 	b := &orderBooks{client: client}
-	rows, err := b.rows(ctx, "SELECT epoch_ms(since) FROM made")
+	rows, err := b.rows(ctx, "SELECT min(since) AS since FROM made") // words that all stores understand, here and below
+	if err == nil {
+		b.since, err = time.Parse(time.RFC3339, fmt.Sprint(rows[0][0]))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("events cannot be reconciled: %w", err)
 	}
-	b.since = time.UnixMilli(integer(rows[0][0]))
 	return b, nil
 }
 

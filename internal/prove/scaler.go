@@ -54,7 +54,7 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 			for _, i := range rng.Perm(len(sizes)) {
 				if n := sizes[i]; repeat >= t.pace.repeatsOf(n) {
 					continue
-				} else if err := m.point(ctx, repeat, rng.Perm(mostInstances)[:n]); err != nil {
+				} else if err := m.point(ctx, rng.Perm(mostInstances), n); err != nil {
 					return s, err
 				}
 			}
@@ -73,32 +73,34 @@ type scaler struct {
 	group  Instances
 	urls   []string
 	sum    tally     // of what was measured
-	leads  uint64    // so far: each has other shoppers
 	filled time.Time // when all were asked for all products
 }
 
-// point is one measurement of the chosen instances. Before it all eight answer as many requests of others, free of their quota: caches
-// forget lists after seconds, and a few shoppers fill them slowly. In it each answers as many requests as in any other: what is asked for
-// the first time costs seven times as much as what is in memory, and the faster an instance, the less of it is in a span of time.
-func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
+// point is one measurement of the first n instances in an order by chance. Before it all eight, free of their quota, answer what will be
+// asked of the one before them: so whatever the number, all of it has been brought into Redis by somebody, and nobody has it in memory for
+// that. One alone would else load by itself what eight load for each other. In it each answers as many requests as in any other point: what
+// is asked for the first time costs several times as much as what is in memory, and the faster an instance, the less of it is in a span of
+// time.
+func (m *scaler) point(ctx context.Context, order []int, n int) error {
 	t := m.t
-	urls := make([]string, len(chosen))
-	for i, c := range chosen {
-		urls[i] = m.urls[c]
+	urls, before := make([]string, len(order)), make([]string, len(order))
+	for i, o := range order {
+		urls[i], before[(i+1)%len(order)] = m.urls[o], m.urls[o]
 	}
+	urls = urls[:n]
 	if err := m.group.Hold(false); err != nil {
 		return err
 	}
-	// The first of any number have the same shoppers: sizes are compared with each other within a repeat.
-	runners, err := m.prepare(ctx, urls, 2*t.pace.scale, t.pace.round, t.o.Seed+uint64(repeat*mostInstances)) //nolint:gosec // few
+	seed := t.o.Seed + uint64(len(m.s.Points)*mostInstances) //nolint:gosec // few
+	runners, err := m.prepare(ctx, urls, 2*t.pace.scale, t.pace.round, seed)
 	if err != nil {
 		return err
 	}
 	if err := m.fill(ctx); err != nil {
 		return err
 	}
-	run := ScalingRun{N: len(urls)}
-	if err := m.rehearse(ctx); err != nil {
+	run := ScalingRun{N: n}
+	if err := m.rehearse(ctx, before, seed); err != nil {
 		return err
 	}
 	if err := m.group.Hold(true); err != nil {
@@ -112,9 +114,6 @@ func (m *scaler) point(ctx context.Context, repeat int, chosen []int) error {
 	t.say("  point %d: %s", len(m.s.Points), run)
 	return nil
 }
-
-// leadSeeds are others than those of who is measured.
-const leadSeeds = 1 << 32
 
 const (
 	kept       = time.Minute // for which an API server has a product in memory
@@ -147,14 +146,13 @@ func (m *scaler) fill(ctx context.Context) error {
 	})
 }
 
-// rehearse has all instances answer other shoppers than those that are measured.
-func (m *scaler) rehearse(ctx context.Context) error {
-	m.leads++
-	runners, err := m.prepare(ctx, m.urls, m.t.pace.scale, m.t.pace.rehearsal, leadSeeds+m.leads*mostInstances)
+// rehearse plays a round at all instances.
+func (m *scaler) rehearse(ctx context.Context, urls []string, seed uint64) error {
+	runners, err := m.prepare(ctx, urls, m.t.pace.scale, m.t.pace.round, seed)
 	if err != nil {
 		return err
 	}
-	return m.each(runners, m.urls, func(r *loadsim.Runner, _ string) error {
+	return m.each(runners, urls, func(r *loadsim.Runner, _ string) error {
 		_, err := r.Run(ctx)
 		return err
 	})

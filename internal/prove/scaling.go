@@ -105,8 +105,8 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	doubts := s.doubts()
 	f := Finding{
 		Measured: s.measured(), Value: s.Efficiency, Unit: "share",
-		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and before each point all eight answered %s requests of other shoppers without a quota; in it each answered %s, however fast, so that none had more than others of what was asked for the first time; Universal Scalability Law fitted to %d points",
-			s.Share, instanceUsers, thousands(float64(t.pace.rehearsal)), thousands(float64(t.pace.round)), len(s.Points)),
+		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and in each point each answered %s requests, however fast, which another had been asked just before, so that whatever their number nobody had it in memory and Redis had it; Universal Scalability Law fitted to %d points",
+			s.Share, instanceUsers, thousands(float64(t.pace.round)), len(s.Points)),
 		Limits: "the servers' own share, as long as the rest of the machine has room (reads: purges, which go to each of them, are not in it); with eight, " + s.Eight.where(),
 		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && len(doubts) == 0,
 	}

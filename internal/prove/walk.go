@@ -39,21 +39,14 @@ func (t *trial) walk(ctx context.Context) (walking, error) {
 			return w, err
 		}
 		w.reached = full.Summary.Throughput / float64(t.o.lists+walkViews+walkUnits+1)
-		rate := max(t.o.least, everyday*w.reached)
-		t.say("  journeys: %.0f a second are reached; offering %.0f", w.reached, rate)
+		t.say("  journeys: %.0f a second are reached", w.reached)
 		if w.queries, err = t.statements(ctx); err != nil {
 			return w, err
 		}
 		came := t.egress.Load()
-		load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: rate, Duration: t.pace.journey}
-		l, r, err := t.watched(ctx, func() (*loadsim.Report, error) {
-			return t.journeys(ctx, load)
-		})
+		l, rate, err := t.offer(ctx, max(t.o.least, everyday*w.reached))
 		if err != nil {
 			return w, err
-		}
-		if r.Summary.Orders == 0 {
-			return w, fmt.Errorf("no order came of %d requests, %d of which were answered badly: %v", r.Summary.TotalRequests, r.Summary.Failed, kinds(r))
 		}
 		l.Offered = rate
 		t.report.Journey = &l
@@ -61,6 +54,24 @@ func (t *trial) walk(ctx context.Context) (walking, error) {
 		w.Load, w.egress, w.queries = l, t.egress.Load()-came, after.since(w.queries)
 		return w, err
 	})
+}
+
+// mostOffers is how often journeys are offered, each time a quarter as many for twice as long, until somebody gets as far as an order.
+const mostOffers = 3
+
+// offer has so many journeys begin in a second; it tells how many it was in the end.
+func (t *trial) offer(ctx context.Context, rate float64) (Load, float64, error) {
+	for d, offers := t.pace.journey, 1; ; d, rate, offers = 2*d, rate/4, offers+1 {
+		t.say("  offering %.1f journeys a second", rate)
+		load := scenario.Load{Model: scenario.Open, Per: scenario.PerSession, Rate: rate, Duration: d}
+		l, r, err := t.watched(ctx, func() (*loadsim.Report, error) { return t.journeys(ctx, load) })
+		if err != nil || r.Summary.Orders > 0 {
+			return l, rate, err
+		}
+		if offers == mostOffers {
+			return l, rate, fmt.Errorf("no order came of %d requests, %d of which were answered badly: %v", r.Summary.TotalRequests, r.Summary.Failed, kinds(r))
+		}
+	}
 }
 
 func (t *trial) journeys(ctx context.Context, load scenario.Load) (*loadsim.Report, error) {

@@ -13,7 +13,6 @@ const (
 	targetEfficiency = 0.85
 	mostInstances    = 8
 	confidence       = 0.95
-	fitsWell         = 0.90 // R² of a fit that says something
 	knownProducts    = 1000 // that shoppers come for
 	leastUsed        = 0.85 // of their share: with less it was not their share that limited them
 )
@@ -29,8 +28,9 @@ type Scaling struct {
 	Share      float64       `json:"share"` // of a core, each
 	Points     []usl.Point   `json:"points"`
 	Fit        *usl.Result   `json:"fit,omitempty"`
-	Efficiency float64       `json:"efficiency"` // of eight, by the fit
-	Between    *usl.Interval `json:"between,omitempty"`
+	Efficiency float64       `json:"efficiency"`        // of eight, by the fit
+	Ratio      float64       `json:"ratio"`             // of eight's rate to eight times that of one, as measured
+	Between    *usl.Interval `json:"between,omitempty"` // for Ratio
 	HoldOut    *HoldOut      `json:"hold_out,omitempty"`
 	Good       float64       `json:"good"`
 	Runs       []ScalingRun  `json:"runs"`  // one for each point
@@ -79,9 +79,7 @@ func (s *Scaling) fit(seed uint64) error {
 		return err
 	}
 	s.Fit, s.Efficiency = &fit, fit.Efficiency(mostInstances)
-	if i := fit.Interval(func(l usl.Law) float64 { return l.Efficiency(mostInstances) }); i.Low > 0 {
-		s.Between = &i
-	}
+	s.Ratio, s.Between = s.ratio()
 	var known []usl.Point
 	var at8, n8 float64
 	for _, p := range s.Points {
@@ -105,7 +103,7 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	doubts := s.doubts()
 	f := Finding{
 		Measured: s.measured(), Value: s.Efficiency, Unit: "share",
-		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and in each point each answered %s requests, however fast, which another had been asked just before, so that whatever their number nobody had it in memory and Redis had it; Universal Scalability Law fitted to %d points",
+		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and in each point each answered %s requests, however fast, which another had been asked just before, so that whatever their number nobody had it in memory and Redis had it; efficiency is the rate of eight over eight times that of one, with a t interval, and that of the Universal Scalability Law fitted to all %d points; both have to reach the target",
 			s.Share, instanceUsers, thousands(float64(t.pace.round)), len(s.Points)),
 		Limits: "the servers' own share, as long as the rest of the machine has room (reads: purges, which go to each of them, are not in it); with eight, " + s.Eight.where(),
 		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && len(doubts) == 0,
@@ -120,11 +118,8 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	return f, nil
 }
 
-// doubts are why the fit proves nothing, whatever efficiency it shows.
+// doubts are why nothing is proven, whatever efficiency was found.
 func (s Scaling) doubts() (list []string) {
-	if s.Fit.R2 < fitsWell {
-		list = append(list, "not proven: the points scatter too much for the law to say anything")
-	}
 	if s.least(func(r ScalingRun) float64 { return r.Used }) < leastUsed {
 		list = append(list, "not proven: something else than their share held them up, others on this machine perhaps")
 	}
@@ -136,12 +131,12 @@ func (s Scaling) doubts() (list []string) {
 
 // measured begins with what decides: the lower end of the interval.
 func (s Scaling) measured() string {
-	law := fmt.Sprintf("contention σ %.4f, coherency κ %.5f", s.Fit.Sigma, s.Fit.Kappa)
+	law := fmt.Sprintf("by the law %s, contention σ %.4f, coherency κ %.5f", percent(s.Efficiency), s.Fit.Sigma, s.Fit.Kappa)
 	if s.Between == nil {
-		return fmt.Sprintf("%s by the fit, nothing certain; %s", percent(s.Efficiency), law)
+		return fmt.Sprintf("%.0f %%, nothing certain; %s", 100*s.Ratio, law)
 	}
-	return fmt.Sprintf("≥ %.0f %% for certain (95 %%: %.0f to %.0f %%, best fit %s); %s",
-		math.Floor(100*s.Between.Low), 100*s.Between.Low, 100*s.Between.High, percent(s.Efficiency), law)
+	return fmt.Sprintf("≥ %.0f %% for certain (%.0f %%; 95 %%: %.0f to %.0f); %s",
+		math.Floor(100*s.Between.Low), 100*s.Ratio, 100*s.Between.Low, 100*s.Between.High, law)
 }
 
 // figures are the details that speak for themselves.
@@ -149,7 +144,7 @@ func (s Scaling) figures() []string {
 	return []string{
 		"requests/s: " + s.levels(func(r ScalingRun) string { return thousands(r.Rate) }),
 		"µs of theirs a request: " + s.levels(func(r ScalingRun) string { return fmt.Sprintf("%.0f", 1e6*r.PerRequest) }),
-		fmt.Sprintf("one alone: %.0f by the fit; R² %.4f; %s good", s.Fit.Lambda, s.Fit.R2, percent(s.Good)),
+		fmt.Sprintf("one alone: %.0f by the law, which explains R² = %.2f of the differences (none of what is more than proportional); %s good", s.Fit.Lambda, s.Fit.R2, percent(s.Good)),
 		fmt.Sprintf("they used %.0f %% of their share at the least; their quota stopped them in %.0f %% of its periods, for %.0f %% of the time, at the least",
 			100*s.least(func(r ScalingRun) float64 { return r.Used }), 100*s.least(func(r ScalingRun) float64 { return r.Stopped }), 100*s.least(func(r ScalingRun) float64 { return r.Stood })),
 	}

@@ -13,6 +13,7 @@ import (
 	crs "github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
+	"golang.org/x/sync/errgroup"
 )
 
 //go:embed rules/*.conf
@@ -66,52 +67,49 @@ func compile(o Options, paths []string) (*ruleset, error) {
 		return nil, err
 	}
 	rs := &ruleset{}
-	if rs.full, err = load(o, full); err != nil {
+	sets := map[*coraza.WAF][]source{&rs.full: full}
+	if custom, tame := customRules(slices.Concat(before, after)); o.worthwhile() && tame {
+		if err := rs.addFast(sets, o, custom); err != nil {
+			return nil, err
+		}
+	}
+	// At once: an edge that starts anew has shoppers waiting, and most of its start is this.
+	var all errgroup.Group
+	for into, sources := range sets {
+		all.Go(func() (err error) { *into, err = load(o, sources); return err })
+	}
+	if err := all.Wait(); err != nil {
+		rs.close()
 		return nil, err
 	}
 	if counter, ok := rs.full.(experimental.WAFWithRules); ok {
 		rs.count = counter.RulesCount()
 	}
-	custom, tame := customRules(slices.Concat(before, after))
-	if !o.worthwhile() || !tame {
-		return rs, nil
-	}
-	if err := rs.compileFast(o, custom); err != nil {
-		rs.close()
-		return nil, err
-	}
 	return rs, nil
 }
 
-// compileFast makes the smaller rule sets of the fast path.
-func (rs *ruleset) compileFast(o Options, custom []source) error {
+// addFast adds the smaller rule sets of the fast path.
+func (rs *ruleset) addFast(sets map[*coraza.WAF][]source, o Options, custom []source) error {
 	setup := source{"fast-setup", fastSetup(o)}
 	text, words, err := valueRules(o.Paranoia)
 	if err != nil {
 		return err
 	}
-	if rs.text, err = load(o, []source{setup, {crsFolder + "text.conf", text}}); err != nil {
+	raw, err := rulesOn(rawTargets, o.Paranoia)
+	if err != nil {
 		return err
 	}
-	if rs.words, err = load(o, []source{setup, {crsFolder + "words.conf", words}}); err != nil {
+	path, err := rulesOn(pathTargets, o.Paranoia)
+	if err != nil {
 		return err
 	}
-	for name, w := range map[string]struct {
-		into    *coraza.WAF
-		targets []string
-	}{"raw.conf": {&rs.raw, rawTargets}, "path.conf": {&rs.path, pathTargets}} {
-		rules, err := rulesOn(w.targets, o.Paranoia)
-		if err != nil {
-			return err
-		}
-		if *w.into, err = load(o, []source{setup, {crsFolder + name, rules}}); err != nil {
-			return err
-		}
+	for into, f := range map[*coraza.WAF]source{&rs.text: {"text.conf", text}, &rs.words: {"words.conf", words}, &rs.raw: {"raw.conf", raw}, &rs.path: {"path.conf", path}} {
+		sets[into] = []source{setup, {crsFolder + f.name, f.text}}
 	}
 	if len(custom) > 0 {
-		rs.custom, err = load(o, append([]source{setup}, custom...))
+		sets[&rs.custom] = append([]source{setup}, custom...)
 	}
-	return err
+	return nil
 }
 
 // close gives back what the compiled rules hold in the engine's memory of expressions. Requests in flight are not hurt.

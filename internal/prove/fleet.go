@@ -113,7 +113,11 @@ func (f *Fleet) launch(ctx context.Context) error {
 		return errors.Join(err, s.group.Close())
 	}
 	f.ships = append(f.ships, s)
-	if err := errors.Join(s.group.Hold(false), s.group.Add(s.child.Pid())); err != nil {
+	err = s.group.Add(s.child.Pid())
+	if errors.Is(err, syscall.ESRCH) {
+		err = nil // it has ended already, and will not get ready
+	}
+	if err = errors.Join(s.group.Hold(false), err); err != nil {
 		return fmt.Errorf("%w: move process %d into its control group: %w", ErrCannot, s.child.Pid(), err)
 	}
 	return nil

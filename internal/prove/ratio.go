@@ -2,6 +2,7 @@ package prove
 
 import (
 	"math"
+	"slices"
 
 	"github.com/stampede-shop/stampede/usl"
 )
@@ -11,37 +12,55 @@ import (
 var student = [...]float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120}
 
 // ratio is the rate of eight over eight times that of one as it was measured, without a law, and the interval that holds it with 95 %
-// certainty. Rates of a number scatter by factors, so it is logarithms that are compared; the scatter is taken for the same whatever the
-// number, as two or three measurements of each cannot tell (t interval with pooled variance). Without two measurements of any number, or
-// none of one or of eight, nothing is certain.
+// certainty. Every repeat measures every number once, so that what changes from one repeat to the next (what the caches hold, what else the
+// machine does) is the same for all of them, and falls out: logarithms of rates, since they scatter by factors, are taken for the sum of
+// something of the number, something of the repeat, and chance (randomised complete blocks; t interval). Of one repeat nothing is certain.
 func (s *Scaling) ratio() (mean float64, between *usl.Interval) {
-	logs := map[int][]float64{}
-	for _, p := range s.Points {
-		logs[int(p.N)] = append(logs[int(p.N)], math.Log(p.Throughput/p.N))
-	}
-	one, eight := logs[1], logs[mostInstances]
-	if len(one) == 0 || len(eight) == 0 {
+	repeats := len(s.Points) / len(sizes)
+	blocks := s.blocks(repeats)
+	if blocks == nil {
 		return 0, nil
 	}
-	off := meanOf(eight) - meanOf(one)
-	var squares float64
-	for _, list := range logs {
-		for _, v := range list {
-			squares += (v - meanOf(list)) * (v - meanOf(list))
+	last := len(sizes) - 1
+	ofSize := make([]float64, len(sizes))
+	var all float64
+	for _, b := range blocks {
+		for i, v := range b {
+			ofSize[i] += v / float64(repeats)
+			all += v / float64(repeats*len(sizes))
 		}
 	}
-	free := len(s.Points) - len(logs)
-	if free < 1 || math.IsInf(squares, 0) || math.IsNaN(squares) {
-		return math.Exp(off), nil
+	var squares float64
+	for _, b := range blocks {
+		own := (b[0] + b[1] + b[2] + b[3]) / float64(len(sizes))
+		for i, v := range b {
+			off := v - ofSize[i] - own + all
+			squares += off * off
+		}
 	}
-	scatter := math.Sqrt(squares / float64(free) * (1/float64(len(one)) + 1/float64(len(eight))))
-	reach := student[min(free, len(student))-1] * scatter
-	return math.Exp(off), &usl.Interval{Low: math.Exp(off - reach), High: math.Exp(off + reach)}
+	mean = math.Exp(ofSize[last] - ofSize[0])
+	free := (repeats - 1) * last
+	if free == 0 {
+		return mean, nil
+	}
+	reach := student[min(free, len(student))-1] * math.Sqrt(squares/float64(free)*2/float64(repeats))
+	return mean, &usl.Interval{Low: mean * math.Exp(-reach), High: mean * math.Exp(reach)}
 }
 
-func meanOf(list []float64) (mean float64) {
-	for _, v := range list {
-		mean += v / float64(len(list))
+// blocks are the logarithms of what each of so many instances did, by repeat and in the order of sizes; nil when there are not all.
+func (s *Scaling) blocks(repeats int) [][4]float64 {
+	var all [][4]float64
+	for r := range repeats {
+		var block [4]float64
+		for i, n := range sizes {
+			points := s.Points[r*len(sizes) : (r+1)*len(sizes)]
+			at := slices.IndexFunc(points, func(p usl.Point) bool { return int(p.N) == n && p.Throughput > 0 })
+			if at < 0 {
+				return nil
+			}
+			block[i] = math.Log(points[at].Throughput / float64(n))
+		}
+		all = append(all, block)
 	}
-	return mean
+	return all
 }

@@ -16,23 +16,11 @@ import (
 	"github.com/stampede-shop/stampede/usl"
 )
 
-// shareOf a core for each instance: eight of them leave most of the machine to what they share, and to us.
-func shareOf(cores int) float64 { return min(0.25, 0.4*float64(cores)/mostInstances) }
+// shareOf a core for each instance: eight of them leave two fifths of the machine to what they share, and to us.
+func shareOf(cores int) float64 { return min(0.25, 0.6*float64(cores)/mostInstances) }
 
 // sizes are the numbers of instances.
 var sizes = []int{1, 2, 4, mostInstances}
-
-// repeatsOf is how often n instances are measured: what one alone does scatters most, eight are a mean of eight.
-func (p pace) repeatsOf(n int) int {
-	switch n {
-	case 1:
-		return p.repeats + 1
-	case mostInstances:
-		return max(1, p.repeats-1)
-	default:
-		return p.repeats
-	}
-}
 
 // scale measures 1, 2, 4 and 8 instances, in an order by chance each time and whichever of them by chance, so that what changes
 // meanwhile changes for all alike. All eight run from the beginning.
@@ -50,11 +38,9 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 			return s, err
 		}
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
-		for repeat := range t.pace.repeats + 1 {
+		for range t.pace.repeats {
 			for _, i := range rng.Perm(len(sizes)) {
-				if n := sizes[i]; repeat >= t.pace.repeatsOf(n) {
-					continue
-				} else if err := m.point(ctx, rng.Perm(mostInstances), n); err != nil {
+				if err := m.point(ctx, rng.Perm(mostInstances), sizes[i]); err != nil {
 					return s, err
 				}
 			}

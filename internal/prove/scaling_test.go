@@ -29,37 +29,45 @@ func TestScalingSaysWhatDecides(t *testing.T) {
 	}
 }
 
-// By hand: logarithms of 100 and 121 are 0.1906 apart, of 640 and 800 0.2231; pooled variance (0.01817+0.02490)/2 = 0.02153, half of it
-// from each number, so 0.1467 times 4.303 either way of ln (715.5/8/110) = -0.2067.
+// By hand: everything of the second repeat is twice what it was, but for that of eight, which is 2.42 times as much (ln 1.21 = 0.1906 more). So
+// eight make 640·1.1 (800 in the mean) over eight times 100; what is left of eight is ±0.0715, of the others ∓0.0238: 2·0.00511+6·0.000568
+// over 3 degrees of freedom is 0.00454, so 3.182·√0.00454 = 0.2144 either way of 0.88.
 func TestRatioByHand(t *testing.T) {
 	t.Parallel()
-	s := Scaling{Points: []usl.Point{{N: 1, Throughput: 100}, {N: 8, Throughput: 640}, {N: 8, Throughput: 800}, {N: 1, Throughput: 121}}}
+	s := Scaling{}
+	for _, p := range [][2]float64{{8, 640}, {1, 100}, {4, 400}, {2, 200}, {1, 200}, {2, 400}, {8, 2 * 1.21 * 640}, {4, 800}} {
+		s.Points = append(s.Points, usl.Point{N: p[0], Throughput: p[1]})
+	}
 	mean, between := s.ratio()
-	for _, c := range [][2]float64{{mean, 0.8131}, {between.Low, 0.4324}, {between.High, 1.529}} {
+	for _, c := range [][2]float64{{mean, 0.88}, {between.Low, 0.7102}, {between.High, 1.0904}} {
 		if math.Abs(c[0]/c[1]-1) > 0.002 {
 			t.Errorf("%v, %+v", mean, between)
 		}
 	}
-	for _, few := range [][]usl.Point{nil, s.Points[:1], s.Points[:2], {{N: 1, Throughput: 100}, {N: 1, Throughput: 100}, {N: 8}, {N: 8}}} {
+	s.Points[0].Throughput = 0
+	for _, few := range [][]usl.Point{nil, s.Points[:3], s.Points[4:], s.Points} {
 		if _, between := (&Scaling{Points: few}).ratio(); between != nil {
 			t.Errorf("%v of %v", between, few)
 		}
 	}
 }
 
-// The interval holds what is true as often as it says, whatever the scatter.
+// The interval holds what is true as often as it says, whatever the scatter and however much repeats differ.
 func TestRatioIsAsCertainAsItSays(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	const runs = 2000
-	held := 0
+	held, truth := 0, math.Pow(8, 0.05)
 	for i := range runs {
 		var s Scaling
 		scatter := []float64{0.02, 0.1, 0.4}[i%3]
-		for _, n := range []float64{1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 8, 8} {
-			s.Points = append(s.Points, usl.Point{N: n, Throughput: 500 * n * math.Pow(n/8, 0.05) * math.Exp(scatter*rng.NormFloat64())})
+		for range 3 {
+			drift := math.Exp(0.3 * rng.NormFloat64())
+			for _, n := range []float64{4, 1, 8, 2} {
+				s.Points = append(s.Points, usl.Point{N: n, Throughput: 500 * n * drift * math.Pow(n, 0.05) * math.Exp(scatter*rng.NormFloat64())})
+			}
 		}
-		if _, between := s.ratio(); between.Low <= math.Pow(8, 0.05) && math.Pow(8, 0.05) <= between.High {
+		if _, between := s.ratio(); between.Low <= truth && truth <= between.High {
 			held++
 		}
 	}

@@ -20,7 +20,7 @@ type pace struct {
 	settle                                          time.Duration // what a cancelled or failed order held may take to come back
 
 	samples   int   // requests whose tier is looked at
-	repeats   int   // of the measurements of each number of instances; of one alone there is one more, of eight one less
+	repeats   int   // of the measurements of each number of instances
 	round     int64 // requests of each instance in a measurement, and before it
 	rushStock int64
 	rushUsers int
@@ -28,7 +28,7 @@ type pace struct {
 
 var (
 	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 4 * time.Second, 6 * time.Second, 20 * time.Second, 40_000, 3, 1800, 1500, 64}
-	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 2, 900, 400, 48}
+	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 2, 700, 400, 48}
 )
 
 // scaled makes everything shorter or longer.

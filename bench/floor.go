@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -100,12 +98,7 @@ func (f *floor) close() {
 
 // spent is the processor time of the connection's backend.
 func (f *floor) spent() (time.Duration, error) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", f.conn.PgConn().PID()))
-	if err != nil {
-		return 0, err
-	}
-	ns, err := strconv.ParseInt(strings.Fields(string(raw))[0], 10, 64)
-	return time.Duration(ns), err
+	return scheduled(fmt.Sprintf("/proc/%d", f.conn.PgConn().PID()))
 }
 
 // measure has carts bought step by step, by all kinds in turns, and gives the microseconds of each step, by kind.

@@ -237,12 +237,10 @@ func monitoringResult(seen observed) result {
 
 // threadTime is the processor time of all threads of a process, to the nanosecond; of threads that have ended it knows nothing.
 func threadTime(pid int) (sum time.Duration) {
-	files, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
-	for _, path := range files {
-		raw, _ := os.ReadFile(path)
-		on, _, _ := strings.Cut(string(raw), " ")
-		ns, _ := strconv.ParseInt(on, 10, 64)
-		sum += time.Duration(ns)
+	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*")
+	for _, t := range threads {
+		took, _ := scheduled(t)
+		sum += took
 	}
 	return sum
 }

@@ -23,12 +23,21 @@ func (s spent) all() time.Duration { return s.here + s.servers }
 func spentNow() spent {
 	s := spent{here: cpuHere()}
 	for _, pid := range descendants(os.Getpid()) {
-		raw, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "schedstat"))
-		on, _, _ := strings.Cut(string(raw), " ")
-		ns, _ := strconv.ParseInt(on, 10, 64)
-		s.servers += time.Duration(ns)
+		took, _ := scheduled(filepath.Join("/proc", strconv.Itoa(pid)))
+		s.servers += took
 	}
 	return s
+}
+
+// scheduled is the processor time of a process or thread, to the nanosecond, by its folder below /proc.
+func scheduled(folder string) (time.Duration, error) {
+	raw, err := os.ReadFile(filepath.Join(folder, "schedstat"))
+	if err != nil {
+		return 0, err
+	}
+	on, _, _ := strings.Cut(string(raw), " ")
+	ns, err := strconv.ParseInt(on, 10, 64)
+	return time.Duration(ns), err
 }
 
 // descendants are the processes that a process has started, and those that they have.

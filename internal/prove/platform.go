@@ -89,6 +89,10 @@ type Had struct {
 	Stood   float64 // seconds for which they stood still for that
 }
 
+func (h Had) plus(o Had) Had {
+	return Had{h.CPU + o.CPU, h.Periods + o.Periods, h.Stopped + o.Stopped, h.Stood + o.Stood}
+}
+
 func (h Had) since(before Had) Had {
 	return Had{h.CPU - before.CPU, h.Periods - before.Periods, h.Stopped - before.Stopped, h.Stood - before.Stood}
 }

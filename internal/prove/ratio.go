@@ -21,18 +21,17 @@ func (s *Scaling) ratio() (mean float64, between *usl.Interval) {
 	if blocks == nil {
 		return 0, nil
 	}
-	last := len(sizes) - 1
-	ofSize := make([]float64, len(sizes))
-	var all float64
+	const last = len(sizes) - 1
+	var ofSize [len(sizes)]float64
 	for _, b := range blocks {
 		for i, v := range b {
 			ofSize[i] += v / float64(repeats)
-			all += v / float64(repeats*len(sizes))
 		}
 	}
+	all := meanOf(ofSize[:])
 	var squares float64
 	for _, b := range blocks {
-		own := (b[0] + b[1] + b[2] + b[3]) / float64(len(sizes))
+		own := meanOf(b[:])
 		for i, v := range b {
 			off := v - ofSize[i] - own + all
 			squares += off * off
@@ -48,10 +47,10 @@ func (s *Scaling) ratio() (mean float64, between *usl.Interval) {
 }
 
 // blocks are the logarithms of what each of so many instances did, by repeat and in the order of sizes; nil when there are not all.
-func (s *Scaling) blocks(repeats int) [][4]float64 {
-	var all [][4]float64
+func (s *Scaling) blocks(repeats int) [][len(sizes)]float64 {
+	var all [][len(sizes)]float64
 	for r := range repeats {
-		var block [4]float64
+		var block [len(sizes)]float64
 		for i, n := range sizes {
 			points := s.Points[r*len(sizes) : (r+1)*len(sizes)]
 			at := slices.IndexFunc(points, func(p usl.Point) bool { return int(p.N) == n && p.Throughput > 0 })
@@ -63,4 +62,11 @@ func (s *Scaling) blocks(repeats int) [][4]float64 {
 		all = append(all, block)
 	}
 	return all
+}
+
+func meanOf(list []float64) (mean float64) {
+	for _, v := range list {
+		mean += v / float64(len(list))
+	}
+	return mean
 }

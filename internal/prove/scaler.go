@@ -20,7 +20,7 @@ import (
 func shareOf(cores int) float64 { return min(0.25, 0.6*float64(cores)/mostInstances) }
 
 // sizes are the numbers of instances.
-var sizes = []int{1, 2, 4, mostInstances}
+var sizes = [...]int{1, 2, 4, mostInstances}
 
 // scale measures 1, 2, 4 and 8 instances, in an order by chance each time and whichever of them by chance, so that what changes
 // meanwhile changes for all alike. All eight run from the beginning.
@@ -78,7 +78,7 @@ func (m *scaler) point(ctx context.Context, order []int, n int) error {
 		return err
 	}
 	seed := t.o.Seed + uint64(len(m.s.Points)*mostInstances) //nolint:gosec // few
-	runners, err := m.prepare(ctx, urls, 2*t.pace.scale, t.pace.round, seed)
+	crowds, err := m.prepare(ctx, urls, 2*t.pace.scale, t.pace.round, seed)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (m *scaler) point(ctx context.Context, order []int, n int) error {
 	if err := m.group.Hold(true); err != nil {
 		return err
 	}
-	l, err := t.around(ctx, func() error { return m.measure(ctx, runners, urls, &run) })
+	l, err := t.around(ctx, func() error { return m.measure(ctx, crowds, &run) })
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ const (
 func (m *scaler) fill(ctx context.Context) error {
 	if !m.filled.IsZero() {
 		left := time.Until(m.filled.Add(kept))
-		if left > time.Duration(pointLimit*float64(m.t.pace.scale)) {
+		if left > pointLimit*m.t.pace.scale {
 			return nil
 		}
 		if err := pause(ctx, left); err != nil {
@@ -134,52 +134,40 @@ func (m *scaler) fill(ctx context.Context) error {
 
 // rehearse plays a round at all instances.
 func (m *scaler) rehearse(ctx context.Context, urls []string, seed uint64) error {
-	runners, err := m.prepare(ctx, urls, m.t.pace.scale, m.t.pace.round, seed)
+	crowds, err := m.prepare(ctx, urls, m.t.pace.scale, m.t.pace.round, seed)
 	if err != nil {
 		return err
 	}
-	return m.each(runners, urls, func(r *loadsim.Runner, _ string) error {
-		_, err := r.Run(ctx)
+	return each(ctx, crowds, func(ctx context.Context, c *crowd) error {
+		_, err := c.Run(ctx)
 		return err
 	})
 }
 
 // measure lets the prepared shoppers loose on instances and looks what each had for it. An instance is measured for as long as it has
 // something to do.
-func (m *scaler) measure(ctx context.Context, runners []*loadsim.Runner, urls []string, run *ScalingRun) error {
+func (m *scaler) measure(ctx context.Context, crowds []*crowd, run *ScalingRun) error {
 	var mu sync.Mutex
 	var requests, busy float64
 	var sum Had
-	err := m.each(runners, urls, func(r *loadsim.Runner, url string) error {
-		had, begun := m.group.Had([]string{url}), time.Now()
-		rec, err := r.Run(ctx)
+	err := each(ctx, crowds, func(ctx context.Context, c *crowd) error {
+		had, begun := m.group.Had([]string{c.url}), time.Now()
+		rec, err := c.Run(ctx)
 		if err != nil {
 			return err
 		}
-		got, took, report := m.group.Had([]string{url}).since(had), time.Since(begun).Seconds(), rec.Report().Summary
+		got, took, report := m.group.Had([]string{c.url}).since(had), time.Since(begun).Seconds(), rec.Report().Summary
 		mu.Lock()
 		defer mu.Unlock()
 		m.sum.all, m.sum.bad = m.sum.all+report.TotalRequests, m.sum.bad+report.Failed
 		run.Rate += float64(report.TotalRequests-report.Failed) / report.Duration
-		requests, busy = requests+float64(report.TotalRequests), busy+took
-		sum.CPU, sum.Stood, sum.Periods, sum.Stopped = sum.CPU+got.CPU, sum.Stood+got.Stood, sum.Periods+got.Periods, sum.Stopped+got.Stopped
+		requests, busy, sum = requests+float64(report.TotalRequests), busy+took, sum.plus(got)
 		return nil
 	})
 	run.PerRequest = sum.CPU / max(1, requests)
 	run.Used, run.Stood = sum.CPU/busy/m.s.Share, sum.Stood/busy
 	run.Stopped = float64(sum.Stopped) / float64(max(1, sum.Periods))
 	return err
-}
-
-// each lets all shoppers loose at once.
-func (m *scaler) each(runners []*loadsim.Runner, urls []string, do func(r *loadsim.Runner, url string) error) error {
-	errs := make([]error, len(urls))
-	var wg sync.WaitGroup
-	for i, r := range runners {
-		wg.Go(func() { errs[i] = do(r, urls[i]) })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 // add takes in a measurement, and what the machine did meanwhile.
@@ -214,19 +202,27 @@ type tally struct{ all, bad int64 }
 // instanceUsers are how many shoppers keep each instance busy.
 const instanceUsers = 12
 
+// crowd are the shoppers of an instance.
+type crowd struct {
+	url  string
+	seed uint64
+	*loadsim.Runner
+}
+
 // prepare makes shoppers for each of the instances, who will make so many requests of it; they learn the catalogue, which is not to be
 // measured. limit bounds the time of slow ones.
-func (m *scaler) prepare(ctx context.Context, urls []string, limit time.Duration, requests int64, seed uint64) ([]*loadsim.Runner, error) {
+func (m *scaler) prepare(ctx context.Context, urls []string, limit time.Duration, requests int64, seed uint64) ([]*crowd, error) {
 	sc, err := scenario.Ready("browse")
 	if err != nil {
 		return nil, err
 	}
-	runners, errs := make([]*loadsim.Runner, len(urls)), make([]error, len(urls))
-	var wg sync.WaitGroup
+	crowds := make([]*crowd, len(urls))
 	for i, u := range urls {
-		o := loadsim.Options{Target: u, Scenario: &sc, Users: instanceUsers, Duration: limit, Requests: requests, Seed: seed + uint64(i), Timeout: callLimit}
-		wg.Go(func() { runners[i], errs[i] = loadsim.Prepare(ctx, o) })
+		crowds[i] = &crowd{url: u, seed: seed + uint64(i)}
 	}
-	wg.Wait()
-	return runners, errors.Join(errs...)
+	return crowds, each(ctx, crowds, func(ctx context.Context, c *crowd) (err error) {
+		c.Runner, err = loadsim.Prepare(ctx, loadsim.Options{Target: c.url, Scenario: &sc, Users: instanceUsers, Duration: limit, Requests: requests,
+			Seed: c.seed, Timeout: callLimit})
+		return err
+	})
 }

@@ -43,9 +43,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	both := func(name, url string, then ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
-		if err := chromedp.Do(ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(url)}, then...)...); err != nil {
-			t.Fatal(err)
-		}
+		do(t, ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(url)}, then...)...)
 		for _, scheme := range []string{"light", "dark"} {
 			check(name, 1280, scheme)
 			check(name, 390, scheme)
@@ -65,10 +63,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	both("soldout", fmt.Sprintf("%s/p/%d", p.URL, gone.ID))
 	both("search", p.URL+"/search?q=lamp")
 	both("product", page)
-	err = chromedp.Do(ctx, chromedp.Click(css(`form[action="/bag/add"] button`)), chromedp.WaitVisible(css(".added")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	do(t, ctx, loaded, chromedp.Click(css(`form[action="/bag/add"] button`)), chromedp.WaitVisible(css(".added")))
 	badge, err := chromedp.Run(ctx, chromedp.Text(css(`.me a[href="/bag"]`)))
 	if err != nil || !strings.HasPrefix(badge, "Bag") {
 		t.Errorf("%q %v", badge, err)

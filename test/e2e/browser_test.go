@@ -12,7 +12,7 @@ import (
 
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	return browserFor(t, time.Minute)
+	return browserFor(t, 3*time.Minute)
 }
 
 // browserFor is a browser that is ended after so long: one that hangs fails the test instead of the run.
@@ -37,7 +37,26 @@ func browserFor(t *testing.T, most time.Duration) context.Context {
 	t.Cleanup(cancelTab)
 	stop := time.AfterFunc(most, cancel)
 	t.Cleanup(func() { stop.Stop() })
+	if err := chromedp.Do(ctx); err != nil { // starts it: it ends with the context that started it
+		t.Fatal(err)
+	}
 	return ctx
+}
+
+// loaded waits until the page's own scripts run: a click before that does what the page does without them.
+var loaded = chromedp.Poll[chromedp.Void](`document.readyState === "complete"`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0))
+
+// do takes the steps, and says where the browser was when they do not come to an end.
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) { //nolint:revive // t first, as in all helpers here
+	t.Helper()
+	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	err := chromedp.Do(limited, steps...)
+	if err == nil {
+		return
+	}
+	at, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.slice(0, 1500)`))
+	t.Fatalf("%v at %s", err, at)
 }
 
 // A person with a browser: home, a product, the bag, the order.
@@ -45,16 +64,15 @@ func TestBrowserJourney(t *testing.T) {
 	p := shared.get(t)
 	ctx := browser(t)
 	css := func(sel string) chromedp.CSS { return chromedp.CSS(sel) }
-	if err := chromedp.Do(ctx, chromedp.Navigate(p.URL+"/")); err != nil {
-		t.Fatal(err)
-	}
+	do(t, ctx, chromedp.Navigate(p.URL+"/"))
 	title, err := chromedp.Run(ctx, chromedp.Title())
 	if err != nil || !strings.Contains(title, "Stampede") {
 		t.Errorf("home: %v, title %q", err, title)
 	}
-	err = chromedp.Do(ctx,
+	do(t, ctx,
 		chromedp.Click(css(`a[href^="/p/"]`)),
 		chromedp.WaitVisible(css(`form[action="/bag/add"] button`)),
+		loaded,
 		chromedp.Click(css(`form[action="/bag/add"] button`)),
 		chromedp.WaitVisible(css(`.added a`)), // in place: the page stays
 		chromedp.Click(css(`.added a`)),
@@ -62,9 +80,6 @@ func TestBrowserJourney(t *testing.T) {
 		chromedp.Click(css(`form[action="/bag/checkout"] button`)),
 		chromedp.WaitVisible(css(`.state`)),
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
 	status, err := chromedp.Run(ctx, chromedp.AttributeValue(css(`.state`), "class"))
 	if err != nil || !strings.Contains(status.Value, "confirmed") {
 		t.Errorf("order: %v, %q", err, status.Value)

@@ -79,7 +79,7 @@ func TestFrontPageBudget(t *testing.T) {
 		if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`(console.log("end of the page"), true)`)); err != nil {
 			t.Fatal(err)
 		}
-		stop := time.AfterFunc(20*time.Second, func() { t.Error("the console does not end") })
+		stop := time.AfterFunc(time.Minute, func() { t.Error("the console does not end") })
 		for m, err := range messages {
 			if err != nil {
 				t.Fatal(err)

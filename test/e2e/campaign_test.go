@@ -54,10 +54,7 @@ func TestCampaignBegins(t *testing.T) {
 	}
 	ctx := browser(t)
 	on := chromedp.CSS(`[data-campaign="e2e-sale"].on`)
-	err = chromedp.Do(ctx, chromedp.Navigate(p.URL+"/"), chromedp.WaitVisible(chromedp.CSS(`[data-campaign="e2e-sale"] .clock`)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	do(t, ctx, chromedp.Navigate(p.URL+"/"), chromedp.WaitVisible(chromedp.CSS(`[data-campaign="e2e-sale"] .clock`)))
 	before, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`window.stayed = !document.querySelector('[data-campaign="e2e-sale"].on')`))
 	if err != nil {
 		t.Fatal(err)
@@ -65,9 +62,7 @@ func TestCampaignBegins(t *testing.T) {
 	if !before {
 		t.Log("the browser came too late to see it begin")
 	}
-	if err := chromedp.Do(ctx, chromedp.WaitVisible(on), chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf(`.card a[href^="/p/%d"]`, item.ID)))); err != nil {
-		t.Fatal(err)
-	}
+	do(t, ctx, chromedp.WaitVisible(on), chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf(`.card a[href^="/p/%d"]`, item.ID))))
 	if time.Now().Before(begins.Truncate(time.Second)) {
 		t.Error("it is on before it begins")
 	}

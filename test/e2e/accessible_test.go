@@ -18,7 +18,7 @@ var accessibility string
 func TestPagesAreAccessible(t *testing.T) {
 	p := shared.get(t)
 	item := p.newProduct(t, "wcag-1", 2500, 20)
-	ctx := browserFor(t, 3*time.Minute)
+	ctx := browserFor(t, 8*time.Minute)
 	css := func(sel string) chromedp.CSS { return chromedp.CSS(sel) }
 	check := func(name string, width int64, scheme string) {
 		t.Helper()

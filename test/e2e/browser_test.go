@@ -12,7 +12,7 @@ import (
 
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	return browserFor(t, 3*time.Minute)
+	return browserFor(t, 5*time.Minute)
 }
 
 // browserFor is a browser that is ended after so long: one that hangs fails the test instead of the run.
@@ -28,7 +28,7 @@ func browserFor(t *testing.T, most time.Duration) context.Context {
 	if path == "" {
 		t.Fatal("no chromium found: `make test` installs it")
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.UserDataDir(t.TempDir()))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)

@@ -20,9 +20,18 @@ import (
 const chaosHead = `
 about: A short experiment of the end-to-end tests.
 needs: {chaos: "true", apis: "2"}
-load: {scenario: journey, users: 6, think: 20ms, duration: 6s, seed: 1}
+load: {scenario: SCENARIO, users: 6, think: 20ms, duration: 6s, seed: 1}
 warm: 500ms
 steady: [success_rate >= 99.9%]
+`
+
+// Those of `journey`; but how late an answer is says nothing on a machine that is busy with other tests.
+const chaosShoppers = `
+name: steps
+good_within: 1m
+shoppers:
+  - kind: buyer
+    steps: [{browse: 20}, {view: 3-8}, {add: 1-5}, {checkout: 1}]
 `
 
 var chaosShort = map[string]string{
@@ -65,7 +74,14 @@ func TestChaos(t *testing.T) {
 	p.own(t, flags...)
 	t.Run("Experiments", func(t *testing.T) {
 		for name, text := range chaosShort {
-			p.experiment(t, name, text)
+			tell := p.experiment(t, name, text)
+			for again := 0; tell != nil && again < 2; again++ { // the edge may have refused a request, as such a machine has no capacity at times
+				t.Logf("once more: %v", tell)
+				tell = p.experiment(t, name, text)
+			}
+			if tell != nil {
+				t.Error(tell)
+			}
 		}
 	})
 	t.Run("KillSwitch", func(t *testing.T) { killSwitch(t, p) })
@@ -76,34 +92,36 @@ func TestChaos(t *testing.T) {
 	p.audit(t)
 }
 
-func (p *platform) experiment(t *testing.T, name, text string) {
+// experiment runs one, and tells what is wrong with its result.
+func (p *platform) experiment(t *testing.T, name, text string) error {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), name+".yaml")
-	if err := os.WriteFile(file, []byte("name: "+name+chaosHead+text), 0o600); err != nil {
+	dir := t.TempDir()
+	file, shoppers := filepath.Join(dir, name+".yaml"), filepath.Join(dir, "shoppers.yaml")
+	whole := "name: " + name + strings.Replace(chaosHead, "SCENARIO", shoppers, 1) + text
+	if err := errors.Join(os.WriteFile(shoppers, []byte(chaosShoppers), 0o600), os.WriteFile(file, []byte(whole), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	out, stderr, err := run(t.Context(), nil, "chaos", "run", "--json", "--data", p.data, file)
 	var reports []chaosReport
 	if jsonErr := json.Unmarshal([]byte(out), &reports); jsonErr != nil || len(reports) != 1 {
-		t.Fatalf("%s: %v, %v\n%s\n%s", name, err, jsonErr, out, stderr)
+		return fmt.Errorf("%s: %w, %w\n%s\n%s", name, err, jsonErr, out, stderr)
 	}
 	r := reports[0]
 	var exit *exec.ExitError
 	wantFail := strings.HasPrefix(name, "fails")
 	switch {
 	case wantFail && (r.Verdict != "failed" || !errors.As(err, &exit) || exit.ExitCode() != 1):
-		t.Errorf("%s: it was to fail, and has %s: %v\n%+v", name, r.Verdict, err, r.Checks)
+		return fmt.Errorf("%s: it was to fail, and has %s: %w\n%+v", name, r.Verdict, err, r.Checks)
 	case !wantFail && (r.Verdict != "passed" || err != nil):
-		t.Errorf("%s: it was to pass, and has %s: %v\n%+v", name, r.Verdict, err, r.Checks)
+		return fmt.Errorf("%s: it was to pass, and has %s: %w\n%+v", name, r.Verdict, err, r.Checks)
 	}
 	for _, c := range r.Checks {
 		if wantFail && !c.Holds && c.Text != "success_rate >= 99.9%" {
-			t.Errorf("%s: this should hold: %+v", name, c)
+			return fmt.Errorf("%s: this should hold: %+v", name, c)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(p.data, "chaos", "reports", name, "report.html")); err != nil {
-		t.Error(err)
-	}
+	_, err = os.Stat(filepath.Join(p.data, "chaos", "reports", name, "report.html"))
+	return err
 }
 
 // killSwitch kills, by kill -9, a process that has halted the worker, and pulls the switch.
@@ -121,15 +139,14 @@ func killSwitch(t *testing.T, p *platform) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
+	defer func() { _ = syscall.Kill(victim, syscall.SIGCONT) }() // for those who come next, should the switch not work
 	if err := halted(victim); err != nil {
 		t.Error("the fault went with the process that injected it, so that nothing is shown here:", err)
 	}
 	if out, stderr, err := run(t.Context(), nil, "chaos", "stop", "--data", p.data); err != nil || !strings.Contains(out, "undone") {
 		t.Errorf("stop: %v\n%s\n%s", err, out, stderr)
 	}
-	if err := halted(victim); err == nil {
-		t.Error("the worker is still halted")
-	}
+	goesOn(t, victim)
 }
 
 // halted tells whether a process is stopped by a signal.
@@ -141,19 +158,28 @@ func halted(pid int) error {
 	return err
 }
 
+// goesOn waits until a process is not halted any more.
+func goesOn(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, time.Minute, "the process goes on", func() error {
+		if halted(pid) == nil {
+			return fmt.Errorf("process %d is halted", pid)
+		}
+		return nil
+	})
+}
+
 // chaosCalls injects by the operations API; what is injected is visible, and goes when it is told to.
 func chaosCalls(t *testing.T, p *platform) {
 	s, admin := newShopper(p.Ops), []string{"Authorization", "Bearer " + p.token}
-	s.must(t, http.StatusCreated, "POST", "/admin/chaos/process-pause", map[string]any{"params": map[string]string{"target": "worker"}, "for": "1m"}, admin...)
-	if err := halted(p.pid(t, "worker")); err != nil {
-		t.Error("not halted:", err)
-	}
+	s.must(t, http.StatusCreated, "POST", "/admin/chaos/process-pause", map[string]any{"params": map[string]string{"target": "worker"}, "for": "5m"}, admin...)
+	defer func() { _, _ = s.do("DELETE", "/admin/chaos", nil, admin...) }()
+	worker := p.pid(t, "worker")
+	eventually(t, time.Minute, "the worker is halted", func() error { return halted(worker) })
 	s.must(t, http.StatusConflict, "POST", "/admin/chaos/process-kill", map[string]any{"params": map[string]string{"target": "worker"}}, admin...)
 	s.must(t, http.StatusNotFound, "POST", "/admin/chaos/nonsense", nil, admin...)
 	s.must(t, http.StatusOK, "DELETE", "/admin/chaos", nil, admin...)
-	if err := halted(p.pid(t, "worker")); err == nil {
-		t.Error("still halted")
-	}
+	goesOn(t, worker)
 }
 
 // restartMends kills the whole platform while the disks of its shards are "full". The next start finds that in the journal.
@@ -163,7 +189,13 @@ func restartMends(t *testing.T, p *platform, flags []string) {
 		ops.must(t, http.StatusCreated, "POST", "/admin/chaos/database-full", map[string]any{"params": map[string]string{"database": shard}}, admin...)
 	}
 	cart := map[string]any{"product_id": 1, "quantity": 1}
-	newShopper(p.URL).must(t, http.StatusServiceUnavailable, "POST", "/cart/add", cart)
+	eventually(t, time.Minute, "the disks are full", func() error {
+		a, err := newShopper(p.URL).do("POST", "/cart/add", cart)
+		if err == nil && a.Status != http.StatusServiceUnavailable {
+			err = fmt.Errorf("%d %s", a.Status, a.Body)
+		}
+		return err
+	})
 	p.killAll(t)
 	if err := p.up(flags...); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -212,22 +214,25 @@ func TestPurgeEndpoint(t *testing.T) {
 	}
 }
 
-// edgeStats are the figures of the edge's cache.
-func (p *platform) edgeStats(t *testing.T) (s struct {
-	Hits        int64 `json:"hits"`
-	DiskEntries int64 `json:"disk_entries"`
-}) {
-	t.Helper()
-	var all struct {
-		Edge struct {
-			Cache any `json:"edge_cache"`
-		} `json:"edge"`
+// onDisk tells whether the edge has these answers on its disk, where each file ends with one.
+func (p *platform) onDisk(bodies ...string) error {
+	files, err := filepath.Glob(filepath.Join(p.data, "edge-cache", "*", "*"))
+	if err != nil {
+		return err
 	}
-	all.Edge.Cache = &s
-	if err := p.ops(t, http.StatusOK, "GET", "/admin/stats", nil).into(&all); err != nil {
-		t.Fatal(err)
+	found := map[string]bool{}
+	for _, file := range files {
+		raw, _ := os.ReadFile(file) // it may be gone meanwhile
+		for _, b := range bodies {
+			if bytes.HasSuffix(raw, []byte(b)) {
+				found[b] = true
+			}
+		}
 	}
-	return s
+	if len(found) != len(bodies) {
+		return fmt.Errorf("%d of %d answers are among %d files", len(found), len(bodies), len(files))
+	}
+	return nil
 }
 
 // An edge that dies keeps what was on its disk, and asks about it once, as it may have missed purges.
@@ -235,15 +240,9 @@ func TestEdgeRestartKeepsTheDisk(t *testing.T) {
 	p := shared.get(t)
 	s := newShopper(p.URL)
 	const same, changed = "/products/11?fields=id,sku,price", "/products/12?fields=id,sku,price" // of these nothing is under way
-	before := p.edgeStats(t).DiskEntries
 	old := string(s.must(t, http.StatusOK, "GET", same, nil).Body)
-	s.must(t, http.StatusOK, "GET", changed, nil)
-	eventually(t, time.Minute, "on disk", func() error {
-		if n := p.edgeStats(t).DiskEntries; n < before+2 {
-			return fmt.Errorf("%d entries, %d before", n, before)
-		}
-		return nil
-	})
+	other := string(s.must(t, http.StatusOK, "GET", changed, nil).Body)
+	eventually(t, time.Minute, "on disk", func() error { return p.onDisk(old, other) })
 	pid := p.pid(t, "edge")
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -269,13 +268,7 @@ func TestEdgeRestartKeepsTheDisk(t *testing.T) {
 			t.Errorf("%s: %s, want %s: %s", c.path, a.cacheStatus(), c.status, a.Body)
 		}
 	}
-	eventually(t, time.Minute, "healthy", func() error {
-		st, err := p.status()
-		if err == nil && !st.Healthy {
-			err = fmt.Errorf("%+v", st)
-		}
-		return err
-	})
+	p.healthy(t)
 }
 
 // While the queue is gone nobody can purge an edge; what it shows is new all the same, then and after.
@@ -296,7 +289,7 @@ func TestEdgeIsNotStaleWithoutTheQueue(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	back := time.Time{}
+	back, begun := time.Time{}, time.Now()
 	for i := 1; back.IsZero() || time.Since(back) < 2*time.Second; i++ {
 		edit(4000 + i)
 		st, err := p.status()
@@ -308,7 +301,7 @@ func TestEdgeIsNotStaleWithoutTheQueue(t *testing.T) {
 				back = time.Now()
 			}
 		}
-		if i == 500 {
+		if back.IsZero() && time.Since(begun) > 2*time.Minute {
 			t.Fatalf("the queue does not come back: %+v", st)
 		}
 	}
@@ -390,15 +383,15 @@ func (p *platform) wantBlocked(t *testing.T, a answer) {
 
 // The edge alone: any origin behind it, no configuration, no token; it keeps, purges, and limits.
 func TestEdgeAlone(t *testing.T) {
-	hits := 0
+	var hits atomic.Int64
 	origin := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/x" {
-			hits++
+			hits.Add(1)
 			w.Header().Set("Cache-Control", "max-age=60")
 			w.Header().Set("Surrogate-Key", "x")
 		}
 		_, _ = fmt.Fprintf(w, "%s %s", r.Method, r.URL)
-	}), ReadHeaderTimeout: time.Second}
+	}), ReadHeaderTimeout: time.Minute}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -408,11 +401,11 @@ func TestEdgeAlone(t *testing.T) {
 	listen, ops := freeAddr(t), freeAddr(t)
 	startEdge(t, nil, "--listen", listen, "--ops", ops, "--origin", "http://"+l.Addr().String(), "--limits", "strict")
 	s, o := newShopper("http://"+listen), newShopper("http://"+ops)
-	get := func(want int) {
+	get := func(want int64) {
 		t.Helper()
 		s.must(t, http.StatusOK, "GET", "/x", nil)
-		if hits != want {
-			t.Errorf("the origin was asked %d times, want %d", hits, want)
+		if n := hits.Load(); n != want {
+			t.Errorf("the origin was asked %d times, want %d", n, want)
 		}
 	}
 	get(1)
@@ -427,12 +420,24 @@ func TestEdgeAlone(t *testing.T) {
 	o.must(t, http.StatusBadRequest, "POST", "/admin/cache/purge", map[string]any{})
 	o.must(t, http.StatusForbidden, "POST", "/admin/cache/purge", map[string]any{"all": true}, "Origin", "http://evil.example")
 	s.must(t, http.StatusForbidden, "GET", "/y?q=%3Cscript%3Ealert%281%29%3C%2Fscript%3E", nil)
-	refused := answer{}
-	for range 200 {
-		if refused, err = s.do("GET", "/x", nil); err != nil || refused.Status != http.StatusOK {
-			break
+	var refused answer
+	eventually(t, time.Minute, "who asks too often is refused", func() error { // faster than the rate, however busy the machine is
+		var mu sync.Mutex
+		each(200, func(int) {
+			a, err := s.do("GET", "/x", nil)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || a.Status != http.StatusOK && a.Status != http.StatusTooManyRequests {
+				t.Errorf("%d %v", a.Status, err)
+			} else if a.Status != http.StatusOK && refused.Status == 0 {
+				refused = a
+			}
+		})
+		if refused.Status == 0 {
+			return errors.New("nobody was")
 		}
-	}
+		return nil
+	})
 	var problem struct{ Type, Detail string }
 	if err := refused.into(&problem); err != nil || refused.Status != http.StatusTooManyRequests || problem.Type != "/problems/too-many-requests" ||
 		refused.Header.Get("Retry-After") != "1" || !strings.Contains(refused.Header.Get("Ratelimit"), `"reads-address";r=0`) || refused.Header.Get("Ratelimit-Policy") == "" {

@@ -45,7 +45,7 @@ func (p *platform) failover(t *testing.T, b *buyers, cluster, standbys int) {
 	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, "another primary", func() error {
+	eventually(t, 2*time.Minute, "another primary", func() error {
 		st, err := p.status()
 		if err == nil && (st.Clusters[cluster-1].Primary == was.Primary || st.Clusters[cluster-1].Failovers != was.Failovers+1) {
 			err = fmt.Errorf("%+v", st.Clusters)
@@ -53,13 +53,13 @@ func (p *platform) failover(t *testing.T, b *buyers, cluster, standbys int) {
 		return err
 	})
 	replaced := time.Since(killed)
-	took := b.resumed(t, time.Now(), 30*time.Second)
+	took := b.resumed(t, time.Now(), time.Minute)
 	t.Logf("%s killed; another known to be the primary after %v, and an order taken %v later", was.Primary,
 		replaced.Round(time.Millisecond), took.Round(time.Millisecond))
 	if replaced > 5*time.Second && os.Getenv("STAMPEDE_SOAK") != "" {
 		t.Errorf("the failover took %v", replaced)
 	}
-	if replaced > busyFailover { // no time is a promise on a machine that is busy with other tests; reads wait for 2 s, writes for 5
+	if replaced+took > busyFailover { // no time is a promise on a machine that is busy with other tests; reads wait for 2 s, writes for 5
 		b.excuse(http.StatusServiceUnavailable)
 	}
 	p.safe(t, cluster, standbys)
@@ -174,17 +174,22 @@ func alone(t *testing.T, p *platform) {
 	start := time.Now()
 	buyOne(t, p, item)
 	t.Logf("bought %v after the standbys stood still", time.Since(start).Round(time.Millisecond))
-	st, err := p.status()
-	if err != nil || st.Clusters[0].Sync || st.Clusters[0].Alone.IsZero() {
-		t.Errorf("no alert: %v %+v", err, st.Clusters)
-	}
-	if a, err := newShopper(p.Ops).do("GET", "/metrics", nil); err != nil || !strings.Contains(string(a.Body), `stampede_failover_alone{cluster="1",process="up"} 1`) {
-		t.Errorf("no alert in the metrics: %v", err)
-	}
+	eventually(t, time.Minute, "an alert", func() error {
+		if st, err := p.status(); err != nil || st.Clusters[0].Sync || st.Clusters[0].Alone.IsZero() {
+			return fmt.Errorf("%w %+v", err, st.Clusters)
+		}
+		if a, err := newShopper(p.Ops).do("GET", "/metrics", nil); err != nil || !strings.Contains(string(a.Body), `stampede_failover_alone{cluster="1",process="up"} 1`) {
+			return fmt.Errorf("none in the metrics: %w", err)
+		}
+		return nil
+	})
 	thaw()
-	if c := p.safe(t, 1, 2); !c.Alone.IsZero() {
-		t.Errorf("%+v", c)
-	}
+	eventually(t, time.Minute, "no longer alone", func() error {
+		if c := p.safe(t, 1, 2); !c.Alone.IsZero() {
+			return fmt.Errorf("%+v", c)
+		}
+		return nil
+	})
 	buyOne(t, p, item)
 	p.audit(t)
 }
@@ -214,7 +219,7 @@ func TestFailoverSoak(t *testing.T) {
 			if err := syscall.Kill(p.pid(t, name), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			b.resumed(t, time.Now(), 40*time.Second)
+			b.resumed(t, time.Now(), time.Minute)
 			p.safe(t, 1, 2)
 			p.safe(t, 2, 2)
 		}

@@ -119,6 +119,7 @@ func mustURL(t *testing.T, raw string) *url.URL {
 
 // What the test payment can be told.
 func TestPaymentOutcomes(t *testing.T) {
+	t.Parallel() // half a minute of waiting
 	p := shared.get(t)
 	item := p.newProduct(t, "E2E-PAY", 500, 100)
 	pay := func(outcome string) any {
@@ -142,7 +143,7 @@ func TestPaymentOutcomes(t *testing.T) {
 	}
 	settled := func(s *shopper, id, want string) {
 		t.Helper()
-		eventually(t, 60*time.Second, "settled "+want, func() error {
+		eventually(t, 2*time.Minute, "settled "+want, func() error {
 			var o order
 			a, err := s.do("GET", "/orders/"+id, nil)
 			if err == nil {

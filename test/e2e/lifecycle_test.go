@@ -22,17 +22,16 @@ func TestLifecycle(t *testing.T) {
 	if err == nil || !strings.Contains(stderr, "in use") {
 		t.Errorf("second up on the same data: %v %s", err, stderr)
 	}
+	p.healthy(t)
 	st, err := p.status()
-	if err != nil || !st.Healthy {
-		t.Fatalf("status: %v %+v", err, st)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := p.down(); err != nil {
 		t.Fatal(err)
 	}
 	for _, proc := range st.Processes {
-		if err := gone(proc.PID); err != nil {
-			t.Errorf("%s: %v", proc.Name, err)
-		}
+		eventually(t, time.Minute, proc.Name+" has ended", func() error { return gone(proc.PID) })
 	}
 	newShopper(neighbour.URL).must(t, http.StatusOK, "GET", "/products?limit=1", nil)
 

@@ -18,13 +18,13 @@ func TestNoOversell(t *testing.T) {
 	shoppers := make([]*shopper, clients)
 	each(clients, func(i int) {
 		shoppers[i] = newShopper(p.URL)
-		if a, err := shoppers[i].do("POST", "/cart/add", map[string]any{"product_id": item.ID, "quantity": 1}); err != nil || a.Status != http.StatusOK {
+		if a, err := shoppers[i].patiently(answer.putOff, "POST", "/cart/add", map[string]any{"product_id": item.ID, "quantity": 1}); err != nil || a.Status != http.StatusOK {
 			t.Errorf("add: %v %d %s", err, a.Status, a.Body)
 		}
 	})
 	var bought, refused atomic.Int64
 	each(clients, func(i int) {
-		a, err := shoppers[i].do("POST", "/orders/checkout", nil)
+		a, err := shoppers[i].patiently(answer.putOff, "POST", "/orders/checkout", nil)
 		switch {
 		case err != nil:
 			t.Errorf("checkout: %v", err)
@@ -66,7 +66,7 @@ func TestConcurrentCheckoutsOfOneCart(t *testing.T) {
 		var mu sync.Mutex
 		ids := map[string]int{}
 		each(12, func(int) {
-			a, err := s.do("POST", "/orders/checkout", nil)
+			a, err := s.patiently(answer.putOff, "POST", "/orders/checkout", nil)
 			if err != nil {
 				t.Errorf("checkout: %v", err)
 				return

@@ -55,7 +55,7 @@ func newPlatform(name string) *platform { return &platform{data: filepath.Join(r
 
 // run runs the binary with a limit and returns its outputs.
 func run(ctx context.Context, env []string, args ...string) (stdout, stderr string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 6*time.Minute) // so that what hangs fails one test, not the run
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -108,20 +108,49 @@ func (p *platform) audit(t *testing.T) {
 	}
 }
 
-// pid is the process id of a component.
-func (p *platform) pid(t *testing.T, name string) int {
+// pid is the process id of a component that runs, or is just being started again.
+func (p *platform) pid(t *testing.T, name string) (pid int) {
 	t.Helper()
+	eventually(t, time.Minute, name+" runs", func() error {
+		st, err := p.status()
+		if err != nil {
+			return err
+		}
+		for _, proc := range st.Processes {
+			if proc.Name == name && proc.PID > 0 {
+				pid = proc.PID
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v", st.Processes)
+	})
+	return pid
+}
+
+// runs tells whether a component runs, as another process than before.
+func (p *platform) runs(name string, before int) error {
 	st, err := p.status()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for _, proc := range st.Processes {
-		if proc.Name == name && proc.PID > 0 {
-			return proc.PID
+		if proc.Name == name && proc.PID > 0 && proc.PID != before && proc.State == "running" {
+			return nil
 		}
 	}
-	t.Fatalf("no running process %q in %+v", name, st.Processes)
-	return 0
+	return fmt.Errorf("%s does not run again: %+v", name, st.Processes)
+}
+
+// healthy waits until all components are.
+func (p *platform) healthy(t *testing.T) {
+	t.Helper()
+	eventually(t, time.Minute, "healthy", func() error {
+		st, err := p.status()
+		if err == nil && !st.Healthy {
+			err = fmt.Errorf("%+v", st)
+		}
+		return err
+	})
 }
 
 // eventually polls a condition until it holds or the limit has passed.

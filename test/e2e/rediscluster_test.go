@@ -60,6 +60,7 @@ func TestRedisClusterUnderLoad(t *testing.T) {
 	var r loadReport
 	var wg sync.WaitGroup
 	wg.Go(func() { r = p.load(t, 10, 10*time.Second) })
+	t.Cleanup(wg.Wait)
 	eventually(t, time.Minute, "the cluster is in use", func() error { _, err := p.stored(); return err })
 	killed, hung := p.pid(t, "redis-1"), p.pid(t, "redis-2")
 	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
@@ -68,6 +69,7 @@ func TestRedisClusterUnderLoad(t *testing.T) {
 	if err := syscall.Kill(hung, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = syscall.Kill(hung, syscall.SIGCONT) }()
 	path := fmt.Sprintf("/products/%d", item.ID)
 	for i := range 20 { // while it happens
 		name := fmt.Sprint("Edit ", i)
@@ -86,9 +88,7 @@ func TestRedisClusterUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d requests, %d bad, %d orders", r.Summary.TotalRequests, r.bad(), r.Summary.Orders)
-	if r.Summary.TotalRequests == 0 || float64(r.bad()) >= 0.001*float64(r.Summary.TotalRequests) {
-		t.Errorf("bad answers: %+v %+v", r.Summary, r.Errors)
-	}
+	r.hardlyBad(t)
 	var before map[string]int64
 	eventually(t, time.Minute, "everybody uses the cluster again", func() (err error) { before, err = p.stored(); return err })
 	next := int64(1)
@@ -101,9 +101,6 @@ func TestRedisClusterUnderLoad(t *testing.T) {
 		}
 		return err
 	})
-	st, err := p.status()
-	if err != nil || !st.Healthy {
-		t.Errorf("%+v %v", st, err)
-	}
+	p.healthy(t)
 	p.audit(t)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ type shopper struct {
 
 func newShopper(base string) *shopper {
 	jar, _ := cookiejar.New(nil) // never fails without options
-	return &shopper{base: base, client: &http.Client{Jar: jar, Timeout: 15 * time.Second}}
+	return &shopper{base: base, client: &http.Client{Jar: jar, Timeout: time.Minute}}
 }
 
 // answer is a response read whole.
@@ -70,10 +71,33 @@ func (s *shopper) do(method, path string, body any, header ...string) (answer, e
 	return answer{resp.StatusCode, resp.Header, raw}, err
 }
 
-// must is do for calls that have to answer with a status.
+// putOff tells whether the answer is to come back later.
+func (a answer) putOff() bool {
+	return a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != ""
+}
+
+// shed tells whether the edge has refused the request because the machine has no capacity for it now.
+func (a answer) shed() bool { return a.putOff() && strings.Contains(string(a.Body), capacity) }
+
+// capacity is what the edge says to whom it refuses for want of it.
+const capacity = "more is asked for"
+
+// patiently is do of somebody who comes back when told to, for a minute, while again says so of the answer.
+func (s *shopper) patiently(again func(answer) bool, method, path string, body any, header ...string) (answer, error) {
+	for end := time.Now().Add(time.Minute); ; {
+		a, err := s.do(method, path, body, header...)
+		if err != nil || !again(a) || time.Now().After(end) {
+			return a, err
+		}
+		seconds, _ := strconv.Atoi(a.Header.Get("Retry-After"))
+		time.Sleep(time.Duration(min(max(seconds, 1), 5)) * time.Second) // as it was told to
+	}
+}
+
+// must is do for calls that have to answer with a status; told to come back later it does so.
 func (s *shopper) must(t *testing.T, want int, method, path string, body any, header ...string) answer {
 	t.Helper()
-	a, err := s.do(method, path, body, header...)
+	a, err := s.patiently(func(a answer) bool { return a.putOff() && want != a.Status }, method, path, body, header...)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}

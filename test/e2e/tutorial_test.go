@@ -94,7 +94,7 @@ func TestTutorials(t *testing.T) {
 			} {
 				text = strings.ReplaceAll(text, from, to)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 			defer cancel()
 			if err := os.Mkdir(filepath.Join(top, "bin"), 0o755); err != nil {
 				t.Fatal(err)

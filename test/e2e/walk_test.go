@@ -55,7 +55,7 @@ func (w *walker) do(text string, c step) {
 	case c.body != nil:
 		body = c.body
 	}
-	a, err := w.s.do(method, c.path, body, header...)
+	a, err := w.s.patiently(answer.putOff, method, c.path, body, header...)
 	switch {
 	case err != nil:
 		w.t.Errorf("%s with %q: %v", c.route, text, err)

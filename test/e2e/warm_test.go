@@ -24,23 +24,12 @@ type warmed struct {
 	Known   int    `json:"known_keys"`
 }
 
-func (p *platform) warmed(t *testing.T) map[string]warmed {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.Ops+"/admin/cache/warm", nil)
-	if err != nil {
-		t.Fatal(err)
+func (p *platform) warmed() (out map[string]warmed, err error) {
+	a, err := newShopper(p.Ops).do("GET", "/admin/cache/warm", nil, "Authorization", "Bearer "+p.token)
+	if err == nil {
+		err = a.into(&out)
 	}
-	r.Header.Set("Authorization", "Bearer "+p.token)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	var out map[string]warmed
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return out, err
 }
 
 // A campaign is warmed before it starts; the command warms what is asked for; a process that was killed is warm again before long, with
@@ -58,8 +47,9 @@ func TestWarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, time.Minute, "the campaign is warm", func() error {
-		if w := p.warmed(t)["api-1"]; w.Reason != "campaign sale" || w.State != "done" || w.Total < 3 || w.Loaded+w.Present != w.Total {
-			return fmt.Errorf("%+v", w)
+		all, err := p.warmed()
+		if w := all["api-1"]; err != nil || w.Reason != "campaign sale" || w.State != "done" || w.Total < 3 || w.Loaded+w.Present != w.Total {
+			return fmt.Errorf("%+v %w", w, err)
 		}
 		return nil
 	})
@@ -84,9 +74,10 @@ func TestWarm(t *testing.T) {
 		if err != nil || !st.Healthy {
 			return fmt.Errorf("%+v, %w", st.Processes, err)
 		}
-		w := p.warmed(t)["api-1"]
-		if !strings.HasPrefix(w.Reason, "campaign") && w.Reason != "start" || w.State != "done" || w.Present == 0 {
-			return fmt.Errorf("%+v", w)
+		all, err := p.warmed()
+		w := all["api-1"]
+		if err != nil || !strings.HasPrefix(w.Reason, "campaign") && w.Reason != "start" || w.State != "done" || w.Present == 0 {
+			return fmt.Errorf("%+v %w", w, err)
 		}
 		return nil
 	})

@@ -135,10 +135,10 @@ func TestTimeouts(t *testing.T) {
 func TestEarlyRefresh(t *testing.T) {
 	t.Parallel()
 	s := store(t, cache.Options{})
-	f := cache.New[string](s, "row", cache.FamilyOptions{TTL: time.Second, Jitter: -1, Beta: 4})
+	f := cache.New[string](s, "row", cache.FamilyOptions{TTL: 8 * time.Second, Jitter: -1, Beta: 20}) // drawn long before the end, however busy the machine is
 	slow := func(v string) func(context.Context) (string, []string, error) {
 		return func(context.Context) (string, []string, error) {
-			<-time.After(20 * time.Millisecond) // what it costs
+			<-time.After(100 * time.Millisecond) // what it costs
 			return v, nil, nil
 		}
 	}

@@ -176,6 +176,9 @@ func (g *guarded) killPrimary(t *testing.T) (old string) {
 	return s.Primary
 }
 
+// slowest is how long nobody may be able to write, on a machine that is busy with other tests, too.
+const slowest = 30 * time.Second
+
 func TestFailoverUnderLoad(t *testing.T) {
 	t.Parallel()
 	rounds := 2
@@ -196,7 +199,7 @@ func TestFailoverUnderLoad(t *testing.T) {
 		eventually(t, "writes go on", func() bool { return l.count() > before+50 })
 		gap := l.longest()
 		t.Logf("round %d: another primary after %v, no write acknowledged for %v", round, switched.Round(time.Millisecond), gap.Round(time.Millisecond))
-		if gap > 8*time.Second {
+		if gap > slowest {
 			t.Errorf("nobody could write for %v", gap)
 		}
 		g.awaitSync(t, 2) // the old primary follows again
@@ -249,7 +252,7 @@ func TestPrimaryGoesOnAlone(t *testing.T) {
 	eventually(t, "alone, with an alert", func() bool { return !g.cluster().Sync && !g.cluster().Alone.IsZero() })
 	before := l.count()
 	eventually(t, "writes go on", func() bool { return l.count() > before+50 })
-	if gap := l.longest(); gap > 6*time.Second {
+	if gap := l.longest(); gap > slowest {
 		t.Errorf("nobody could write for %v", gap)
 	}
 	if v := metric(t, g.Failover, "stampede_failover_alone"); v != 1 {

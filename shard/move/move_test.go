@@ -198,7 +198,7 @@ func TestTheDeadAreNotWaitedFor(t *testing.T) {
 	m := move.New(w.options(t))
 	_, err = m.Begin(t.Context(), next)
 	check(t, err)
-	brief, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	brief, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if mv, err := m.Run(brief); !errors.Is(err, context.DeadlineExceeded) || mv.State != "announced" {
 		t.Errorf("%s, %v", mv.State, err)

@@ -41,12 +41,24 @@ func TestStaleWhileRevalidate(t *testing.T) {
 		<-release
 		return "new", []string{"tag"}, nil
 	}
-	for range 3 { // nobody waits, and only one load begins: a second would close entered again
+	old := func() { // nobody waits, and only one load begins: a second would close entered again
+		t.Helper()
 		if v, src, err := f.Get(t.Context(), "k", slow); v != "old" || src != cache.L1 || err != nil {
 			t.Fatalf("%q from %v, %v", v, src, err)
 		}
 	}
-	<-entered
+	eventually(t, "a load begins", func() bool { // the first one may not have left the stage yet
+		old()
+		select {
+		case <-entered:
+			return true
+		default:
+			return false
+		}
+	})
+	for range 3 {
+		old()
+	}
 	close(release)
 	eventually(t, "the background load arrives", func() bool {
 		v, _, err := f.Get(t.Context(), "k", value("new"))

@@ -43,8 +43,9 @@ func browserFor(t *testing.T, most time.Duration) context.Context {
 	return ctx
 }
 
-// loaded waits until the page's own scripts run: a click before that does what the page does without them.
-var loaded = chromedp.Poll[chromedp.Void](`document.readyState === "complete"`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0))
+// loaded waits until the page's own script has begun, which it does when the page has been drawn: a click before that does what the page
+// does without it.
+var loaded = chromedp.Poll[chromedp.Void](`"scripted" in document.documentElement.dataset`, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0))
 
 // do takes the steps, and says where the browser was when they do not come to an end.
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) { //nolint:revive // t first, as in all helpers here

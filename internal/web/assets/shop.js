@@ -158,4 +158,5 @@ if (queue) {
     } catch { /* the next look may do better */ }
   }, again * 1000);
 }
+document.documentElement.dataset.scripted = ""; // for who waits for it, as tests do
 });

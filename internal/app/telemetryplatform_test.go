@@ -130,6 +130,9 @@ func TestATraceByItsID(t *testing.T) {
 			Processes []tracePart   `json:"processes"`
 		}
 		rec := askOps(t, h, "/admin/trace/"+id)
+		for end := time.Now().Add(time.Minute); strings.Count(rec.Body.String(), `"process"`) < 2 && time.Now().Before(end); { // a busy process answers too late at times
+			rec = askOps(t, h, "/admin/trace/"+id)
+		}
 		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || len(got.Processes) != 2 {
 			t.Fatalf("%v: %s", err, rec.Body)
 		}

@@ -75,7 +75,7 @@ const mark = (time, label, colour) => {
 const markPlugin = { hooks: { draw: (u) => {
   const { ctx, bbox } = u, size = 11 * devicePixelRatio;
   ctx.save();
-  ctx.font = `${size}px system-ui, sans-serif`;
+  ctx.font = `${size}px system-ui, sans-serif`; ctx.textAlign = "left"; ctx.textBaseline = "alphabetic"; // axes leave theirs
   let row = 0;
   for (const m of [...marks.values()].sort((a, b) => a.time - b.time)) {
     const x = u.valToPos(m.time, "x", true), wide = ctx.measureText(m.label).width + 8;

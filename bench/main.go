@@ -69,6 +69,7 @@ var benchmarks = []benchmark{
 	{"hits", "share of a skewed browse mix that each tier answers, with the real catalogue and a million products", benchHits},
 	{"warm", "p95 and database load after a restart of every cache under load, warmed and cold", benchWarm},
 	{"monitoring", "what all monitoring costs an edge at 10,000 requests a second, on and off in turns", benchMonitoring},
+	{"monitoring-api", "what it costs an API process for each request that no edge answers, on and off in turns", benchMonitoringAPI},
 	{"cache", "a hit in L1 against bare otter, by processor time", benchCache},
 	{"predict", "hit rate after a cold start and at a spike, warmed with predicted demand, against decayed frequency", benchPredict},
 	{"events", "a minute of 1,200,000 events a second, then as many as go through, from encoded batches through JetStream into DuckDB, against its bare appender and bare JetStream", benchEvents},

@@ -19,7 +19,7 @@ import (
 
 const (
 	monitoringRate   = 10_000                 // requests a second
-	monitoringPassed = 0.2                    // share of them that no cache answers
+	monitoringPassed = 5                      // one of so many is answered by no cache
 	monitoringSlice  = 250 * time.Millisecond // of one side: what others do with the machine hardly changes from one to the next
 	monitoringSettle = 50 * time.Millisecond  // after a change, before it is measured
 	monitoringWarm   = 5 * time.Second
@@ -49,8 +49,12 @@ const (
 // monitored is an edge that is told to measure and to cease while it runs.
 type monitored struct {
 	addr, ops string
+	client    *http.Client // for the operations endpoint
 	pid       int
 	load      *loading
+	rate      int     // that is asked for, requests a second
+	counts    float64 // the rate for which a result is given
+	most      time.Duration
 }
 
 // slice is what was seen of one side in a round.
@@ -80,7 +84,7 @@ func benchMonitoring(ctx context.Context) (_ result, err error) {
 	if err != nil {
 		return result{}, err
 	}
-	m := &monitored{addr: ports[0], ops: "http://" + ports[1]}
+	m := &monitored{addr: ports[0], ops: "http://" + ports[1], client: http.DefaultClient, rate: monitoringRate, counts: monitoringRate, most: monitoringFor}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wait, err := m.start(ctx, origin, dir)
@@ -92,12 +96,14 @@ func benchMonitoring(ctx context.Context) (_ result, err error) {
 	if err := fill(ctx, "http://"+m.addr+"/kept"); err != nil {
 		return result{}, err
 	}
-	m.load = steady{rate: monitoringRate, passed: monitoringPassed, conns: 50}.begin(ctx, m.addr)
+	asks := slices.Repeat([][]byte{asked("/kept")}, monitoringPassed-1)
+	asks = append(asks, asked("/passed"))
+	m.load = steady{rate: m.rate, conns: 50, asks: func(int) [][]byte { return asks }}.begin(ctx, m.addr)
 	rounds, err := m.rounds(ctx)
 	if err = errors.Join(err, m.load.end()); err != nil {
 		return result{}, err
 	}
-	return monitoringResult(rounds), nil
+	return m.result(rounds), nil
 }
 
 // start runs the edge on the first core. Its own profiles come by the minute, which no slice is long enough for: they are a side.
@@ -130,7 +136,7 @@ func (m *monitored) rounds(ctx context.Context) (seen observed, err error) {
 	}
 	looked := []string{"/internal/stats", "/internal/figures"}
 	profiled := []string{"/debug/pprof/profile?seconds=1", "/debug/pprof/heap"}
-	for begun := time.Now(); time.Since(begun) < monitoringFor; {
+	for begun := time.Now(); time.Since(begun) < m.most; {
 		var round [sides]slice
 		for _, side := range rand.Perm(sides) {
 			var ask []string
@@ -141,7 +147,7 @@ func (m *monitored) rounds(ctx context.Context) (seen observed, err error) {
 				return seen, err
 			}
 		}
-		if slices.ContainsFunc(round[:], func(s slice) bool { return s.rate < monitoringLeast*monitoringRate }) {
+		if slices.ContainsFunc(round[:], func(s slice) bool { return s.rate < monitoringLeast*float64(m.rate) }) {
 			if seen.void++; seen.void > monitoringVoid {
 				return seen, errors.New("hardly any requests were made: the machine is too busy")
 			}
@@ -156,13 +162,13 @@ func (m *monitored) rounds(ctx context.Context) (seen observed, err error) {
 			seen.profiles = append(seen.profiles, p.all-time.Duration(float64(round[sideOn].perRequest)*p.requests))
 		}
 		if len(seen.rounds) >= monitoringRounds && len(seen.rounds)%10 == 0 {
-			if total := monitoringCost(seen).total; total.high-total.low < monitoringNarrow {
+			if total := m.cost(seen).total; total.high-total.low < monitoringNarrow {
 				break
 			}
 		}
 	}
 	if len(seen.rounds) < monitoringRounds {
-		return seen, fmt.Errorf("%d rounds in %v: the machine is too busy", len(seen.rounds), monitoringFor)
+		return seen, fmt.Errorf("%d rounds in %v: the machine is too busy", len(seen.rounds), m.most)
 	}
 	return seen, nil
 }
@@ -192,18 +198,18 @@ func (m *monitored) ask(ctx context.Context, method, path, body string) error {
 	if err != nil {
 		return err
 	}
-	return skipAll(req)
+	return skipAll(m.client, req)
 }
 
 // costs are in per cent of the machine's processor time at the rate.
 type costs struct{ control, recording, looking, profiling, total estimate }
 
-// monitoringCost compares what was seen in each round.
-func monitoringCost(seen observed) (c costs) {
+// cost compares what was seen in each round.
+func (m *monitored) cost(seen observed) (c costs) {
 	machine := float64(runtime.NumCPU()) * float64(time.Second) / 100
 	var control, recording, looking, both, profiling []float64
 	for _, r := range seen.rounds {
-		percent := func(d time.Duration) float64 { return float64(d) * monitoringRate / machine }
+		percent := func(d time.Duration) float64 { return float64(d) * m.counts / machine }
 		off := (r[sideOff].perRequest + r[sideAgain].perRequest) / 2
 		on, look := percent(r[sideOn].perRequest-off), percent(r[sideLookedAt].perRequest-r[sideOn].perRequest)*lookedAtShare
 		control = append(control, percent(r[sideAgain].perRequest-r[sideOff].perRequest))
@@ -217,8 +223,8 @@ func monitoringCost(seen observed) (c costs) {
 	return c
 }
 
-func monitoringResult(seen observed) result {
-	c := monitoringCost(seen)
+func (m *monitored) result(seen observed) result {
+	c := m.cost(seen)
 	column := func(side int, figure func(slice) float64) (out []float64) {
 		for _, r := range seen.rounds {
 			out = append(out, figure(r[side]))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,11 +15,11 @@ import (
 	"time"
 )
 
-// steady asks at a rate, whatever the server does, on a number of connections; passed is the share that no cache may answer.
+// steady asks at a rate, whatever the server does, on a number of connections.
 type steady struct {
-	rate   int
-	passed float64
-	conns  int
+	rate  int
+	conns int
+	asks  func(conn int) [][]byte // what a connection asks, again and again
 }
 
 // loading is a load that is going on.
@@ -61,39 +62,44 @@ func (l *loading) end() error {
 
 // connection asks on one connection, each request when it is due or as soon as the one before was answered.
 func (s steady) connection(ctx context.Context, addr string, i int, n *atomic.Int64) error {
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	network := "tcp"
+	if strings.HasPrefix(addr, "/") {
+		network = "unix"
+	}
+	conn, err := net.DialTimeout(network, addr, 5*time.Second)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	in := bufio.NewReader(conn)
-	kept := []byte("GET /kept HTTP/1.1\r\nHost: shop\r\n\r\n")
-	passed := []byte("GET /passed HTTP/1.1\r\nHost: shop\r\n\r\n")
+	asks := s.asks(i)
 	every := time.Second * time.Duration(s.conns) / time.Duration(s.rate)
 	due := time.Now().Add(every * time.Duration(i) / time.Duration(s.conns))
-	share := float64(i%7) / 7
-	for ctx.Err() == nil {
+	for turn := i; ctx.Err() == nil; turn++ {
 		time.Sleep(time.Until(due)) // an open load: it asks by the clock
 		due = due.Add(every)
-		ask := kept
-		if share += s.passed; share >= 1 {
-			share, ask = share-1, passed
-		}
 		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-		if _, err := conn.Write(ask); err != nil {
+		if _, err := conn.Write(asks[turn%len(asks)]); err != nil {
 			return err
 		}
 		if err := skipAnswer(in); err != nil {
-			return err
+			line, _, _ := strings.Cut(string(asks[turn%len(asks)]), "\r\n")
+			return fmt.Errorf("%s: %w", line, err)
 		}
 		n.Add(1)
 	}
 	return nil
 }
 
-// skipAnswer reads an answer of known length.
+// asked is a request for a path, with more lines of a header or none.
+func asked(path string, lines ...string) []byte {
+	head := append([]string{"GET " + path + " HTTP/1.1", "Host: shop"}, lines...)
+	return []byte(strings.Join(head, "\r\n") + "\r\n\r\n")
+}
+
+// skipAnswer reads an answer of known length, or in chunks.
 func skipAnswer(in *bufio.Reader) error {
-	length := -1
+	length, chunked := -1, false
 	for first := true; ; first = false {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -110,6 +116,14 @@ func skipAnswer(in *bufio.Reader) error {
 				return err
 			}
 		}
+		chunked = chunked || strings.EqualFold(line, "Transfer-Encoding: chunked")
+	}
+	if chunked {
+		if _, err := io.Copy(io.Discard, httputil.NewChunkedReader(in)); err != nil {
+			return err
+		}
+		_, err := in.ReadString('\n') // after the last chunk
+		return err
 	}
 	if length < 0 {
 		return fmt.Errorf("an answer without a length")
@@ -139,8 +153,8 @@ func monitoringOrigin() (addr string, stop func(), err error) {
 }
 
 // skipAll makes a request and reads its answer to the end.
-func skipAll(req *http.Request) error {
-	res, err := http.DefaultClient.Do(req)
+func skipAll(client *http.Client, req *http.Request) error {
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,9 @@ type Options struct {
 	BatchPath string
 	// Skip lets a request pass without inspection. nil inspects all.
 	Skip func(*http.Request) bool
+	// Refuse answers a blocked request in words of its own, such as a page, and tells whether it did. If not, and when it is nil, the
+	// answer is a problem document with that status and detail.
+	Refuse func(w http.ResponseWriter, r *http.Request, status int, detail string) bool
 
 	// Registerer receives the metrics; nil means no metrics.
 	Registerer prometheus.Registerer

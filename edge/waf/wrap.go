@@ -31,7 +31,10 @@ func (w *WAF) Wrap(next http.Handler) http.Handler {
 			w.report(r, v, mode)
 			if mode == ModeBlock {
 				w.m.requests.WithLabelValues("blocked").Inc()
-				refuse(rw, r, verdictProblem(v))
+				p := verdictProblem(v)
+				if w.opts.Refuse == nil || !w.opts.Refuse(rw, r, p.Status, p.Detail) {
+					refuse(rw, r, p)
+				}
 				return
 			}
 			w.m.requests.WithLabelValues("detected").Inc()

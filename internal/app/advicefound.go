@@ -61,7 +61,7 @@ func (p *platformOps) measureNow(ctx context.Context) (measuredNow, bool) {
 	return in, true
 }
 
-// causes names what was found, for alerts: they say that something is wrong, and this says what.
+// causes names what was found, for alerts: they say that something is wrong, and this, where it can be behind it, says what.
 func (p *platformOps) causes() []running.Advice {
 	out := []running.Advice{}
 	if p.advisor == nil {

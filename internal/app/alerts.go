@@ -59,7 +59,8 @@ func (w *watchman) close() { w.tell.Close() }
 // routes adds what is asked of alerts.
 func (w *watchman) routes(mux *http.ServeMux, auth func(http.HandlerFunc) http.HandlerFunc, causes func() []running.Advice) {
 	mux.HandleFunc("GET /admin/alerts", auth(func(rw http.ResponseWriter, _ *http.Request) {
-		opshttp.WriteJSON(rw, http.StatusOK, map[string]any{"alerts": w.Alerts(), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries(), "causes": causes()})
+		found := causes()
+		opshttp.WriteJSON(rw, http.StatusOK, map[string]any{"alerts": withCauses(w.Alerts(), found), "history": w.History(), "silences": w.Silences(), "deliveries": w.tell.Deliveries(), "causes": found})
 	}))
 	mux.HandleFunc("POST /admin/alerts/{name}/silence", auth(w.silence))
 }

@@ -114,9 +114,12 @@ func (p *platformOps) setCookie(w http.ResponseWriter, token string) {
 
 func (p *platformOps) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
-	if t := r.PostFormValue("token"); p.allowed(t) {
-		p.setCookie(w, t)
+	t := r.PostFormValue("token")
+	if !p.allowed(t) {
+		dashboard.Page(w, http.StatusUnauthorized, "signin", "wrong")
+		return
 	}
+	p.setCookie(w, t)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

@@ -3,7 +3,9 @@ package app
 import (
 	"encoding/json"
 	"net"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,6 +78,22 @@ func TestPlatformOps(t *testing.T) {
 		}
 		if w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: Cache-Control %q", c.call, w.Header().Get("Cache-Control"))
+		}
+	}
+}
+
+// A wrong token is told of on the form; the right one is kept in a cookie that no script reads.
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	p := &platformOps{token: "the-token", members: func() []opshttp.Member { return nil }, status: func() any { return running.Status{} }}
+	for token, status := range map[string]int{"the-token": http.StatusSeeOther, "another": http.StatusUnauthorized, "": http.StatusUnauthorized} {
+		r := httptest.NewRequest("POST", "http://localhost/", strings.NewReader(url.Values{"token": {token}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		p.handler().ServeHTTP(w, r)
+		cookie, right := w.Header().Get("Set-Cookie"), status == http.StatusSeeOther
+		if w.Code != status || strings.Contains(cookie, "HttpOnly") != right || strings.Contains(w.Body.String(), "not the admin token") == right {
+			t.Errorf("%q: %d %q %s", token, w.Code, cookie, w.Body)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestCollector(t *testing.T) {
 
 func TestPagesAndAssets(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"live", "products", "orders", "dead", "signin"} {
+	for _, name := range []string{"live", "products", "campaigns", "orders", "dead", "signin"} {
 		w := httptest.NewRecorder()
 		Page(w, 200, name, map[string]any{"Chaos": false})
 		body := w.Body.String()

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/stampede-shop/stampede/internal/shop"
 )
 
 // Place is a shopper's place in the waiting room, as the page of it shows it.
@@ -46,6 +48,16 @@ func Busy(w http.ResponseWriter, r *http.Request, retryAfter int) {
 		Reads  bool
 		Repeat int
 	}{back, r.Method == http.MethodGet, retryAfter + 1}})
+}
+
+// Blocked answers a browser whose request was refused for what is in it. Who meant no harm can name it by its id.
+func Blocked(w http.ResponseWriter, id string, status int, detail string) {
+	b := explain(status, &shop.Error{Detail: detail})
+	if id != "" {
+		w.Header().Set("X-Request-Id", id)
+		b.Detail += " Its id: " + id
+	}
+	showAlone(w, status, "error", page{Title: b.Heading, Body: b})
 }
 
 // Waiting answers a browser with the place it has. The page looks again by itself, with and without scripts; who is

@@ -14,6 +14,9 @@ import (
 // ErrNoDir says that a [Recorder] was not told where to write.
 var ErrNoDir = errors.New("flight: Options.Dir is not set: name a folder for the traces")
 
+// ErrRuns says that a [Recorder] runs already.
+var ErrRuns = errors.New("flight: this recorder runs already: end the first Run")
+
 // Options configure a [Recorder]. Dir has to be set; zero means the default for the rest.
 type Options struct {
 	Dir    string        // of this process alone; made when it is missing
@@ -44,6 +47,8 @@ type Recorder struct {
 	ready   atomic.Bool   // it runs, and may write again
 	usual   usual
 	written atomic.Uint64
+	runs    atomic.Bool
+	budget  *budget // of whoever runs; outlives a rest
 }
 
 // New makes the folder.

@@ -20,8 +20,7 @@ type tape interface {
 type run struct {
 	*Recorder
 	tape
-	budget *budget
-	save   func(Reason)
+	save func(Reason)
 
 	on    bool
 	since time.Time // when it went on
@@ -37,10 +36,17 @@ func newTape(o Options) *trace.FlightRecorder {
 // Run records until ctx ends: all the time in a process that is not busy, in others from the first sign of trouble on. An error says
 // that recording could not begin, because something else has the recorder.
 func (r *Recorder) Run(ctx context.Context) error {
+	if !r.runs.CompareAndSwap(false, true) {
+		return ErrRuns
+	}
+	defer r.runs.Store(false)
 	fr := newTape(r.o)
 	now := time.Now()
-	l := &run{Recorder: r, tape: fr, budget: newBudget(r.o.Busy, now, switches()), save: func(why Reason) { r.write(fr, why) }}
-	if err := l.start(now); err != nil {
+	if r.budget == nil {
+		r.budget = newBudget(r.o.Busy, now, switches())
+	}
+	l := &run{Recorder: r, tape: fr, save: func(why Reason) { r.write(fr, why) }}
+	if err := l.begin(now); err != nil {
 		return fmt.Errorf("flight: %w", err)
 	}
 	defer l.stop()
@@ -60,6 +66,16 @@ func (r *Recorder) Run(ctx context.Context) error {
 		}
 		l.beat(time.Now())
 	}
+}
+
+// begin starts recording unless the process is known to be busy: one that rested a while is as busy as it was, and has not saved up more than
+// that while allows.
+func (l *run) begin(now time.Time) error {
+	l.budget.beat(now, false)
+	if !l.wants(now) {
+		return nil
+	}
+	return l.start(now)
 }
 
 // ask notes that something is to be written. What came while nothing could be written is an old story by now.

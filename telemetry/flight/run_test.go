@@ -26,13 +26,19 @@ func newDeck(t testing.TB) *deck {
 		t.Fatal(err)
 	}
 	d := &deck{now: time.Unix(0, 0)}
-	d.r = &run{Recorder: rec, tape: d, save: func(why Reason) { d.saved = append(d.saved, why) },
-		budget: newBudget(rec.o.Busy, d.now, func() uint64 { return d.count })}
-	if err := d.r.start(d.now); err != nil {
+	rec.budget = newBudget(rec.o.Busy, d.now, func() uint64 { return d.count })
+	d.begin(t, rec)
+	return d
+}
+
+// begin is what Run does first.
+func (d *deck) begin(t testing.TB, rec *Recorder) {
+	t.Helper()
+	d.r = &run{Recorder: rec, tape: d, save: func(why Reason) { d.saved = append(d.saved, why) }}
+	if err := d.r.begin(d.now); err != nil {
 		t.Fatal(err)
 	}
 	rec.ready.Store(true)
-	return d
 }
 
 // pass lets time go by, with so many switches a second, and tells the share of it that was recorded, and how many switches.
@@ -121,6 +127,35 @@ func TestWithoutASignTheTimeAfterIsWritten(t *testing.T) {
 	d.r.beat(d.now)
 	if len(d.saved) != 2 || !d.saved[1].Since.Before(d.now.Add(-d.r.o.Window)) {
 		t.Errorf("a quiet process: %+v", d.saved)
+	}
+}
+
+// Resting for a moment, again and again, gives a busy process nothing to record with.
+func TestARestSavesNothingUp(t *testing.T) {
+	t.Parallel()
+	d := newDeck(t)
+	d.pass(200_000, time.Minute)
+	for range 100 {
+		d.r.stop()
+		for range 2 { // nobody beats meanwhile
+			d.now = d.now.Add(Beat)
+			d.count += uint64(200_000 * Beat.Seconds())
+		}
+		d.begin(t, d.r.Recorder)
+		if _, n := d.pass(200_000, time.Second); n > 0 {
+			t.Fatalf("%.0f switches were recorded", n)
+		}
+	}
+	d.r.stop()
+	d.now, d.count = d.now.Add(time.Minute), d.count+60*200 // quiet meanwhile
+	for range 2 {
+		d.begin(t, d.r.Recorder)
+		d.pass(200, 10*time.Second)
+		d.r.stop()
+	}
+	d.begin(t, d.r.Recorder)
+	if !d.r.on {
+		t.Error("a quiet process is not recorded after a rest")
 	}
 }
 

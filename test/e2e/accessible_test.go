@@ -14,7 +14,8 @@ import (
 //go:embed testdata/audit.js
 var accessibility string
 
-// Every kind of page, on a phone and on a desk, passes what a program can check of WCAG 2.2 AA.
+// Every kind of page, storefront and operations, on a phone and on a desk, passes what a program can check of WCAG 2.2 AA; none is wider than
+// the window.
 func TestPagesAreAccessible(t *testing.T) {
 	p := shared.get(t)
 	item := p.newProduct(t, "wcag-1", 2500, 20)
@@ -70,6 +71,21 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 	both("bag", p.URL+"/bag")
 	both("account", p.URL+"/account")
+	field := func(name string) chromedp.CSS { return css(`form[action="/account/register"] [name="` + name + `"]`) }
+	both("member", p.URL+"/account", chromedp.SendKeys(field("name"), "Ada Featherstonehaugh-Cholmondeley"),
+		chromedp.SendKeys(field("email"), "ada.with.a.very.long.address.indeed@mail.example.com"), chromedp.SendKeys(field("password"), "correct horse battery"),
+		chromedp.Click(css(`form[action="/account/register"] button`)), chromedp.WaitVisible(css(`form[action="/account/logout"] button`)))
 	both("missing", p.URL+"/p/999999999")
+	both("refused", p.URL+"/search?q=%3Cscript%3Ealert(1)%3C/script%3E")
 	both("signin", p.Ops+"/")
+	do(t, ctx, chromedp.SendKeys(css("#token"), "not this"), chromedp.Click(css("form button")), chromedp.WaitVisible(css(`[role="alert"]`)),
+		chromedp.SendKeys(css("#token"), p.token), chromedp.Click(css("form button")), chromedp.WaitVisible(css("#tiles")))
+	both("live", p.Ops+"/", chromedp.WaitVisible(css("#routes td")), chromedp.WaitVisible(css(".cell")), chromedp.WaitVisible(css(".uplot")))
+	both("products", p.Ops+"/products", chromedp.Click(css("#list button")), chromedp.WaitVisible(css("#restock button")))
+	both("campaigns", p.Ops+"/campaigns", chromedp.Click(css("#list button")))
+	s := newShopper(p.URL)
+	s.must(t, 200, "POST", "/cart/add", map[string]any{"product_id": item.ID, "quantity": 1})
+	s.must(t, 201, "POST", "/orders/checkout", nil)
+	both("orders", p.Ops+"/orders", chromedp.WaitVisible(css("#list button.danger")))
+	both("dead", p.Ops+"/dead", chromedp.WaitVisible(css("#list td")))
 }

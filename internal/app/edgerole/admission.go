@@ -93,6 +93,16 @@ func tellBusy(w http.ResponseWriter, r *http.Request, retryAfter int) {
 	admission.Refuse(w, r, retryAfter)
 }
 
+// tellBlocked answers a browser that the firewall refused with a page; false leaves it to a problem. What is not the shopper's doing is short-lived
+// and has a Retry-After, which problems tell.
+func tellBlocked(w http.ResponseWriter, r *http.Request, status int, detail string) bool {
+	if status >= http.StatusInternalServerError || !web.WantsPage(r) {
+		return false
+	}
+	web.Blocked(w, r.Header.Get("X-Request-Id"), status, detail)
+	return true
+}
+
 // edgeSessions reads the shopper's cookie at the edge: who somebody is, not whether their sign-in still stands, which is
 // asked further in.
 func edgeSessions(cfg config.Config) (*account.Sessions, error) {

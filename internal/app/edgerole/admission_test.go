@@ -98,3 +98,17 @@ func TestBusyEdge(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// What the firewall refuses is a page for a browser, which names the request, and a problem for a program.
+func TestBlockedAtTheEdge(t *testing.T) {
+	t.Parallel()
+	n := shopEdge(t, http.NotFound, nil)
+	for accept, kind := range map[string]string{"text/html": "text/html", "application/json": "application/problem+json"} {
+		w := call(n, "192.0.2.2:1", "GET", "/search?q=%3Cscript%3Ealert(1)%3C/script%3E", "", "Accept", accept)
+		id := w.Header().Get("X-Request-Id")
+		if w.Code != http.StatusForbidden || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) || id == "" || !strings.Contains(w.Body.String(), id) ||
+			w.Header().Get("Cache-Control") == "" {
+			t.Errorf("%s: %d %v %s", accept, w.Code, w.Header(), w.Body)
+		}
+	}
+}

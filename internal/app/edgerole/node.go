@@ -158,9 +158,12 @@ func (n *Node) addWAF(o *edge.Options) error {
 	if err != nil {
 		return fmt.Errorf("edge.waf.files: %w", err)
 	}
-	n.waf, err = waf.New(waf.Options{Mode: waf.Mode(n.cfg.WAF.Mode), Profile: waf.Profile(n.cfg.Profile), Paranoia: n.cfg.WAF.Paranoia,
-		Files: files, MaxBodyBytes: o.MaxBodyBytes, Registerer: o.Registerer, Log: o.Log})
-	if err != nil {
+	opts := waf.Options{Mode: waf.Mode(n.cfg.WAF.Mode), Profile: waf.Profile(n.cfg.Profile), Paranoia: n.cfg.WAF.Paranoia,
+		Files: files, MaxBodyBytes: o.MaxBodyBytes, Registerer: o.Registerer, Log: o.Log}
+	if n.cfg.Profile == config.ProfileShop {
+		opts.Refuse = tellBlocked
+	}
+	if n.waf, err = waf.New(opts); err != nil {
 		return err
 	}
 	n.closers = append(n.closers, func() { _ = n.waf.Close() })

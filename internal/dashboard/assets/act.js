@@ -38,11 +38,11 @@ const at = (t) => hour(Date.parse(t) / 1000, true);
 const none = () => el("li", { className: "soft", textContent: "none" });
 const drawAlerts = (got) => {
   const list = got.alerts.filter((a) => a.state !== "inactive");
-  const causes = (got.causes ?? []).map((c) => c.title).join("; ");
   $("alerts").replaceChildren(...(list.length ? list.map((a) => {
     if (a.state === "firing") mark(Date.parse(a.since) / 1000, a.name, "--red");
+    const causes = (a.causes ?? []).map((c) => c.title).join("; ");
     const cls = a.state === "firing" ? { page: "critical", ticket: "warning" }[a.severity] ?? "" : a.state;
-    return el("li", { className: cls }, el("b", { textContent: a.name }), ` ${a.state} since ${at(a.since)}${a.silenced ? ", silenced" : ""}. ${a.text} ${a.reason}${a.state === "firing" && causes ? `. Found meanwhile: ${causes}` : ""} `, runbook(a.runbook));
+    return el("li", { className: cls }, el("b", { textContent: a.name }), ` ${a.state} since ${at(a.since)}${a.silenced ? ", silenced" : ""}. ${a.text} ${a.reason}${causes ? `. Probably because: ${causes}` : ""} `, runbook(a.runbook));
   }) : [none()]));
 };
 const drawAdvice = (got) => {

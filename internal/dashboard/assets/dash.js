@@ -75,7 +75,7 @@ const mark = (time, label, colour) => {
 const markPlugin = { hooks: { draw: (u) => {
   const { ctx, bbox } = u, size = 11 * devicePixelRatio;
   ctx.save();
-  ctx.font = `${size}px system-ui, sans-serif`;
+  ctx.font = `${size}px system-ui, sans-serif`; ctx.textAlign = "left"; ctx.textBaseline = "alphabetic"; // axes leave theirs
   let row = 0;
   for (const m of [...marks.values()].sort((a, b) => a.time - b.time)) {
     const x = u.valToPos(m.time, "x", true), wide = ctx.measureText(m.label).width + 8;
@@ -142,15 +142,21 @@ const append = (s) => {
 
 // ---- the heat map: a column a second, newest right
 const columns = [];
-const drawHeat = (heat) => {
-  if (heat.bounds) columns.push(heat.counts);
+let bounds = null;
+const addHeat = (heat) => {
+  if (!heat.bounds) return;
+  bounds = heat.bounds;
+  columns.push(heat.counts);
   while (columns.length > 600) columns.shift();
+  drawHeat();
+};
+const drawHeat = () => {
   const canvas = $("heat"), w = canvas.clientWidth, h = 220, ratio = devicePixelRatio;
-  if (!heat.bounds || document.hidden) return;
+  if (!bounds || document.hidden) return;
   canvas.width = w * ratio; canvas.height = h * ratio;
   const g = canvas.getContext("2d");
   g.scale(ratio, ratio);
-  const left = 64, rows = heat.bounds.length + 1, rowH = (h - 4) / rows, colW = Math.max((w - left) / 300, 2), rgb = css("--heat");
+  const left = 64, rows = bounds.length + 1, rowH = (h - 4) / rows, colW = Math.max((w - left) / 300, 2), rgb = css("--heat");
   const most = Math.log1p(Math.max(1, ...columns.flat()));
   const shown = columns.slice(-Math.floor((w - left) / colW));
   shown.forEach((col, i) => col.forEach((n, r) => {
@@ -159,7 +165,7 @@ const drawHeat = (heat) => {
     g.fillRect(w - (shown.length - i) * colW, h - 2 - (r + 1) * rowH, colW + .5, rowH - 1);
   }));
   g.fillStyle = css("--soft"); g.font = "11px system-ui"; g.textBaseline = "middle";
-  heat.bounds.forEach((b, r) => { if (r % 2 === 0) g.fillText("≤ " + time(b), 0, h - 2 - (r + .5) * rowH); });
+  bounds.forEach((b, r) => { if (r % 2 === 0) g.fillText("≤ " + time(b), 0, h - 2 - (r + .5) * rowH); });
 };
 $("heat").addEventListener("mousemove", (e) => {
   const w = e.target.clientWidth, colW = Math.max((w - 64) / 300, 2), back = Math.floor((w - e.offsetX) / colW) + 1, col = columns[columns.length - back];
@@ -207,7 +213,7 @@ const show = (stats) => {
   }
   if (!s || !s.values) return;
   $("clock").textContent = hour(Date.parse(s.time) / 1000, true);
-  drawTiles(s.values); append(s); drawHeat(s.heat); drawTables(s, new Set(p?.processes.map((x) => x.name)));
+  drawTiles(s.values); append(s); addHeat(s.heat); drawTables(s, new Set(p?.processes.map((x) => x.name)));
   document.dispatchEvent(new CustomEvent("snapshot", { detail: stats }));
 };
 const listen = () => {
@@ -222,7 +228,10 @@ setInterval(() => {
 }, 1000);
 $("minutes").addEventListener("change", (e) => { minutes = +e.target.value; load(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", makeCharts);
-addEventListener("resize", () => drawn.forEach(({ u, box }) => u.setSize({ width: Math.max(box.clientWidth - 32, 200), height: 170 })));
+addEventListener("resize", () => {
+  drawn.forEach(({ u, box }) => u.setSize({ width: Math.max(box.clientWidth - 32, 200), height: 170 }));
+  drawHeat();
+});
 window.stampede = { $, el, num, time, share, mark, hour };
 load().then(listen);
 })();

@@ -78,7 +78,7 @@ const pages = {
     };
     const find = async () => {
       const { answer } = await ask("/admin/shop/campaigns");
-      table(["name", "address", "state", "start", "end", "shows", ""], answer.map((k) => [k.name, "/sale/" + k.slug, new Date(k.start) <= Date.now() ? "on" : "to come", when(k.start), when(k.end),
+      table(["name", "address", "state", "start", "end", "shows", ""], answer.map((k) => [k.name, el("span", { className: "address", textContent: "/sale/" + k.slug }), new Date(k.start) <= Date.now() ? "on" : "to come", when(k.start), when(k.end),
         k.category || k.products.length + " products", el("span", { className: "row" }, button("Edit", () => edit(k)), button("Delete", async () => {
           if (!confirm(`Delete ${k.name}?`)) return;
           await ask("/admin/shop/campaigns/" + encodeURIComponent(k.slug), "DELETE");

@@ -142,6 +142,20 @@ func TestGonePlacesAreCheap(t *testing.T) {
 	}
 }
 
+// After a moment in which the edge or the shop could do little the rate is soon back where it was.
+func TestRateRecovers(t *testing.T) {
+	t.Parallel()
+	const capacity = 100
+	s := newRush(t, capacity)
+	s.pass(t, 20*time.Second, capacity)
+	s.pass(t, 20*time.Second, 3*capacity)
+	s.room.rate = s.room.opts.MinRate
+	s.pass(t, 20*time.Second, 3*capacity)
+	if s.room.rate < capacity/2 {
+		t.Errorf("a rate of %.0f, 20 s after it was low", s.room.rate)
+	}
+}
+
 // Who is next looks every second, who is far away seldom, and the more wait the less often.
 func TestAgain(t *testing.T) {
 	t.Parallel()

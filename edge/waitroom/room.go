@@ -22,6 +22,7 @@ type Place struct {
 const (
 	unknownStock  = -1
 	raise, reduce = 1.02, 0.96      // of the rate, a tick: who is let in comes a second later
+	recovery      = 1.06            // the same below half of what the platform was seen to sustain: that cannot overrun it
 	used          = 0.7             // of the rate has come in: only then may it grow
 	coming        = 3 * time.Second // over which it is averaged how many come in
 	forgotten     = 5 * time.Minute // after which half is left of what the platform was seen to sustain
@@ -146,6 +147,8 @@ func (r *room) adapt(load Load, waiting int64) {
 	switch {
 	case load.Full:
 		r.rate = max(r.opts.MinRate, r.rate*reduce)
+	case load.Room && waiting > 0 && r.rate < r.sustain/2:
+		r.rate = min(r.opts.MaxRate, r.rate*recovery)
 	case load.Room && waiting > 0 && r.coming >= used*r.rate:
 		r.rate = min(r.opts.MaxRate, r.rate*raise)
 	}

@@ -68,7 +68,7 @@ type Stats struct {
 	Waiting  map[string]int `json:"waiting"`
 	// Refused is the share of the requests of the last second that were refused, crawlers left out.
 	Refused float64 `json:"refused"`
-	// RefusedBuyers is the same of carts and checkouts alone.
+	// RefusedBuyers is the same of carts and checkouts alone, without newcomers whom [Limiter.Guard] refused: they were not let in yet.
 	RefusedBuyers float64 `json:"refused_buyers"`
 	// Usual is what a request of each class takes without a rush, in milliseconds; 0: not known yet.
 	Usual map[string]float64 `json:"usual_ms"`

@@ -87,20 +87,33 @@ func (l *Limiter) Guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		class := l.opts.Classify(r)
-		if spares(need, class, l.opts.Known(r)) {
+		class, known := l.opts.Classify(r), l.opts.Known(r)
+		if spares(need, class, known) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		l.mu.Lock()
-		l.shed(now, class)
-		l.mu.Unlock()
-		l.m.early.Inc()
+		l.turnAway(now, class, known)
 		if r.Body != nil && r.ContentLength > 0 && r.ContentLength <= smallBody {
 			_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength+1) // +1 for its end; if it fails the connection ends
 		}
 		l.opts.Refuse(w, r, l.RetryAfter())
 	})
+}
+
+// turnAway counts a refusal of [Limiter.Guard]. A newcomer's cart is no buyer's: nobody has let them in yet, and who waits for buyers to
+// be served has to let in none the fewer for it.
+func (l *Limiter) turnAway(now time.Time, c Class, known bool) {
+	l.m.early.Inc()
+	l.m.shed[c].Inc()
+	if c == Crawl {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent.refuse(now)
+	if known && c <= Cart {
+		l.buyers.refuse(now)
+	}
 }
 
 // waitForProcessor measures how long work that could run waited on average before it did, each time since the last.

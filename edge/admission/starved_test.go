@@ -169,3 +169,32 @@ func TestPatienceInLastingNeed(t *testing.T) {
 		}
 	})
 }
+
+// Newcomers' carts that are refused for want of processor time say nothing about how those are served who were let in.
+func TestRefusedNewcomersAreNoBuyers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		known := false
+		l := newLimiter(t, Options{Known: func(*http.Request) bool { return known }, Delay: func() time.Duration { return time.Hour }})
+		h := l.Guard(l.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		ask := func(n int) {
+			for range n {
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
+			}
+		}
+		for range int(tiers / quickest) { // until need is at its most
+			time.Sleep(lookEvery)
+			ask(1)
+		}
+		time.Sleep(3 * slice)
+		ask(10)
+		if s := l.Stats(); s.Refused != 1 || s.RefusedBuyers != 0 {
+			t.Errorf("of newcomers %v are refused, and of buyers %v", s.Refused, s.RefusedBuyers)
+		}
+		known = true
+		ask(100) // half of them
+		if s := l.Stats(); s.RefusedBuyers == 0 {
+			t.Error("buyers who are refused do not count")
+		}
+	})
+}

@@ -5,11 +5,12 @@
 //
 //   - First come, first served: places are numbered as they are given, and admitted in that order.
 //   - A place is a cookie, signed and bound to the session: it cannot be made up, moved forward, or used by another session.
-//     Nothing is kept of who waits, so a million may.
+//     Of who waits four bytes are kept, so a million may.
 //   - It survives a reload, and a restart of the edge: the two numbers that matter, of the last place given and of the last
 //     one admitted, are in a [Store]. Edges that share one share the queue.
-//   - Shoppers are admitted at the rate that the platform sustains: it grows while [Options.Load] says that there is room,
-//     and shrinks when there is none.
+//   - Shoppers are admitted at the rate that the platform sustains: it begins at what it was seen to sustain, grows while [Options.Load]
+//     says that there is room and those who were let in have come, and shrinks when there is none.
+//   - Who waits is told when to look again, the sooner the nearer their turn. Who does not is gone: their turn costs a quarter of one.
 //   - Who waits for what is sold out is told at once.
 //   - Those who were shopping when the shop as a whole began to queue go on without a place.
 //

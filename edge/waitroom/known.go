@@ -20,14 +20,20 @@ type known struct {
 	young, aged map[uint64]struct{}
 }
 
-func (k *known) add(session string, now time.Time) {
+// add notes a session; it tells whether it was not known.
+func (k *known) add(session string, now time.Time) bool {
 	h := maphash.String(k.seed, session)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.turn(now)
+	_, was := k.aged[h]
+	if !was {
+		_, was = k.young[h]
+	}
 	if len(k.young) < knownMax {
 		k.young[h] = struct{}{}
 	}
+	return !was
 }
 
 func (k *known) has(session string) bool {

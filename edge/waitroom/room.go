@@ -21,9 +21,19 @@ type Place struct {
 
 const (
 	unknownStock  = -1
-	raise, reduce = 1.02, 0.96 // of the rate, a tick: who is let in comes seconds later
-	pollsASecond  = 400        // that all who wait may make together
-	longestPoll   = 30         // seconds
+	raise, reduce = 1.02, 0.96      // of the rate, a tick: who is let in comes a second later
+	recovery      = 1.06            // the same below half of what the platform was seen to sustain: that cannot overrun it
+	used          = 0.7             // of the rate has come in: only then may it grow
+	coming        = 3 * time.Second // over which it is averaged how many come in
+	forgotten     = 5 * time.Minute // after which half is left of what the platform was seen to sustain
+)
+
+// When to look again: after this share of the estimate, so that those who are next look every second and those far away seldom.
+const (
+	pollShare    = 0.75
+	pollsASecond = 800 // that all who wait may make together, if no more wait than that takes long
+	farLeast     = 15  // seconds between looks of those who are far away
+	farMost      = 120
 )
 
 // mark is how many had been admitted at a time.
@@ -44,8 +54,12 @@ type room struct {
 	counts  Counts
 	expired int64 // admitted longer than TTL ago
 	marks   []mark
+	present present
 	rate    float64 // admissions a second
 	saved   float64 // of them that were not used yet
+	came    int     // in since the last step: those let in, or, while nobody queues, new ones who shop
+	coming  float64 // that a second, lately
+	sustain float64 // the most of it while there was room for more, less the longer ago
 	last    time.Time
 	pressed time.Duration // for how long demand has exceeded capacity, less for how long it has not since
 	calm    time.Duration
@@ -81,8 +95,12 @@ func (r *room) step(ctx context.Context, now time.Time, load Load) error {
 		dt = 0
 	}
 	r.last = now
+	r.count(dt, load)
 	was, is := r.queue.Load(), r.decide(now, dt, load)
 	if was != is {
+		if is && r.shop {
+			r.rate = min(max(r.opts.Rate, r.sustain), r.opts.MaxRate)
+		}
 		r.opts.Log.Info("waiting room", "room", r.Name, "queues", is, "waiting", r.counts.Issued-r.counts.Admitted, "rate", r.rate)
 		r.saved = 0
 		r.queue.Store(is)
@@ -92,36 +110,60 @@ func (r *room) step(ctx context.Context, now time.Time, load Load) error {
 		return nil
 	}
 	waiting := r.counts.Issued - r.counts.Admitted
-	more := int64(0)
+	more, cost := int64(0), 0.0
 	if r.shop || !now.Before(r.Opens) {
 		r.adapt(load, waiting)
-		r.saved = min(r.saved+r.rate*dt.Seconds(), max(1, r.rate)) // a second's worth at most
-		more = int64(r.saved)
+		r.saved += r.rate*dt.Seconds() + r.present.settle(now, r.counts.Admitted)
+		r.saved = min(r.saved, max(1, r.rate)) // a second's worth at most
+		more, cost = r.present.more(now, r.counts, r.saved)
 	}
 	r.mu.Unlock()
-	return r.admit(ctx, now, more)
+	return r.admit(ctx, now, more, cost)
 }
 
-// adapt changes the rate by how the platform stands; r.mu is held.
+// count follows how many come in, and how many the platform is seen to sustain; r.mu is held.
+func (r *room) count(dt time.Duration, load Load) {
+	if dt <= 0 {
+		return
+	}
+	r.coming += (float64(r.came)/dt.Seconds() - r.coming) * min(1, dt.Seconds()/coming.Seconds())
+	r.came = 0
+	r.sustain *= math.Exp2(-dt.Seconds() / forgotten.Seconds())
+	if load.Room {
+		r.sustain = max(r.sustain, r.coming)
+	}
+}
+
+// shops counts somebody new who shops while nobody queues.
+func (r *room) shops() {
+	r.mu.Lock()
+	r.came++
+	r.mu.Unlock()
+}
+
+// adapt changes the rate by how the platform stands; r.mu is held. It does not grow by those who have not come yet: the platform has
+// room for as long as they stay away, and is overrun when they all come.
 func (r *room) adapt(load Load, waiting int64) {
 	switch {
 	case load.Full:
 		r.rate = max(r.opts.MinRate, r.rate*reduce)
-	case load.Room && waiting > 0:
+	case load.Room && waiting > 0 && r.rate < r.sustain/2:
+		r.rate = min(r.opts.MaxRate, r.rate*recovery)
+	case load.Room && waiting > 0 && r.coming >= used*r.rate:
 		r.rate = min(r.opts.MaxRate, r.rate*raise)
 	}
 }
 
-// admit lets in so many more, and learns how the queue stands.
-func (r *room) admit(ctx context.Context, now time.Time, more int64) error {
+// admit lets in so many more, which costs so much of what was saved, and learns how the queue stands.
+func (r *room) admit(ctx context.Context, now time.Time, more int64, cost float64) error {
 	c, err := r.opts.Store.Admit(ctx, r.Name, more)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c == (Counts{}) && err != nil {
 		return err
 	}
-	if used := c.Admitted - r.counts.Admitted; used > 0 {
-		r.saved = max(0, r.saved-float64(min(used, more)))
+	if in := c.Admitted - r.counts.Admitted; in > 0 {
+		r.saved = max(0, r.saved-min(cost, float64(in)))
 	}
 	r.counts = Counts{max(c.Issued, r.counts.Issued), max(c.Admitted, r.counts.Admitted)}
 	r.remember(now)
@@ -150,7 +192,7 @@ func (r *room) join(ctx context.Context, now time.Time) (token, error) {
 	first := n == r.counts.Admitted+1 && r.saved >= 1 && (r.shop || !now.Before(r.Opens))
 	r.mu.Unlock()
 	if first {
-		err = r.admit(ctx, now, 1)
+		err = r.admit(ctx, now, 1, 1)
 	}
 	return token{n, now}, err
 }
@@ -161,6 +203,9 @@ func (r *room) place(now time.Time, t token) (p Place, ok bool) {
 	defer r.mu.Unlock()
 	p = Place{Room: r.Name, Admitted: t.number <= r.counts.Admitted && (r.shop || !now.Before(r.Opens))}
 	if p.Admitted {
+		if r.present.see(now, t.number, r.counts.Admitted, p) {
+			r.came++
+		}
 		return p, t.number > r.expired
 	}
 	p.Position = max(0, t.number-r.counts.Admitted-1)
@@ -171,7 +216,10 @@ func (r *room) place(now time.Time, t token) (p Place, ok bool) {
 	}
 	p.Hopeless = r.left.Load() == 0
 	p.Again = r.again(p.Estimate)
-	return p, t.number <= r.counts.Issued+issuedElsewhere
+	if ok = t.number <= r.counts.Issued+issuedElsewhere; ok {
+		r.present.see(now, t.number, r.counts.Admitted, p)
+	}
+	return p, ok
 }
 
 // seen makes the store know a number that it has lost, by a crash: whoever holds a place holds the proof that it was given.
@@ -194,9 +242,10 @@ func (r *room) seen(ctx context.Context, number int64) {
 // lost.
 const issuedElsewhere = 10_000
 
-// again is when to look again, so that all who wait do not ask too often together; r.mu is held.
+// again is when to look again, in seconds; r.mu is held. It goes by how far away somebody's turn is: who is let in has to learn it at
+// once, or the platform stands idle until they all come. All who wait together must not ask too often.
 func (r *room) again(estimate time.Duration) int {
 	waiting := float64(r.counts.Issued - r.counts.Admitted)
-	least := math.Ceil(waiting / pollsASecond)
-	return int(min(max(1, least, math.Min(5, estimate.Seconds()/4)), longestPoll))
+	far := min(max(farLeast, waiting/pollsASecond), farMost)
+	return int(min(max(1, pollShare*estimate.Seconds()), far))
 }

@@ -49,7 +49,7 @@ func (q *Rooms) recall() {
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
 	defer cancel()
 	for _, r := range q.list {
-		if err := r.admit(ctx, time.Now(), 0); err != nil {
+		if err := r.admit(ctx, time.Now(), 0, 0); err != nil {
 			q.opts.Log.Warn("it is not known how the waiting room stood", "room", r.Name, "error", err)
 		}
 	}
@@ -143,8 +143,8 @@ func (q *Rooms) Hold(r *http.Request, session string) (held []string) {
 
 // Saw notes that a session shops while there is no queue for the shop, so that it may go on when there is one.
 func (q *Rooms) Saw(session string) {
-	if q.shop != nil && !q.shop.queue.Load() {
-		q.known.add(session, time.Now())
+	if q.shop != nil && !q.shop.queue.Load() && q.known.add(session, time.Now()) {
+		q.shop.shops()
 	}
 }
 
@@ -154,8 +154,9 @@ type Status struct {
 	Queues   bool    `json:"queues"`
 	Waiting  int64   `json:"waiting"`
 	Admitted int64   `json:"admitted"`
-	Rate     float64 `json:"rate"` // admissions a second
-	Left     int64   `json:"left"` // of what is waited for; -1: not known
+	Rate     float64 `json:"rate"`   // admissions a second
+	Coming   float64 `json:"coming"` // of those who were let in, that a second, lately
+	Left     int64   `json:"left"`   // of what is waited for; -1: not known
 }
 
 // Status tells how all rooms stand.
@@ -163,7 +164,7 @@ func (q *Rooms) Status() []Status {
 	list := make([]Status, len(q.list))
 	for i, r := range q.list {
 		r.mu.Lock()
-		list[i] = Status{r.Name, r.queue.Load(), r.counts.Issued - r.counts.Admitted, r.counts.Admitted, r.rate, r.left.Load()}
+		list[i] = Status{r.Name, r.queue.Load(), r.counts.Issued - r.counts.Admitted, r.counts.Admitted, r.rate, r.coming, r.left.Load()}
 		r.mu.Unlock()
 	}
 	return list

@@ -70,6 +70,18 @@ func (s *shopper) ask(q *Rooms, room, path string) reply {
 	return out
 }
 
+// wait has a crowd look at their places every three seconds.
+func wait(q *Rooms, d time.Duration, path string, crowd []*shopper) {
+	const every = 3 * time.Second
+	for ; d > every; d -= every {
+		time.Sleep(every)
+		for _, s := range crowd {
+			s.ask(q, "", path)
+		}
+	}
+	time.Sleep(d)
+}
+
 // rooms makes rooms that run until the test ends. Use it within a bubble.
 func rooms(t *testing.T, o Options) (q *Rooms, stop func()) {
 	t.Helper()
@@ -112,11 +124,11 @@ func TestDoors(t *testing.T) {
 			}
 			crowd = append(crowd, s)
 		}
-		time.Sleep(59 * time.Second)
+		wait(q, 59*time.Second, "/queue?room=lamps", crowd)
 		if got := crowd[0].ask(q, "lamps", "/cart/add"); got.passed {
 			t.Fatal("in before the doors open")
 		}
-		time.Sleep(6*time.Second + tick/2) // the doors have been open for 5 s
+		wait(q, 6*time.Second+tick/2, "/queue?room=lamps", crowd) // the doors have been open for 5 s
 		in := 0
 		for i, s := range crowd {
 			got := s.ask(q, "lamps", "/queue")
@@ -326,7 +338,7 @@ func TestShopQueuesOnDemand(t *testing.T) {
 		exceeds.Store(false)
 		full.Store(false)
 		roomy.Store(true)
-		time.Sleep(20 * time.Second)
+		wait(q, 20*time.Second, "/queue", crowd)
 		if got := crowd[199].ask(q, "", "/queue"); !got.Admitted || q.Status()[0].Rate <= slow {
 			t.Errorf("with room: %+v, %+v", got, q.Status())
 		}

@@ -14,11 +14,11 @@ help: ## list the targets
 
 .PHONY: up
 up: build ## install what is missing, run the whole platform here (CATALOG=FILE, DATA=DIR, UPFLAGS="…")
-	$(BIN) up --detach --data $(DATA) $(if $(CATALOG),--catalog $(CATALOG)) $(UPFLAGS)
+	$(BIN) up --detach --data "$(DATA)" $(if $(CATALOG),--catalog "$(CATALOG)") $(UPFLAGS)
 
 .PHONY: down
 down: ## stop the platform; the data stays in DATA
-	$(BIN) down --data $(DATA)
+	$(BIN) down --data "$(DATA)"
 
 .PHONY: build
 build: ## build bin/stampede

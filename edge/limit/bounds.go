@@ -51,6 +51,9 @@ func (b Bounds) Wrap(next http.Handler) http.Handler {
 	b = b.withDefaults()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p, bad := b.check(r); bad {
+			if p.Status == http.StatusRequestEntityTooLarge {
+				drain(w, r)
+			}
 			refuse(w, r, p)
 			return
 		}

@@ -211,7 +211,9 @@ func (m *monitored) cost(seen observed) (c costs) {
 	for _, r := range seen.rounds {
 		percent := func(d time.Duration) float64 { return float64(d) * m.counts / machine }
 		off := (r[sideOff].perRequest + r[sideAgain].perRequest) / 2
-		on, look := percent(r[sideOn].perRequest-off), percent(r[sideLookedAt].perRequest-r[sideOn].perRequest)*lookedAtShare
+		on := percent(r[sideOn].perRequest - off)
+		// Who looks does so so often a second, however many requests there are: what it costs is shared by those of here.
+		look := float64(r[sideLookedAt].perRequest-r[sideOn].perRequest) * float64(m.rate) / machine * lookedAtShare
 		control = append(control, percent(r[sideAgain].perRequest-r[sideOff].perRequest))
 		recording, looking, both = append(recording, on), append(looking, look), append(both, on+look)
 	}

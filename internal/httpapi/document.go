@@ -153,9 +153,9 @@ func (d *document) addProblems(op *huma.Operation, r *route) {
 	}
 }
 
-// problemCodes are all codes that a call may answer with.
+// problemCodes are all codes that a call may answer with, the edge's firewall included.
 func (r *route) problemCodes() []shop.Code {
-	codes := append([]shop.Code{shop.CodeTooManyRequests, shop.CodeInternal, shop.CodeUnavailable}, r.codes...)
+	codes := append([]shop.Code{codeBlocked, shop.CodeTooManyRequests, shop.CodeInternal, shop.CodeUnavailable}, r.codes...)
 	if r.body != nil {
 		codes = append(codes, shop.CodeMalformed, codeTooLarge, codeUnsupported, shop.CodeInvalid)
 	}

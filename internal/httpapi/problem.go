@@ -80,6 +80,10 @@ type problem struct {
 	Errors  []shop.FieldError `json:"errors,omitempty" nullable:"false" doc:"What is wrong with which field (400, 422)"`
 	Lines   []lineError       `json:"lines,omitempty" nullable:"false" doc:"The cart's lines in the way (out-of-stock, price-changed)"`
 	OrderID string            `json:"order_id,omitempty" doc:"The order that a failed checkout is about"`
+
+	// The edge's own answers have these; ours have the id in X-Request-Id alone.
+	Instance  string `json:"instance,omitempty" doc:"urn:request:<request_id>, in answers of the edge itself"`
+	RequestID string `json:"request_id,omitempty" doc:"As in X-Request-Id, in answers of the edge itself"`
 }
 
 // lineError is a cart line in the way of a checkout: with the units left when they are too few, with both prices when

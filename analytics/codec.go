@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"unsafe"
 )
 
@@ -123,8 +124,8 @@ func widthOf(span uint64) byte {
 	return 8
 }
 
-// Decode reads what Append wrote, into b, whose memory it uses again. Texts are copied; raw may be changed afterwards. An error is
-// ErrCorrupt; b is then of no use.
+// Decode reads what Append wrote, into b, whose memory it uses again. Texts are copied; raw may be changed afterwards. What is not
+// UTF-8 in them becomes U+FFFD. An error is ErrCorrupt; b is then of no use.
 func (b *Batch) Decode(raw []byte) error {
 	if len(raw) < headerSize+4 || string(raw[:4]) != magic {
 		return ErrCorrupt
@@ -244,8 +245,9 @@ func (d *decoder) words(b *Batch) {
 		if head == nil {
 			return
 		}
-		t := d.take(int(binary.LittleEndian.Uint32(head)))
-		b.Dict, b.text = append(b.Dict, string(t)), b.text+len(t)
+		// One text that is not UTF-8 would have a store refuse its batch, and all that come after it, for ever.
+		t := strings.ToValidUTF8(string(d.take(int(binary.LittleEndian.Uint32(head)))), "\uFFFD")
+		b.Dict, b.text = append(b.Dict, t), b.text+len(t)
 	}
 	d.failed = d.failed || len(d.left) > 0
 }

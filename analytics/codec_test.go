@@ -59,6 +59,19 @@ func TestCodecRoundTrip(t *testing.T) {
 	})
 }
 
+// TestDecodeMendsTexts guards the store: DuckDB refuses a whole transaction for one text that is not UTF-8.
+func TestDecodeMendsTexts(t *testing.T) {
+	t.Parallel()
+	var b, out Batch
+	b.Add(&Event{ID: NewID(), Time: time.Now(), Kind: KindSearch, Query: "a\xff", Category: "ü"})
+	if err := out.Decode(b.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if e := out.Event(0); e.Query != "a\uFFFD" || e.Category != "ü" {
+		t.Errorf("query %q, category %q", e.Query, e.Category)
+	}
+}
+
 func TestCodecFindsDamage(t *testing.T) {
 	t.Parallel()
 	raw := sample(20).Append(nil)

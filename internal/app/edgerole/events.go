@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -147,7 +148,7 @@ func whatIsAsked(method, target string) (kind analytics.Kind, product int64, sea
 		return 0, 0, ""
 	}
 	values, err := url.ParseQuery(query)
-	if q := strings.TrimSpace(values.Get("q")); err == nil && q != "" && len(q) <= analytics.MaxText {
+	if q := strings.TrimSpace(values.Get("q")); err == nil && q != "" && len(q) <= analytics.MaxText && utf8.ValidString(q) {
 		return analytics.KindSearch, 0, q
 	}
 	return 0, 0, ""

@@ -86,17 +86,27 @@ func (m *scaler) point(ctx context.Context, order []int, n int) error {
 		return err
 	}
 	run := ScalingRun{N: n}
+	t0 := time.Now()
+	if os.Getenv("SCAL_OWN") != "" {
+		before = urls
+	}
 	if err := m.rehearse(ctx, before, seed); err != nil {
 		return err
 	}
 	if err := m.group.Hold(true); err != nil {
 		return err
 	}
-	l, err := t.around(ctx, func() error { return m.measure(ctx, crowds, &run) })
+	t1 := time.Now()
+	var l Load
+	run.Speed, err = t.yard.speed(ctx, func() (err error) {
+		l, err = t.around(ctx, func() error { return m.measure(ctx, crowds, &run) })
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	m.s.add(run, l)
+	t.say("  window %.3f %.3f of %d; rehearsed and measured in %.1f s", float64(t1.UnixNano())/1e9, float64(time.Now().UnixNano())/1e9, n, time.Since(t0).Seconds())
 	t.say("  point %d: %s", len(m.s.Points), run)
 	return nil
 }

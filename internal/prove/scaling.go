@@ -41,6 +41,7 @@ type Scaling struct {
 type ScalingRun struct {
 	N          int     `json:"n"`                 // instances
 	Rate       float64 `json:"rate"`              // good requests a second
+	Speed      float64 `json:"speed"`             // of the machine meanwhile, pieces of work for each second of a processor
 	PerRequest float64 `json:"cpu_s_per_request"` // of theirs
 	Used       float64 `json:"used"`              // of their share
 	Stopped    float64 `json:"stopped"`           // share of the quota's periods in which it stopped them
@@ -48,8 +49,8 @@ type ScalingRun struct {
 }
 
 func (r ScalingRun) String() string {
-	return fmt.Sprintf("%d instances: %.0f answers/s, %.0f µs each, %.0f %% of the share, stopped in %.0f %% of the periods for %.0f %% of the time",
-		r.N, r.Rate, 1e6*r.PerRequest, 100*r.Used, 100*r.Stopped, 100*r.Stood)
+	return fmt.Sprintf("%d instances: %.0f answers/s, speed %.0f, %.0f µs each, %.0f %% of the share, stopped in %.0f %% of the periods for %.0f %% of the time",
+		r.N, r.Rate, r.Speed, 1e6*r.PerRequest, 100*r.Used, 100*r.Stopped, 100*r.Stood)
 }
 
 // HoldOut is a figure that was predicted from others, and what it was.

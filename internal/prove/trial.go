@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,15 @@ var (
 	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 2, 700, 400, 48}
 )
 
+func init() {
+	if n, err := strconv.ParseInt(os.Getenv("SCAL_ROUND"), 10, 64); err == nil {
+		thorough.round = n
+	}
+	if n, err := strconv.Atoi(os.Getenv("SCAL_REPEATS")); err == nil {
+		thorough.repeats = n
+	}
+}
+
 // scaled makes everything shorter or longer.
 func (p pace) scaled(by float64) pace {
 	for _, d := range []*time.Duration{&p.warm, &p.probe, &p.browse, &p.rush, &p.journey, &p.scale, &p.slot, &p.settle} {
@@ -53,6 +63,7 @@ type trial struct {
 	net      *http.Transport
 	egress   *atomic.Int64 // bytes that came over net
 	report   *Report
+	yard     *yardstick
 
 	rushItem, item int64 // products made for this
 	made           []int64
@@ -83,7 +94,7 @@ func (o *once[T]) get(measure func() (T, error)) (T, error) {
 }
 
 func newTrial(o Options, about About) *trial {
-	t := &trial{o: o, pace: thorough, platform: o.Platform, about: about, egress: new(atomic.Int64)}
+	t := &trial{o: o, pace: thorough, platform: o.Platform, about: about, yard: newYardstick(), egress: new(atomic.Int64)}
 	if o.Quick {
 		t.pace = quick
 	}

@@ -1,9 +1,11 @@
 package cache
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // Codec turns values into bytes and back. ID is written with every value: bytes of another codec are a miss.
@@ -58,12 +60,57 @@ func (Raw) Unmarshal(data []byte, into any) error {
 	return nil
 }
 
-// codecFor is Raw for what needs no encoding, else what Options say.
+// Binary is the Codec of families whose values turn themselves into bytes and back, unless Options name another: of those that are an
+// encoding.BinaryMarshaler and, they or a pointer to them, an encoding.BinaryUnmarshaler. The latter may keep what it is given, which
+// does not change any more.
+type Binary struct{}
+
+var errBinary = errors.New("cache: the binary codec is for values with MarshalBinary and UnmarshalBinary")
+
+// ID is 3.
+func (Binary) ID() byte { return 3 }
+
+// Marshal is the value's own.
+func (Binary) Marshal(v any) ([]byte, error) {
+	if m, ok := v.(encoding.BinaryMarshaler); ok {
+		return m.MarshalBinary()
+	}
+	return nil, fmt.Errorf("%w, not %T", errBinary, v)
+}
+
+// Unmarshal is the value's own; a pointer gets something to point to.
+func (Binary) Unmarshal(data []byte, into any) error {
+	if m, ok := into.(encoding.BinaryUnmarshaler); ok {
+		return m.UnmarshalBinary(data)
+	}
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Pointer {
+		return fmt.Errorf("%w, not %T", errBinary, into)
+	}
+	made := reflect.New(v.Elem().Type().Elem())
+	m, ok := made.Interface().(encoding.BinaryUnmarshaler)
+	if !ok {
+		return fmt.Errorf("%w, not %T", errBinary, into)
+	}
+	if err := m.UnmarshalBinary(data); err != nil {
+		return err
+	}
+	v.Elem().Set(made)
+	return nil
+}
+
+// codecFor is Raw for what needs no encoding, Binary for what does it itself, else what Options say.
 func codecFor[V any](c Codec) Codec {
-	if _, json := c.(JSON); json {
-		switch any(*new(V)).(type) {
-		case []byte, string:
-			return Raw{}
+	if _, json := c.(JSON); !json {
+		return c
+	}
+	switch v := any(*new(V)).(type) {
+	case []byte, string:
+		return Raw{}
+	case encoding.BinaryMarshaler:
+		_, itself := v.(encoding.BinaryUnmarshaler)
+		if _, pointer := any(new(V)).(encoding.BinaryUnmarshaler); itself || pointer {
+			return Binary{}
 		}
 	}
 	return c

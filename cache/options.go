@@ -79,7 +79,8 @@ type Options struct {
 	// Unheard is called before each load while the Bus says that it is not Live, and when messages turn out to be lost: what
 	// OnInvalidate would have been told may be missing, and has to be found out otherwise.
 	Unheard func(ctx context.Context)
-	// Codec turns values into bytes for L2. Default JSON; []byte and string go as they are.
+	// Codec turns values into bytes for L2. Default JSON; []byte and string go as they are, and what has
+	// MarshalBinary and UnmarshalBinary goes by these.
 	Codec Codec
 	// Observe is told how long each exchange with Redis that answered, and each load, took, by family. It must be quick. nil: nobody
 	// wants to know.

@@ -10,7 +10,7 @@ import (
 
 // productSchema is the version of what Redis holds: raise it whenever shop.Product, or how it or a page is encoded, changes
 // its meaning.
-const productSchema = 2
+const productSchema = 3
 
 // Products is a shop.ProductReader behind the cache. It keeps products and pages with their JSON, so that this is made once
 // for a version, not for a request: it is a shop.EncodedReader too. It counts as well, when what it stands before does.

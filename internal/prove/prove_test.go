@@ -154,7 +154,7 @@ func TestServersThatScale(t *testing.T) {
 	t.Parallel()
 	r, _ := proof(t, broken{}, "3")
 	s := r.Scaling
-	if s == nil || len(s.Points) != 8 || len(s.Runs) != 8 || s.Good != 1 {
+	if s == nil || len(s.Points) != len(sizes)*quick.repeats || len(s.Runs) != len(s.Points) || s.Good != 1 {
 		t.Fatalf("%+v", s)
 	}
 	if one, eight := s.mean(1).Rate, s.mean(mostInstances).Rate; one == 0 || eight < 1.3*one {

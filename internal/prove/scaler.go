@@ -16,14 +16,15 @@ import (
 	"github.com/stampede-shop/stampede/usl"
 )
 
-// shareOf a core for each instance: eight of them leave two fifths of the machine to what they share, and to us.
-func shareOf(cores int) float64 { return min(0.25, 0.6*float64(cores)/mostInstances) }
+// shareOf a core for each instance: eight of them leave three fifths of the machine to what they share, and to us.
+func shareOf(cores int) float64 { return min(0.25, 0.4*float64(cores)/mostInstances) }
 
 // sizes are the numbers of instances.
 var sizes = [...]int{1, 2, 4, mostInstances}
 
-// scale measures 1, 2, 4 and 8 instances, in an order by chance each time and whichever of them by chance, so that what changes
-// meanwhile changes for all alike. All eight run from the beginning.
+// scale measures 1, 2, 4 and 8 instances in short turns, in an order by chance each time and whichever of them by chance. All eight run
+// from the beginning, and a round takes seconds, since the machine may be twice as fast a minute later: many short rounds say
+// more than a few long ones.
 func (t *trial) scale(ctx context.Context) (Scaling, error) {
 	return t.scaled.get(func() (s Scaling, err error) {
 		s.Share = shareOf(runtime.NumCPU())
@@ -37,13 +38,15 @@ func (t *trial) scale(ctx context.Context) (Scaling, error) {
 		if m.urls, err = group.Start(ctx, mostInstances); err != nil {
 			return s, err
 		}
+		if err := m.prepare(ctx); err != nil {
+			return s, err
+		}
 		rng := rand.New(rand.NewPCG(t.o.Seed, mostInstances)) //nolint:gosec // an order
-		for range t.pace.repeats {
-			for _, i := range rng.Perm(len(sizes)) {
-				if err := m.point(ctx, rng.Perm(mostInstances), sizes[i]); err != nil {
-					return s, err
-				}
+		for i := range t.pace.repeats {
+			if err := m.round(ctx, rng); err != nil {
+				return s, err
 			}
+			t.say("  round %d of %d: %s", i+1, t.pace.repeats, s.last())
 		}
 		s.Good = 1 - float64(m.sum.bad)/float64(max(1, m.sum.all))
 		err = s.fit(t.o.Seed)
@@ -58,69 +61,53 @@ type scaler struct {
 	s      *Scaling
 	group  Instances
 	urls   []string
-	sum    tally     // of what was measured
-	filled time.Time // when all were asked for all products
+	crowds [][]*crowd // of each of several kinds, one for each instance
+	sum    tally      // of what was measured
+	filled time.Time  // when all were asked for all products
 }
 
-// point is one measurement of the first n instances in an order by chance. Before it all eight, free of their quota, answer what will be
-// asked of the one before them: so whatever the number, all of it has been brought into Redis by somebody, and nobody has it in memory for
-// that. One alone would else load by itself what eight load for each other. In it each answers as many requests as in any other point: what
-// is asked for the first time costs several times as much as what is in memory, and the faster an instance, the less of it is in a span of
-// time.
-func (m *scaler) point(ctx context.Context, order []int, n int) error {
-	t := m.t
-	urls, before := make([]string, len(order)), make([]string, len(order))
-	for i, o := range order {
-		urls[i], before[(i+1)%len(order)] = m.urls[o], m.urls[o]
-	}
-	urls = urls[:n]
-	if err := m.group.Hold(false); err != nil {
-		return err
-	}
-	seed := t.o.Seed + uint64(len(m.s.Points)*mostInstances) //nolint:gosec // few
-	crowds, err := m.prepare(ctx, urls, 2*t.pace.scale, t.pace.round, seed)
-	if err != nil {
-		return err
-	}
+// round measures each number of instances once.
+func (m *scaler) round(ctx context.Context, rng *rand.Rand) error {
 	if err := m.fill(ctx); err != nil {
 		return err
 	}
-	run := ScalingRun{N: n}
-	if err := m.rehearse(ctx, before, seed); err != nil {
-		return err
+	for _, i := range rng.Perm(len(sizes)) {
+		run := ScalingRun{N: sizes[i]}
+		crowds := m.crowds[len(m.s.Runs)%len(m.crowds)]
+		var who []*crowd
+		for _, o := range rng.Perm(mostInstances)[:run.N] {
+			who = append(who, crowds[o])
+		}
+		l, err := m.t.around(ctx, func() error { return m.measure(ctx, who, &run) })
+		if err != nil {
+			return err
+		}
+		m.s.add(run, l)
 	}
-	if err := m.group.Hold(true); err != nil {
-		return err
-	}
-	l, err := t.around(ctx, func() error { return m.measure(ctx, crowds, &run) })
-	if err != nil {
-		return err
-	}
-	m.s.add(run, l)
-	t.say("  point %d: %s", len(m.s.Points), run)
 	return nil
 }
 
 const (
-	kept       = time.Minute // for which an API server has a product in memory
-	pointLimit = 3           // times its usual length, within which a point is over with its rehearsal, however slow
+	kept        = time.Minute // for which an API server has a product in memory
+	roundLimit  = 2           // times its usual length, within which a round is over, however slow the machine
+	warmed      = 2           // times what is measured that all are asked before it, as they are in it
+	crowdsEach  = 4           // crowds of an instance, who ask for different things
+	crowdsApart = 1000        // between the seeds of instances
 )
 
 // fill asks all instances for all products that shoppers know, when what they have in memory would be forgotten before the next point is
 // over: they were filled at once and forget at once, which made points a minute apart half as fast.
 func (m *scaler) fill(ctx context.Context) error {
-	if !m.filled.IsZero() {
-		left := time.Until(m.filled.Add(kept))
-		if left > pointLimit*m.t.pace.scale {
-			return nil
-		}
-		if err := pause(ctx, left); err != nil {
-			return err
-		}
+	usual := time.Duration(len(sizes)) * m.t.pace.scale
+	if !m.filled.IsZero() && time.Until(m.filled.Add(kept)) > roundLimit*usual {
+		return nil
+	}
+	if err := m.group.Hold(false); err != nil {
+		return err
 	}
 	m.filled = time.Now()
 	m.t.say("  asking all for all products")
-	return each(ctx, m.urls, func(ctx context.Context, url string) error {
+	err := each(ctx, m.urls, func(ctx context.Context, url string) error {
 		s := newShop(url, "", m.t.net)
 		ids, err := s.products(ctx, m.t.o.known)
 		for _, id := range ids {
@@ -130,22 +117,21 @@ func (m *scaler) fill(ctx context.Context) error {
 		}
 		return err
 	})
-}
-
-// rehearse plays a round at all instances.
-func (m *scaler) rehearse(ctx context.Context, urls []string, seed uint64) error {
-	crowds, err := m.prepare(ctx, urls, m.t.pace.scale, m.t.pace.round, seed)
 	if err != nil {
 		return err
 	}
-	return each(ctx, crowds, func(ctx context.Context, c *crowd) error {
-		_, err := c.Run(ctx)
+	if err := m.group.Hold(true); err != nil {
 		return err
-	})
+	}
+	for range warmed {
+		if err := m.measure(ctx, m.crowds[0], new(ScalingRun)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// measure lets the prepared shoppers loose on instances and looks what each had for it. An instance is measured for as long as it has
-// something to do.
+// measure lets shoppers loose on instances and looks what each had for it.
 func (m *scaler) measure(ctx context.Context, crowds []*crowd, run *ScalingRun) error {
 	var mu sync.Mutex
 	var requests, busy float64
@@ -209,20 +195,25 @@ type crowd struct {
 	*loadsim.Runner
 }
 
-// prepare makes shoppers for each of the instances, who will make so many requests of it; they learn the catalogue, which is not to be
-// measured. limit bounds the time of slow ones.
-func (m *scaler) prepare(ctx context.Context, urls []string, limit time.Duration, requests int64, seed uint64) ([]*crowd, error) {
+// prepare makes shoppers for each instance; they learn the catalogue, which is not to be measured.
+func (m *scaler) prepare(ctx context.Context) error {
 	sc, err := scenario.Ready("browse")
 	if err != nil {
-		return nil, err
-	}
-	crowds := make([]*crowd, len(urls))
-	for i, u := range urls {
-		crowds[i] = &crowd{url: u, seed: seed + uint64(i)}
-	}
-	return crowds, each(ctx, crowds, func(ctx context.Context, c *crowd) (err error) {
-		c.Runner, err = loadsim.Prepare(ctx, loadsim.Options{Target: c.url, Scenario: &sc, Users: instanceUsers, Duration: limit, Requests: requests,
-			Seed: c.seed, Timeout: callLimit})
 		return err
-	})
+	}
+	m.crowds = make([][]*crowd, crowdsEach)
+	for kind := range m.crowds {
+		for i, u := range m.urls {
+			m.crowds[kind] = append(m.crowds[kind], &crowd{url: u, seed: m.t.o.Seed + uint64(crowdsApart*kind+i)}) //nolint:gosec // few
+		}
+		err := each(ctx, m.crowds[kind], func(ctx context.Context, c *crowd) (err error) {
+			c.Runner, err = loadsim.Prepare(ctx, loadsim.Options{Target: c.url, Scenario: &sc, Users: instanceUsers, Duration: m.t.pace.scale,
+				Seed: c.seed, Timeout: callLimit})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

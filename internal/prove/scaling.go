@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/stampede-shop/stampede/usl"
@@ -47,11 +48,6 @@ type ScalingRun struct {
 	Stood      float64 `json:"stood"`             // share of the time for which each stood still for that
 }
 
-func (r ScalingRun) String() string {
-	return fmt.Sprintf("%d instances: %.0f answers/s, %.0f µs each, %.0f %% of the share, stopped in %.0f %% of the periods for %.0f %% of the time",
-		r.N, r.Rate, 1e6*r.PerRequest, 100*r.Used, 100*r.Stopped, 100*r.Stood)
-}
-
 // HoldOut is a figure that was predicted from others, and what it was.
 type HoldOut struct {
 	What      string  `json:"what"`
@@ -69,6 +65,17 @@ func (h HoldOut) Off() float64 {
 
 func (h HoldOut) String() string {
 	return fmt.Sprintf("%s: %.4g predicted, %.4g measured (%+.0f %%)", h.What, h.Predicted, h.Measured, 100*h.Off())
+}
+
+// last says what the last round found.
+func (s *Scaling) last() string {
+	runs := slices.Clone(s.Runs[len(s.Runs)-len(sizes):])
+	slices.SortFunc(runs, func(a, b ScalingRun) int { return a.N - b.N })
+	var parts []string
+	for _, r := range runs {
+		parts = append(parts, fmt.Sprintf("%d: %.0f/s (%.0f µs)", r.N, r.Rate, 1e6*r.PerRequest))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // fit fits the law to all points, and to those of fewer than eight to see what it would have said of eight.
@@ -103,8 +110,8 @@ func measureScaling(ctx context.Context, t *trial) (Finding, error) {
 	doubts := s.doubts()
 	f := Finding{
 		Measured: s.measured(), Value: s.Efficiency, Unit: "share",
-		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; sizes and servers in an order by chance; all had all popular products in memory, and in each point each answered %s requests, however fast, which another had been asked just before, so that whatever their number nobody had it in memory and Redis had it; efficiency is the rate of eight over eight times that of one in the same repeat, with a t interval, and that of the Universal Scalability Law fitted to all %d points; both have to reach the target",
-			s.Share, instanceUsers, thousands(float64(t.pace.round)), len(s.Points)),
+		How: fmt.Sprintf("1, 2, 4 and 8 API servers, each held to %.2f cores by a control group, each with %d shoppers of the browse mix straight at it (no edge), all with the platform's Redis and databases, writing no profiles and traces; in %d rounds each number was measured once, in an order by chance and whichever servers by chance; efficiency is the rate of eight over eight times that of one in the same round, with a t interval, and that of the Universal Scalability Law fitted to all %d points; both have to reach the target",
+			s.Share, instanceUsers, len(s.Points)/len(sizes), len(s.Points)),
 		Limits: "the servers' own share, as long as the rest of the machine has room (reads: purges, which go to each of them, are not in it); with eight, " + s.Eight.where(),
 		Holds:  s.Efficiency >= targetEfficiency && s.Good >= targetGood && len(doubts) == 0,
 	}
@@ -150,11 +157,19 @@ func (s Scaling) figures() []string {
 	}
 }
 
-// least of a figure among all measurements.
+// least of a figure, in the mean of each number of instances.
 func (s Scaling) least(of func(ScalingRun) float64) float64 {
 	least := math.Inf(1)
-	for _, r := range s.Runs {
-		least = min(least, of(r))
+	for _, n := range sizes {
+		sum, count := 0.0, 0.0
+		for _, r := range s.Runs {
+			if r.N == n {
+				sum, count = sum+of(r), count+1
+			}
+		}
+		if count > 0 {
+			least = min(least, sum/count)
+		}
 	}
 	return least
 }

@@ -19,16 +19,15 @@ type pace struct {
 	warm, probe, browse, rush, journey, scale, slot time.Duration
 	settle                                          time.Duration // what a cancelled or failed order held may take to come back
 
-	samples   int   // requests whose tier is looked at
-	repeats   int   // of the measurements of each number of instances
-	round     int64 // requests of each instance in a measurement, and before it
+	samples   int // requests whose tier is looked at
+	repeats   int // of the measurements of each number of instances
 	rushStock int64
 	rushUsers int
 }
 
 var (
-	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 4 * time.Second, 6 * time.Second, 20 * time.Second, 40_000, 3, 1800, 1500, 64}
-	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second, 20 * time.Second, 10_000, 2, 700, 400, 48}
+	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 1500 * time.Millisecond, 6 * time.Second, 20 * time.Second, 40_000, 14, 1500, 64}
+	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, time.Second, 3 * time.Second, 20 * time.Second, 10_000, 4, 400, 48}
 )
 
 // scaled makes everything shorter or longer.
@@ -36,7 +35,6 @@ func (p pace) scaled(by float64) pace {
 	for _, d := range []*time.Duration{&p.warm, &p.probe, &p.browse, &p.rush, &p.journey, &p.scale, &p.slot, &p.settle} {
 		*d = max(300*time.Millisecond, time.Duration(float64(*d)*by))
 	}
-	p.round = max(100, int64(float64(p.round)*by))
 	p.samples = max(1000, int(float64(p.samples)*by))
 	p.rushStock = max(50, int64(float64(p.rushStock)*by))
 	return p

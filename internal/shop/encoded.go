@@ -83,27 +83,19 @@ func (e *EncodedProduct) members() []span {
 	return s
 }
 
-// MarshalJSON gives the JSON in a string: whatever stores it gives back the same bytes, and so the same validators.
-func (e *EncodedProduct) MarshalJSON() ([]byte, error) { return json.Marshal(string(e.JSON())) }
+// MarshalBinary gives the JSON: whatever stores it gives back the same bytes, and so the same validators.
+func (e *EncodedProduct) MarshalBinary() ([]byte, error) { return e.Line(), nil }
 
-// UnmarshalJSON is the inverse of MarshalJSON.
-func (e *EncodedProduct) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+// UnmarshalBinary is the inverse of MarshalBinary. It keeps data.
+func (e *EncodedProduct) UnmarshalBinary(data []byte) error {
+	r := newProductReader(data)
+	p := r.product()
+	end := r.at
+	r.word("\n")
+	if err := r.done(); err != nil {
 		return err
 	}
-	return e.decode([]byte(text + "\n")[:len(text)])
-}
-
-// decode reads what JSON gave, and keeps it.
-func (e *EncodedProduct) decode(text []byte) error {
-	e.json = text
-	if err := json.Unmarshal(text, &e.Product); err != nil {
-		return err
-	}
-	if n := len(e.members()); n != len(ProductMembers) {
-		return fmt.Errorf("shop: an encoded product of %d members, want %d", n, len(ProductMembers))
-	}
+	e.Product, e.json = p, data[:end]
 	return nil
 }
 

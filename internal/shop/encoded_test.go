@@ -61,12 +61,12 @@ func TestEncodedProduct(t *testing.T) {
 func TestEncodedComesBackTheSame(t *testing.T) {
 	t.Parallel()
 	e := mustEncode(t, sample(7))
-	stored, err := json.Marshal(e)
+	stored, err := e.MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back *EncodedProduct
-	if err := json.Unmarshal(stored, &back); err != nil || !bytes.Equal(back.Line(), e.Line()) || back.Product.Name != e.Product.Name {
+	var back EncodedProduct
+	if err := back.UnmarshalBinary(stored); err != nil || !bytes.Equal(back.Line(), e.Line()) || back.Product.Name != e.Product.Name {
 		t.Errorf("%v: %s, want %s", err, back.Line(), e.Line())
 	}
 	for _, n := range []int{0, 1, 3} {
@@ -78,10 +78,10 @@ func TestEncodedComesBackTheSame(t *testing.T) {
 		if err != nil || !json.Valid(p.Line()) {
 			t.Fatalf("%v: %s", err, p.Line())
 		}
-		stored, err := json.Marshal(p)
-		var back *EncodedPage
-		if err != nil || json.Unmarshal(stored, &back) != nil || !bytes.Equal(back.Line(), p.Line()) || back.Next != "n" || len(back.Products) != n {
-			t.Fatalf("page of %d: %v: %+v", n, err, back)
+		stored, err := p.MarshalBinary()
+		var back EncodedPage
+		if err != nil || back.UnmarshalBinary(stored) != nil || !bytes.Equal(back.Line(), p.Line()) || back.Next != "n" || len(back.Products) != n {
+			t.Fatalf("page of %d: %v: %+v", n, err, back.Products)
 		}
 		for i, one := range back.Products {
 			want := mustEncode(t, sample(int64(i)))
@@ -91,11 +91,6 @@ func TestEncodedComesBackTheSame(t *testing.T) {
 		}
 		if got := back.Page().Products; len(got) != n {
 			t.Errorf("%d products, want %d", len(got), n)
-		}
-	}
-	for _, bad := range []string{`7`, `"{}"`, `"x"`, `{"products":"{}"}`, `{"products":"[1]"}`, `{"products":""}`} {
-		if json.Unmarshal([]byte(bad), &EncodedProduct{}) == nil || json.Unmarshal([]byte(bad), &EncodedPage{}) == nil {
-			t.Errorf("%s was taken", bad)
 		}
 	}
 }

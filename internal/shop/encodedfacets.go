@@ -29,17 +29,13 @@ func (e *EncodedFacets) Line() []byte { return e.line }
 // Weight is about how many bytes it takes in memory.
 func (e *EncodedFacets) Weight() int { return productOverhead + 2*len(e.line) }
 
-// MarshalJSON gives the JSON in a string, as that of a product does.
-func (e *EncodedFacets) MarshalJSON() ([]byte, error) { return json.Marshal(string(e.line)) }
+// MarshalBinary gives the JSON, as that of a product does.
+func (e *EncodedFacets) MarshalBinary() ([]byte, error) { return e.line, nil }
 
-// UnmarshalJSON is the inverse of MarshalJSON.
-func (e *EncodedFacets) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return err
-	}
-	e.line = []byte(text)
-	return json.Unmarshal(e.line, &e.Facets)
+// UnmarshalBinary is the inverse of MarshalBinary. It keeps data.
+func (e *EncodedFacets) UnmarshalBinary(data []byte) error {
+	e.line = data
+	return json.Unmarshal(data, &e.Facets)
 }
 
 // EncodedFacetReader is a FacetReader whose counts come with their JSON.

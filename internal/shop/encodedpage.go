@@ -2,8 +2,7 @@ package shop
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
+	"encoding/binary"
 )
 
 // EncodedPage is a page with its JSON, an array in which each product's JSON lies: it is written once.
@@ -59,34 +58,38 @@ func (p *EncodedPage) Page() ProductPage {
 // Weight is about how many bytes it takes in memory.
 func (p *EncodedPage) Weight() int { return 2*len(p.line) + productOverhead*(1+len(p.Products)) }
 
-// storedPage is what is stored of a page; see EncodedProduct.MarshalJSON.
-type storedPage struct {
-	Products string `json:"products"`
-	Next     string `json:"next"`
+// MarshalBinary gives the cursor, with its length before it, and the JSON, as that of a product does.
+func (p *EncodedPage) MarshalBinary() ([]byte, error) {
+	out := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64+len(p.Next)+len(p.line)), uint64(len(p.Next)))
+	return append(append(out, p.Next...), p.line...), nil
 }
 
-// MarshalJSON gives the JSON in a string, as that of a product does.
-func (p *EncodedPage) MarshalJSON() ([]byte, error) {
-	return json.Marshal(storedPage{string(p.line[:len(p.line)-1]), p.Next})
-}
-
-// UnmarshalJSON is the inverse of MarshalJSON.
-func (p *EncodedPage) UnmarshalJSON(data []byte) error {
-	var stored storedPage
-	if err := json.Unmarshal(data, &stored); err != nil {
+// UnmarshalBinary is the inverse of MarshalBinary. It keeps data.
+func (p *EncodedPage) UnmarshalBinary(data []byte) error {
+	n, size := binary.Uvarint(data)
+	if size <= 0 || n > uint64(len(data)-size) {
+		return errNotEncoded
+	}
+	next, line := data[size:size+int(n)], data[size+int(n):] //nolint:gosec // n is not longer than data
+	r := newProductReader(line)
+	page := EncodedPage{Next: string(next), line: line}
+	r.word("[")
+	for !r.skip(']') {
+		if len(page.Products) > 0 {
+			r.word(",")
+		}
+		from := r.at
+		product := r.product()
+		if r.failed {
+			break
+		}
+		page.Products = append(page.Products, &EncodedProduct{Product: product, json: page.cut(from, r.at)})
+	}
+	r.word("\n")
+	if err := r.done(); err != nil {
 		return err
 	}
-	p.line, p.Next = []byte(stored.Products+"\n"), stored.Next
-	if !json.Valid(p.line) || p.line[0] != '[' {
-		return fmt.Errorf("shop: an encoded page that is no array: %.20q", stored.Products)
-	}
-	for _, s := range parts(p.line[:len(p.line)-1]) {
-		e := &EncodedProduct{}
-		if err := e.decode(p.cut(s.from, s.to)); err != nil {
-			return err
-		}
-		p.Products = append(p.Products, e)
-	}
+	p.Products, p.Next, p.line = page.Products, page.Next, page.line
 	return nil
 }
 

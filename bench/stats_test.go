@@ -122,7 +122,7 @@ func TestMonitoringCost(t *testing.T) {
 		seen.rounds = append(seen.rounds, [sides]slice{made(0), made(0), made(1), made(1 + 0.5/lookedAtShare)})
 		seen.profiles = append(seen.profiles, time.Duration(1e9*machine*(0.25+0.01*rng.NormFloat64())/profiledShare))
 	}
-	c := (&monitored{counts: monitoringRate}).cost(seen)
+	c := (&monitored{rate: monitoringRate, counts: monitoringRate}).cost(seen)
 	for name, x := range map[string]struct {
 		got  estimate
 		want float64

@@ -59,7 +59,7 @@ func (w *walker) do(text string, c step) {
 	switch {
 	case err != nil:
 		w.t.Errorf("%s with %q: %v", c.route, text, err)
-	case strings.Contains(string(a.Body), "request-blocked") || a.Status == http.StatusForbidden || a.Status >= 500 || a.Status == http.StatusTooManyRequests:
+	case strings.Contains(string(a.Body), "request-blocked") && c.route != "GET /openapi.json" || a.Status == http.StatusForbidden || a.Status >= 500 || a.Status == http.StatusTooManyRequests:
 		w.t.Errorf("%s with %q: %d %.300s", c.route, text, a.Status, a.Body)
 	}
 }

@@ -78,11 +78,19 @@ func (m *scaler) round(ctx context.Context, rng *rand.Rand) error {
 		for _, o := range rng.Perm(mostInstances)[:run.N] {
 			who = append(who, crowds[o])
 		}
+		if run.N < mostInstances {
+			if err := m.measure(ctx, who, &run); err != nil {
+				return err
+			}
+			m.s.add(run)
+			continue
+		}
 		l, err := m.t.around(ctx, func() error { return m.measure(ctx, who, &run) })
 		if err != nil {
 			return err
 		}
-		m.s.add(run, l)
+		m.s.add(run)
+		m.s.busy(run, l)
 	}
 	return nil
 }
@@ -156,15 +164,17 @@ func (m *scaler) measure(ctx context.Context, crowds []*crowd, run *ScalingRun) 
 	return err
 }
 
-// add takes in a measurement, and what the machine did meanwhile.
-func (s *Scaling) add(run ScalingRun, l Load) {
+// add takes in a measurement.
+func (s *Scaling) add(run ScalingRun) {
 	s.Runs = append(s.Runs, run)
 	s.Points = append(s.Points, usl.Point{N: float64(run.N), Throughput: run.Rate})
-	if run.N == mostInstances {
-		l.Cores[roleMeasured] = run.Used * float64(run.N) * s.Share
-		l.Others = max(0, l.Others-l.Cores[roleMeasured])
-		s.Eight = l
-	}
+}
+
+// busy takes in what the machine did with eight.
+func (s *Scaling) busy(run ScalingRun, l Load) {
+	l.Cores[roleMeasured] = run.Used * float64(run.N) * s.Share
+	l.Others = max(0, l.Others-l.Cores[roleMeasured])
+	s.Eight = l
 }
 
 // around looks at what the machine does meanwhile.

@@ -104,16 +104,14 @@ func (l *Limiter) Guard(next http.Handler) http.Handler {
 // be served has to let in none the fewer for it.
 func (l *Limiter) turnAway(now time.Time, c Class, known bool) {
 	l.m.early.Inc()
-	l.m.shed[c].Inc()
-	if c == Crawl {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.recent.refuse(now)
-	if known && c <= Cart {
-		l.buyers.refuse(now)
+	if known || c > Cart {
+		l.shed(now, c)
+		return
 	}
+	l.recent.refuse(now)
+	l.m.shed[c].Inc()
 }
 
 // waitForProcessor measures how long work that could run waited on average before it did, each time since the last.

@@ -78,19 +78,17 @@ func (m *scaler) round(ctx context.Context, rng *rand.Rand) error {
 		for _, o := range rng.Perm(mostInstances)[:run.N] {
 			who = append(who, crowds[o])
 		}
-		if run.N < mostInstances {
-			if err := m.measure(ctx, who, &run); err != nil {
+		measure := func() error { return m.measure(ctx, who, &run) }
+		if run.N == mostInstances { // the most that the machine has to bear: how busy it is then decides what the figures are worth
+			l, err := m.t.around(ctx, measure)
+			if err != nil {
 				return err
 			}
-			m.s.add(run)
-			continue
-		}
-		l, err := m.t.around(ctx, func() error { return m.measure(ctx, who, &run) })
-		if err != nil {
+			m.s.busy(run, l)
+		} else if err := measure(); err != nil {
 			return err
 		}
 		m.s.add(run)
-		m.s.busy(run, l)
 	}
 	return nil
 }

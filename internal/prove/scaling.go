@@ -161,14 +161,8 @@ func (s Scaling) figures() []string {
 func (s Scaling) least(of func(ScalingRun) float64) float64 {
 	least := math.Inf(1)
 	for _, n := range sizes {
-		sum, count := 0.0, 0.0
-		for _, r := range s.Runs {
-			if r.N == n {
-				sum, count = sum+of(r), count+1
-			}
-		}
-		if count > 0 {
-			least = min(least, sum/count)
+		if v, known := s.average(n, of); known {
+			least = min(least, v)
 		}
 	}
 	return least
@@ -184,12 +178,19 @@ func (s Scaling) levels(show func(mean ScalingRun) string) string {
 }
 
 // mean of the measurements of n instances.
-func (s Scaling) mean(n int) (mean ScalingRun) {
-	count := 0.0
+func (s Scaling) mean(n int) ScalingRun {
+	rate, _ := s.average(n, func(r ScalingRun) float64 { return r.Rate })
+	each, _ := s.average(n, func(r ScalingRun) float64 { return r.PerRequest })
+	return ScalingRun{N: n, Rate: rate, PerRequest: each}
+}
+
+// average of a figure among the measurements of n instances; not known, and 0, when there are none.
+func (s Scaling) average(n int, of func(ScalingRun) float64) (mean float64, known bool) {
+	var list []float64
 	for _, r := range s.Runs {
 		if r.N == n {
-			mean.Rate, mean.PerRequest, count = mean.Rate+r.Rate, mean.PerRequest+r.PerRequest, count+1
+			list = append(list, of(r))
 		}
 	}
-	return ScalingRun{N: n, Rate: mean.Rate / max(1, count), PerRequest: mean.PerRequest / max(1, count)}
+	return meanOf(list), len(list) > 0
 }

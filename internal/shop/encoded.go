@@ -83,6 +83,33 @@ func (e *EncodedProduct) members() []span {
 	return s
 }
 
+// span is a part of some JSON.
+type span struct{ from, to int }
+
+// parts finds the members ("name":value) of a compact and valid object.
+func parts(b []byte) []span {
+	var out []span
+	depth, from, inString := 0, 1, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			depth++
+		case c == ',' && depth == 1:
+			out, from = append(out, span{from, i}), i+1
+		case c == '}' || c == ']':
+			if depth--; depth == 0 && i > from {
+				out = append(out, span{from, i})
+			}
+		}
+	}
+	return out
+}
+
 // MarshalBinary gives the JSON: whatever stores it gives back the same bytes, and so the same validators.
 func (e *EncodedProduct) MarshalBinary() ([]byte, error) { return e.Line(), nil }
 

@@ -92,30 +92,3 @@ func (p *EncodedPage) UnmarshalBinary(data []byte) error {
 	p.Products, p.Next, p.line = page.Products, page.Next, page.line
 	return nil
 }
-
-// span is a part of some JSON.
-type span struct{ from, to int }
-
-// parts finds the members ("name":value) of an object or the elements of an array, both compact and valid.
-func parts(b []byte) []span {
-	var out []span
-	depth, from, inString := 0, 1, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			depth++
-		case c == ',' && depth == 1:
-			out, from = append(out, span{from, i}), i+1
-		case c == '}' || c == ']':
-			if depth--; depth == 0 && i > from {
-				out = append(out, span{from, i})
-			}
-		}
-	}
-	return out
-}

@@ -67,7 +67,7 @@ func (s *pgServer) prepareAnchor(ctx context.Context) error {
 		return err
 	}
 	return s.Admin(ctx, anchorDB, func(c *pgx.Conn) error {
-		if _, err := c.Exec(ctx, anchorTables); err != nil {
+		if _, err := c.Exec(ctx, anchorTables+wholeTables); err != nil {
 			return err
 		}
 		_, err := c.Exec(ctx, "VACUUM ANALYZE")

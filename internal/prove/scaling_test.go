@@ -52,6 +52,16 @@ func TestRatioByHand(t *testing.T) {
 	}
 }
 
+// Percentiles from the tables of the distribution.
+func TestStudent(t *testing.T) {
+	t.Parallel()
+	for free, want := range map[int]float64{1: 12.706, 16: 2.120, 17: 2.110, 30: 2.042, 60: 2.000, 120: 1.980} {
+		if got := student(free); math.Abs(got-want) > 0.0025 {
+			t.Errorf("%d degrees of freedom: %.4f, want %.3f", free, got, want)
+		}
+	}
+}
+
 // The interval holds what is true as often as it says, whatever the scatter and however much repeats differ.
 func TestRatioIsAsCertainAsItSays(t *testing.T) {
 	t.Parallel()

@@ -68,9 +68,6 @@ type outcome struct {
 
 // once sends a request that was due at that time, and records what came of it.
 func (s *shopper) once(ctx context.Context, due time.Time, st step, c *call, check func(*response) verdict) (o outcome) {
-	if s.opts.Requests > 0 {
-		s.sent.Add(1)
-	}
 	before := time.Since(due)
 	res, err := s.client.do(ctx, c)
 	defer s.client.letGo()

@@ -34,9 +34,6 @@ type Options struct {
 	Profile string
 	// Duration is how long new requests are started. Stages are stretched or shortened to it.
 	Duration time.Duration
-	// Requests ends the load of a closed model when about so many have been sent, if Duration has not before: of two shops that are asked the same number,
-	// the faster has not had more of what is asked for the first time. 0 is no bound.
-	Requests int64
 	// Seed makes the shoppers' choices and Poisson arrivals repeatable. 0 is a seed like any other.
 	Seed uint64
 	// Think is the mean pause of a shopper before each request, spread evenly from half to one and a half of it.
@@ -80,8 +77,6 @@ func (o Options) check() error {
 		return fmt.Errorf("%w: users is %d, it must be 1 to %d", ErrOptions, o.Users, scenario.MaxUsers)
 	case !(o.Rate >= 0 && o.Rate <= scenario.MaxRate):
 		return fmt.Errorf("%w: rate is %v, it must be above 0, at most %d a second", ErrOptions, o.Rate, scenario.MaxRate)
-	case o.Requests < 0:
-		return fmt.Errorf("%w: requests is %d, it must not be negative", ErrOptions, o.Requests)
 	case o.Duration < 0 || o.Think < 0 || o.GoodWithin < 0 || o.Timeout < 0:
 		return fmt.Errorf("%w: durations must not be negative", ErrOptions)
 	case o.MaxUsers < 1 || o.MaxUsers > scenario.MaxUsers:

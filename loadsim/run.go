@@ -41,8 +41,7 @@ type run struct {
 	known     *answers
 	pace      pacer
 	started   time.Time
-	until     time.Time    // no new request from here on
-	sent      atomic.Int64 // counted where Options.Requests bounds them
+	until     time.Time // no new request from here on
 	atWork    atomic.Int64
 	peak      atomic.Int64 // of atWork
 	shoppers  sync.WaitGroup

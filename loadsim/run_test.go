@@ -122,7 +122,6 @@ func TestFailsEarly(t *testing.T) {
 		"unknown profile": {Options{Target: "http://x", Profile: "x"}, ErrOptions},
 		"no such part":    {Options{Target: "http://x", Part: 2, Parts: 2}, ErrOptions},
 		"too few users":   {Options{Target: "http://x", Users: -1}, ErrOptions},
-		"negative count":  {Options{Target: "http://x", Requests: -1}, ErrOptions},
 		"negative time":   {Options{Target: "http://x", Duration: -1}, ErrOptions},
 		"nobody there":    {Options{Target: gone.URL}, ErrUnreachable},
 		"another service": {Options{Target: serve(404, "no such page")}, ErrNotShop},
@@ -177,16 +176,5 @@ func TestReportFiles(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, "report.txt"))
 	if err != nil || !strings.Contains(string(text), "checkout") || !strings.Contains(string(text), "http_500") {
 		t.Errorf("%v\n%s", err, text)
-	}
-}
-
-// A bounded number of requests is sent whatever the time: none too few, and at most one too many of each shopper.
-func TestBoundedRequests(t *testing.T) {
-	t.Parallel()
-	const bound, users = 120, 4
-	s := newFakeShop(t)
-	r := simulate(t, s, func(o *Options) { o.Users, o.Duration, o.Requests, o.enough = users, time.Hour, bound, nil })
-	if n := r.Summary.TotalRequests; n < bound || n >= bound+users {
-		t.Errorf("%d requests, want %d", n, bound)
 	}
 }

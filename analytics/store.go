@@ -73,6 +73,7 @@ type Format string
 const (
 	Parquet Format = "parquet"
 	CSV     Format = "csv"
+	JSON    Format = "json" // an object a line
 )
 
 // StoreStats are sizes of a store.

@@ -154,8 +154,8 @@ func (s *Store) Export(ctx context.Context, w io.Writer, sql string, format anal
 		return err
 	case explain:
 		return analytics.ErrNotRead
-	case format == analytics.Parquet:
-		return errors.New("clickstore: Parquet is not written here: take csv, or ask the server with its own client and FORMAT Parquet")
+	case format == analytics.Parquet || format == analytics.JSON:
+		return fmt.Errorf("clickstore: %s is not written here: take csv, or ask the server with its own client", format)
 	case format != analytics.CSV:
 		return fmt.Errorf("there is no format %q: take csv", format)
 	}

@@ -20,8 +20,10 @@ func (s *Store) Export(ctx context.Context, w io.Writer, query string, format an
 		how = "FORMAT parquet, COMPRESSION zstd"
 	case analytics.CSV:
 		how = "FORMAT csv, HEADER"
+	case analytics.JSON:
+		how = "FORMAT json"
 	default:
-		return fmt.Errorf("there is no format %q: take parquet or csv", format)
+		return fmt.Errorf("there is no format %q: take parquet, csv or json", format)
 	}
 	path := filepath.Join(s.o.Dir, exportsDir, analytics.NewID().String())
 	defer os.Remove(path) //nolint:errcheck // tidied at the next start at the latest

@@ -165,6 +165,11 @@ func TestExport(t *testing.T) {
 	if err := s.Export(t.Context(), &out, "SELECT 1 AS a", analytics.Parquet); err != nil || !strings.HasPrefix(out.String(), "PAR1") {
 		t.Errorf("%d bytes %v", out.Len(), err)
 	}
+	out.Reset()
+	const lines = "{\"a\":1,\"b\":\"x\\\"y\"}\n{\"a\":2,\"b\":null}\n"
+	if err := s.Export(t.Context(), &out, `SELECT * FROM (VALUES (1, 'x"y'), (2, NULL)) v(a, b) ORDER BY a`, analytics.JSON); err != nil || out.String() != lines {
+		t.Errorf("%q %v", out.String(), err)
+	}
 }
 
 func TestAnOlderStoreIsRefusedByAnOlderProgram(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,7 +52,7 @@ type analyticsCmd struct {
 	Serve  analyticsServeCmd  `cmd:"" default:"withargs" help:"Run the analytics process alone: it stores events and answers about them."`
 	Query  analyticsQueryCmd  `cmd:"" help:"Run a SELECT over the stored events."`
 	Report analyticsReportCmd `cmd:"" help:"Print a report: funnel, revenue, cohort or basket."`
-	Export analyticsExportCmd `cmd:"" help:"Export stored events as Parquet or CSV."`
+	Export analyticsExportCmd `cmd:"" help:"Export stored events as Parquet, CSV or JSON."`
 }
 
 type analyticsServeCmd struct{ roleFlags }
@@ -164,21 +165,40 @@ func (c analyticsReportCmd) Run(ctx context.Context, s streams) error {
 
 type analyticsExportCmd struct {
 	platformFlags
-	Format string `enum:"parquet,csv" default:"csv" help:"parquet or csv."`
+	Format string `enum:",parquet,csv,json" default:"" help:"parquet, csv or json (a line an event); else what the name of the file says: .parquet, .csv, .json, .ndjson. csv on standard output." placeholder:"FORMAT"`
 	SQL    string `default:"SELECT * FROM events ORDER BY time" help:"What to export: one SELECT."`
 	Out    string `type:"path" help:"File to write; standard output when not given." placeholder:"FILE"`
 }
 
 func (analyticsExportCmd) Help() string {
-	return "Example:\n  stampede analytics export --format parquet --out events.parquet"
+	return "Example:\n  stampede analytics export --out events.parquet"
+}
+
+// format is the one asked for, or that of the file's name.
+func (c analyticsExportCmd) format() (analytics.Format, error) {
+	switch ext := strings.ToLower(filepath.Ext(c.Out)); {
+	case c.Format != "":
+		return analytics.Format(c.Format), nil
+	case c.Out == "", ext == ".csv":
+		return analytics.CSV, nil
+	case ext == ".parquet":
+		return analytics.Parquet, nil
+	case ext == ".json", ext == ".ndjson":
+		return analytics.JSON, nil
+	}
+	return "", usageError{fmt.Errorf("--out %s: its name does not say the format: end it in .parquet, .csv, .json or .ndjson, or add --format", c.Out)}
 }
 
 func (c analyticsExportCmd) Run(ctx context.Context, s streams) (err error) {
+	format, err := c.format()
+	if err != nil {
+		return err
+	}
 	client, err := c.analytics()
 	if err != nil {
 		return err
 	}
-	q := app.AnalyticsQuery{SQL: c.SQL, Format: c.Format}
+	q := app.AnalyticsQuery{SQL: c.SQL, Format: string(format)}
 	if c.Out == "" {
 		return client.Export(ctx, s.Out, q)
 	}

@@ -16,7 +16,7 @@ type AnalyticsQuery struct {
 	SQL      string  `json:"sql"`
 	MaxRows  int     `json:"max_rows,omitempty"`
 	TimeoutS float64 `json:"timeout_s,omitempty"`
-	Format   string  `json:"format,omitempty"` // of an export: parquet or csv
+	Format   string  `json:"format,omitempty"` // of an export: parquet, csv or json
 }
 
 const (

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -43,6 +45,9 @@ func (c *Catalog) PutCampaign(ctx context.Context, actor string, k shop.Campaign
 		products = []int64{}
 	}
 	return k, c.write(ctx, func(ctx context.Context, _ pgx.Tx, q *catalogdb.Queries) error {
+		if err := productsExist(ctx, q, products); err != nil {
+			return err
+		}
 		if err := q.LockCampaigns(ctx); err != nil {
 			return err
 		}
@@ -61,6 +66,25 @@ func (c *Catalog) PutCampaign(ctx context.Context, actor string, k shop.Campaign
 		}
 		return campaignChanged(ctx, q, k.Slug)
 	})
+}
+
+// productsExist is CodeInvalid, naming the ids, when there are none of some. One that is deleted later is no longer shown.
+func productsExist(ctx context.Context, q *catalogdb.Queries, ids []int64) error {
+	rows, err := q.GetProducts(ctx, ids)
+	if err != nil || len(rows) == len(ids) {
+		return err
+	}
+	there := make(map[int64]bool, len(rows))
+	for _, r := range rows {
+		there[r.ID] = true
+	}
+	var unknown []string
+	for _, id := range ids {
+		if !there[id] {
+			unknown = append(unknown, strconv.FormatInt(id, 10))
+		}
+	}
+	return shop.Invalid("products", "there are none with the ids %s: leave them out, or make them first", strings.Join(unknown, ", "))
 }
 
 // DeleteCampaign removes one for good; who did it is in the log of requests alone.

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,8 @@ func TestCampaigns(t *testing.T) {
 		}
 		return c
 	}
-	night := put(shop.Campaign{Name: "Night sale", Headline: "Of the year", Start: now.Add(time.Hour), End: now.Add(2 * time.Hour), Products: []int64{3, 1, 2}})
+	a, b, c := s.create(t, shop.NewProduct{SKU: "a", Name: "a"}), s.create(t, shop.NewProduct{SKU: "b", Name: "b"}), s.create(t, shop.NewProduct{SKU: "c", Name: "c"})
+	night := put(shop.Campaign{Name: "Night sale", Headline: "Of the year", Start: now.Add(time.Hour), End: now.Add(2 * time.Hour), Products: []int64{c.ID, a.ID, b.ID}})
 	day := put(shop.Campaign{Slug: "day", Name: "Day", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Category: "a/b"})
 	put(shop.Campaign{Slug: "past", Name: "Past", Start: now.Add(-2 * time.Hour), End: now.Add(-time.Hour), Category: "a"})
 	list, err := s.Campaigns(ctx)
@@ -53,6 +55,13 @@ func TestCampaigns(t *testing.T) {
 	}
 	if _, err := s.PutCampaign(ctx, "me", shop.Campaign{Name: "Bad", Start: now, End: now}); shop.CodeOf(err) != shop.CodeInvalid {
 		t.Errorf("a campaign without length: %v", err)
+	}
+	if err := s.DeleteProduct(ctx, "me", b.ID, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.PutCampaign(ctx, "me", shop.Campaign{Name: "Unknown", Start: now, End: now.Add(time.Hour), Products: []int64{a.ID, b.ID, 1 << 40}})
+	if want := fmt.Sprintf("the ids %d, %d:", b.ID, int64(1<<40)); shop.CodeOf(err) != shop.CodeInvalid || !strings.Contains(err.Error(), want) {
+		t.Errorf("a campaign for products that are not there: %v", err)
 	}
 }
 

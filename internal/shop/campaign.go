@@ -92,7 +92,8 @@ type CampaignReader interface {
 
 // CampaignWriter edits campaigns. Each write puts a TopicCampaignChanged row into the outbox in its transaction.
 type CampaignWriter interface {
-	// PutCampaign makes the campaign of that slug, or replaces it. CodeConflict when there are MaxCampaigns already.
+	// PutCampaign makes the campaign of that slug, or replaces it. CodeConflict when there are MaxCampaigns already,
+	// CodeInvalid, naming the ids, when there are no such products.
 	PutCampaign(ctx context.Context, actor string, c Campaign) (Campaign, error)
 	// DeleteCampaign is CodeNotFound when there is none.
 	DeleteCampaign(ctx context.Context, actor, slug string) error

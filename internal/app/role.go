@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"time"
 
@@ -47,6 +48,9 @@ func RunRole(ctx context.Context, roleName string, cfg config.Config, o RoleOpti
 		o.Name = roleName
 	}
 	log := newLogger(o.Log, cfg.Log, o.Name)
+	for _, warning := range config.UnknownEnv(os.Environ()) {
+		log.Warn("environment", "variable", warning)
+	}
 	stopTracing, err := startTracing(ctx, cfg.OTel, o.Name)
 	if err != nil {
 		return fmt.Errorf("otel.endpoint: %w", err)

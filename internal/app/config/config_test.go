@@ -140,6 +140,23 @@ func TestLoadRedis(t *testing.T) {
 	}
 }
 
+// A variable that sets nothing is told of, with the name that was meant; what others read, or Kubernetes sets, is not.
+func TestUnknownEnv(t *testing.T) {
+	t.Parallel()
+	got := strings.Join(UnknownEnv([]string{"PATH=/bin", "STAMPEDE_LOG_LEVEL=debug", "STAMPEDE_SHARDS=x", "STAMPEDE_ADVICE_ACT_SLOTS_MAX=9", "STAMPEDE_SOAK_FOR=1h",
+		"STAMPEDE_LOAD_NATS=x", "STAMPEDE_EDGE_PORT_8000_TCP_ADDR=10.0.0.1", "STAMPEDE_SERVICE_HOST=10.0.0.1", "STAMPEDE_PORT=tcp://10.0.0.1:80",
+		"STAMPEDE_LOG_LEVLE=debug", "STAMPEDE_WAF_MODE=off", "STAMPEDE_EDGE_CACHE=false", "STAMPEDE_PRICES=free"}), "\n")
+	for _, want := range []string{"STAMPEDE_LOG_LEVLE: there is no such setting, so it changes nothing: did you mean STAMPEDE_LOG_LEVEL?",
+		"did you mean STAMPEDE_EDGE_WAF_MODE?", "did you mean STAMPEDE_EDGE_CACHE_", "STAMPEDE_PRICES: there is no such setting, so it changes nothing: `stampede config show`"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "\n") + 1; n != 4 {
+		t.Errorf("%d warnings:\n%s", n, got)
+	}
+}
+
 // DSNs of several hosts have commas of their own; servers may be given by their DSN alone.
 func TestLoadServers(t *testing.T) {
 	const many = "postgres:///one?host=/a,/b&port=1,2&target_session_attrs=read-write"

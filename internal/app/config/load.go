@@ -17,7 +17,7 @@ import (
 )
 
 // Load reads the configuration: defaults, then the YAML file (path "" for none), then STAMPEDE_* variables, then
-// overrides by key. Unknown keys in the file are errors; STAMPEDE_* variables that are no key are other settings.
+// overrides by key. Unknown keys in the file are errors; [UnknownEnv] tells of STAMPEDE_* variables that are no key.
 func Load(path string, overrides map[string]any) (Config, error) {
 	k := koanf.New(".")
 	if err := k.Load(structs.Provider(Default(), "koanf"), nil); err != nil {
@@ -52,12 +52,15 @@ const EnvPrefix = "STAMPEDE_"
 // EnvKeys maps variables to keys: only those of the Config struct, so that STAMPEDE_CATALOG_POOL_SIZE finds pool_size.
 func EnvKeys() func(k, v string) (string, any) {
 	known := map[string]string{}
-	leaves(reflect.TypeOf(Config{}), "", func(key string) {
-		known[EnvPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
-	})
+	leaves(reflect.TypeOf(Config{}), "", func(key string) { known[envName(key)] = key })
 	return func(k, v string) (string, any) {
 		return known[k], v // an unknown variable maps to "" and is skipped
 	}
+}
+
+// envName is the variable that sets a key.
+func envName(key string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
 // leaves calls f with the dotted path of every setting; lists of structs count as one.

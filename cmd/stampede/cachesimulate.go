@@ -19,7 +19,7 @@ import (
 )
 
 type cacheSimulateCmd struct {
-	Trace  string `required:"" help:"File of keys in the order of their requests, - for standard input; .gz and .xz are unpacked." placeholder:"FILE"`
+	Trace  string `required:"" type:"input|-" help:"File of keys in the order of their requests, - for standard input; .gz and .xz are unpacked." placeholder:"FILE"`
 	Format string `enum:"int32be,int64be,lines" default:"lines" help:"How a key is written: a big-endian integer of 4 or 8 bytes, or a line of text."`
 	Size   int    `required:"" help:"How many values the cache has room for." placeholder:"N"`
 	JSON   bool   `name:"json" help:"Print JSON."`

@@ -74,7 +74,7 @@ func TestCacheSimulateRefuses(t *testing.T) {
 		"--trace " + path + " --format int32be --size 5": {1, "in the middle of request 2"},
 		"--trace " + path + " --size 0":                  {2, "--size 0"},
 		"--trace " + path + " --format text --size 1":    {2, "int32be"},
-		"--trace " + path + ".xz --size 5":               {1, "no such file"},
+		"--trace " + path + ".xz --size 5":               {2, "no such file"},
 	} {
 		var out, errOut strings.Builder
 		code := run(append([]string{"cache", "simulate"}, strings.Fields(args)...), streams{&out, &errOut})

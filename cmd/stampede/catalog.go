@@ -15,7 +15,7 @@ type catalogCmd struct {
 
 type catalogImportCmd struct {
 	platformFlags
-	File  string `arg:"" help:"The file; - is standard input."`
+	File  string `arg:"" type:"input|-" help:"The file; - is standard input."`
 	Stock int64  `default:"1000" help:"Units of products that name none."`
 	JSON  bool   `name:"json" help:"Print the report as JSON, with the bad records."`
 }
@@ -25,7 +25,7 @@ func (catalogImportCmd) Help() string {
   stampede catalog import products.ndjson --stock 500
 Fields: sku, name, price (decimal, major units), description, brand, category (a/b/c), currency, image_url, popularity,
 rating, rating_count, attributes, stock. Importing again updates products and leaves their stock alone.
-Bad records are named by line and field; the good ones are kept.`
+Bad records are named by line and field; the good ones are kept. Exit code 1 when a record was bad, or there is none.`
 }
 
 func (c catalogImportCmd) Run(ctx context.Context, s streams) error {
@@ -73,9 +73,28 @@ func printLoad(s streams, r app.LoadReport, asJSON bool, err error) error {
 	switch {
 	case err != nil && r.Products+r.Bad == 0:
 		return err
-	case asJSON:
+	case r.Bad > 0:
+		err = errors.Join(err, leftOut(r))
+	}
+	if asJSON {
 		return errors.Join(err, printJSON(s.Out, r))
 	}
 	_, printErr := fmt.Fprintln(s.Out, r)
 	return errors.Join(err, printErr)
+}
+
+// leftOut says how many records were bad, and why the first of them.
+func leftOut(r app.LoadReport) error {
+	first := r.BadRecords[0]
+	why := first.Reason
+	for _, part := range []string{first.Field, first.SKU} { // as in "line 4: LAMP-1: price: is missing"
+		if part != "" {
+			why = part + ": " + why
+		}
+	}
+	if first.Line > 0 {
+		why = fmt.Sprintf("line %d: %s", first.Line, why)
+	}
+	return fmt.Errorf("%d of %d records were left out, the first of them on %s; mend them and import the file again: what is there stays",
+		r.Bad, r.Products+r.Bad, why)
 }

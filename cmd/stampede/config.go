@@ -12,7 +12,7 @@ type configCmd struct {
 }
 
 type configFile struct {
-	Config string `type:"path" help:"YAML configuration file." placeholder:"FILE"`
+	Config string `type:"input" help:"YAML configuration file." placeholder:"FILE"`
 }
 
 type configCheckCmd struct{ configFile }

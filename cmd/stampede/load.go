@@ -20,8 +20,8 @@ func (loadCmd) Help() string {
 }
 
 type loadCompareCmd struct {
-	A           string  `arg:"" help:"Folder or report.json of the one run."`
-	B           string  `arg:"" help:"Folder or report.json of the other run."`
+	A           string  `arg:"" type:"input|dir" help:"Folder or report.json of the one run."`
+	B           string  `arg:"" type:"input|dir" help:"Folder or report.json of the other run."`
 	Confidence  float64 `default:"0.95" help:"Confidence of the intervals."`
 	FailIfWorse bool    `help:"Exit 1 when B is worse than A in any respect."`
 	JSON        bool    `name:"json" help:"Print the comparison as JSON."`

@@ -16,21 +16,21 @@ import (
 )
 
 type loadPlayCmd struct {
-	Target         string        `help:"URL of the shop; the platform in the data folder when empty." placeholder:"URL"`
-	Data           string        `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
-	Scenario       string        `default:"journey" help:"What shoppers do: browse, journey, blackfriday, flashsale, crawl, or a YAML file (see load scenarios)." placeholder:"NAME|FILE"`
-	Users          int           `help:"Closed model: so many shoppers at once, each waiting for its answer." placeholder:"N"`
-	Rate           float64       `help:"Open model: so many arrivals a second, however the shop does." placeholder:"R"`
-	Profile        string        `help:"Course of the load: steady, ramp, spike (100 times as much within ten seconds), steps, soak." placeholder:"NAME"`
-	Duration       time.Duration `help:"How long; the scenario's stages are stretched to it." placeholder:"D"`
-	Think          time.Duration `help:"Mean pause of a shopper before each request." placeholder:"D"`
-	Seed           uint64        `default:"1" help:"Seed of the shoppers' choices and arrivals."`
-	OwnConnections bool          `help:"A new connection for each session, as browsers make; else connections are shared."`
-	MaxUsers       int           `help:"Open model: the most shoppers at once." placeholder:"N"`
-	Out            string        `type:"path" help:"Folder for report.json, report.html and pictures." placeholder:"DIR"`
-	JSON           bool          `name:"json" help:"Print the report as JSON."`
-	FailIf         []string      `sep:"none" help:"Exit 1 when this holds, like p95(browse)>100ms or error_rate>0.1%; may be repeated. Without one: when any request was answered badly." placeholder:"CONDITION"`
-	Agents         int           `help:"Have so many agents play the load together; needs --nats." placeholder:"N"`
+	Target         string         `help:"URL of the shop; the platform in the data folder when empty." placeholder:"URL"`
+	Data           string         `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
+	Scenario       string         `default:"journey" help:"What shoppers do: browse, journey, blackfriday, flashsale, crawl, or a YAML file (see load scenarios)." placeholder:"NAME|FILE"`
+	Users          *int           `help:"Closed model: so many shoppers at once, each waiting for its answer." placeholder:"N"`
+	Rate           *float64       `help:"Open model: so many arrivals a second, however the shop does." placeholder:"R"`
+	Profile        string         `help:"Course of the load: steady, ramp, spike (100 times as much within ten seconds), steps, soak." placeholder:"NAME"`
+	Duration       *time.Duration `help:"How long; the scenario's stages are stretched to it." placeholder:"D"`
+	Think          *time.Duration `help:"Mean pause of a shopper before each request; 0s is none." placeholder:"D"`
+	Seed           uint64         `default:"1" help:"Seed of the shoppers' choices and arrivals."`
+	OwnConnections bool           `help:"A new connection for each session, as browsers make; else connections are shared."`
+	MaxUsers       *int           `help:"Open model: the most shoppers at once." placeholder:"N"`
+	Out            string         `type:"path" help:"Folder for report.json, report.html and pictures." placeholder:"DIR"`
+	JSON           bool           `name:"json" help:"Print the report as JSON."`
+	FailIf         []string       `sep:"none" help:"Exit 1 when this holds, like p95(browse)>100ms or error_rate>0.1%; may be repeated. Without one: when any request was answered badly." placeholder:"CONDITION"`
+	Agents         int            `help:"Have so many agents play the load together; needs --nats." placeholder:"N"`
 	natsFlags
 }
 
@@ -74,6 +74,9 @@ func (c loadPlayCmd) conditions() (list []threshold.Condition, err error) {
 }
 
 func (c loadPlayCmd) options() (loadsim.Options, error) {
+	if err := c.zeros(); err != nil {
+		return loadsim.Options{}, usageError{err}
+	}
 	sc, err := scenario.Find(c.Scenario)
 	if err != nil {
 		return loadsim.Options{}, usageError{fmt.Errorf("--scenario: %w", err)}
@@ -86,10 +89,37 @@ func (c loadPlayCmd) options() (loadsim.Options, error) {
 		}
 		target = st.URL
 	}
+	if c.Think != nil && *c.Think == 0 {
+		sc.Think = scenario.Span{}
+	}
 	return loadsim.Options{
-		Target: target, Scenario: &sc, Users: c.Users, Rate: c.Rate, Profile: c.Profile, Duration: c.Duration, Think: c.Think,
-		Seed: c.Seed, OwnConnections: c.OwnConnections, MaxUsers: c.MaxUsers,
+		Target: target, Scenario: &sc, Users: value(c.Users), Rate: value(c.Rate), Profile: c.Profile, Duration: value(c.Duration), Think: value(c.Think),
+		Seed: c.Seed, OwnConnections: c.OwnConnections, MaxUsers: value(c.MaxUsers),
 	}, nil
+}
+
+// zeros refuses those that were typed: to the simulator zero is what the scenario says.
+func (c loadPlayCmd) zeros() error {
+	const otherwise = "; leave it out for what the scenario says"
+	switch {
+	case c.Duration != nil && *c.Duration == 0:
+		return fmt.Errorf("--duration 0s: above 0s, at most %v, such as 30s%s", scenario.MaxDuration, otherwise)
+	case c.Users != nil && *c.Users == 0:
+		return fmt.Errorf("--users 0: from 1 to %d%s", scenario.MaxUsers, otherwise)
+	case c.Rate != nil && *c.Rate == 0:
+		return fmt.Errorf("--rate 0: above 0, at most %d a second%s", scenario.MaxRate, otherwise)
+	case c.MaxUsers != nil && *c.MaxUsers == 0:
+		return fmt.Errorf("--max-users 0: from 1 to %d", scenario.MaxUsers)
+	}
+	return nil
+}
+
+// value is what a flag was given, or zero.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 func (c loadPlayCmd) play(ctx context.Context, o loadsim.Options) (*loadsim.Recording, error) {

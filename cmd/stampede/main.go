@@ -66,15 +66,17 @@ type streams struct {
 
 func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr})) }
 
+func newParser(s streams, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(&cli{}, append(inputMappers(), kong.Name("stampede"), kong.UsageOnError(), kong.Writers(s.Out, s.Err),
+		kong.Description("An e-commerce platform that stays fast and correct when everybody comes at once."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}), kong.Exit(exit))...)
+}
+
 func run(args []string, s streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("stampede"), kong.UsageOnError(), kong.Writers(s.Out, s.Err),
-		kong.Description("An e-commerce platform that stays fast and correct when everybody comes at once."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}),
-		kong.Exit(func(code int) { exited = code }))
+	parser, err := newParser(s, func(code int) { exited = code })
 	if err != nil {
 		_, _ = fmt.Fprintln(s.Err, "stampede:", err)
 		return exitFail

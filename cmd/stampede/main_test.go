@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -40,6 +41,13 @@ func TestExitCodes(t *testing.T) {
 		{exitUsage, []string{"edge", "--listen", "127.0.0.1:0"}},
 		{exitUsage, []string{"api"}},
 		{exitUsage, []string{"load", "--target", "nonsense", "--duration", "1s"}},
+		{exitUsage, []string{"load", "--target", "http://127.0.0.1:1", "--duration", "0s"}},
+		{exitUsage, []string{"load", "--target", "http://127.0.0.1:1", "--users", "0"}},
+		{exitUsage, []string{"load", "--target", "http://127.0.0.1:1", "--rate", "0"}},
+		{exitUsage, []string{"load", "--target", "http://127.0.0.1:1", "--max-users", "0"}},
+		{exitUsage, []string{"up", "--data", os.DevNull}},
+		{exitUsage, []string{"up", "--data", os.DevNull + "/sub", "--detach"}},
+		{exitUsage, []string{"analytics", "export", "--out", "events.xlsx"}},
 		{exitFail, []string{"status", "--data", t.TempDir()}},
 		{exitFail, []string{"audit", "--data", t.TempDir()}},
 		{exitFail, []string{"load", "--data", t.TempDir()}},
@@ -53,7 +61,16 @@ func TestExitCodes(t *testing.T) {
 
 // Every command has help with an example.
 func TestHelpHasExamples(t *testing.T) {
-	parser, err := kong.New(&cli{})
+	eachCommand(t, func(n *kong.Node) {
+		if n.Parent != nil && !strings.Contains(n.Detail, "stampede "+strings.TrimPrefix(n.Path(), "stampede ")) {
+			t.Errorf("%s: no example: %q", n.Path(), n.Detail)
+		}
+	})
+}
+
+func eachCommand(t *testing.T, f func(n *kong.Node)) {
+	t.Helper()
+	parser, err := newParser(streams{io.Discard, io.Discard}, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +79,7 @@ func TestHelpHasExamples(t *testing.T) {
 		if n.Hidden {
 			return
 		}
-		if n != parser.Model.Node && !strings.Contains(n.Detail, "stampede "+strings.TrimPrefix(n.Path(), "stampede ")) {
-			t.Errorf("%s: no example: %q", n.Path(), n.Detail)
-		}
+		f(n)
 		for _, child := range n.Children {
 			visit(child)
 		}

@@ -13,7 +13,7 @@ import (
 type planCmd struct {
 	Data        string  `type:"path" default:".stampede" help:"Data folder of the platform whose costs were measured." placeholder:"DIR"`
 	Ops         string  `help:"Operations address of the platform, instead of --data; with --measure." placeholder:"URL"`
-	From        string  `type:"path" help:"Report of stampede prove: report.json or its folder; else the one in the data folder." placeholder:"PATH"`
+	From        string  `type:"input|dir" help:"Report of stampede prove: report.json or its folder; else the one in the data folder." placeholder:"PATH"`
 	Measure     bool    `help:"Measure the running platform now; takes a minute or two."`
 	Orders      float64 `default:"60" help:"Orders a minute, on average." placeholder:"N"`
 	Views       float64 `default:"0" help:"Requests a minute that reach an edge, on average; else 25 for each order." placeholder:"N"`
@@ -22,7 +22,7 @@ type planCmd struct {
 	Hot         float64 `default:"0.2" help:"Share of the peak's orders that are for one and the same product." placeholder:"SHARE"`
 	Cores       int     `default:"8" help:"Cores of a server." placeholder:"N"`
 	Utilisation float64 `default:"0.6" help:"Share of a server's cores that may be busy at the peak." placeholder:"SHARE"`
-	Prices      string  `type:"existingfile" help:"Prices to reckon with; else prices.yaml in the data folder, which is made to be edited." placeholder:"FILE"`
+	Prices      string  `type:"input" help:"Prices to reckon with; else prices.yaml in the data folder, which is made to be edited." placeholder:"FILE"`
 	Shops       bool    `help:"Plan the three shops of docs/scale.md instead, and print its tables."`
 	JSON        bool    `name:"json" help:"Print the plan as JSON."`
 }

@@ -14,7 +14,7 @@ import (
 type platformFlags struct {
 	Data   string `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
 	Ops    string `help:"Operations address of the platform, instead of --data." placeholder:"URL"`
-	Config string `type:"path" help:"YAML configuration file, instead of --data." placeholder:"FILE"`
+	Config string `type:"input" help:"YAML configuration file, instead of --data." placeholder:"FILE"`
 }
 
 // config is the configuration of the file given, or of a platform that `up` made: the one in the data folder, or the one

@@ -31,7 +31,7 @@ const demandFile = "demand.model"
 
 // historyFlags are what is learnt from.
 type historyFlags struct {
-	History string `required:"" type:"path" help:"Sales: a CSV file with InvoiceNo, StockCode, Quantity and InvoiceDate, or a folder of such (.csv, .csv.gz) in the order of their names." placeholder:"DIR"`
+	History string `required:"" type:"input|dir" help:"Sales: a CSV file with InvoiceNo, StockCode, Quantity and InvoiceDate, or a folder of such (.csv, .csv.gz) in the order of their names." placeholder:"DIR"`
 	Horizon string `enum:"day,hour" default:"day" help:"How far to look ahead: day or hour."`
 	Seed    uint64 `default:"1" help:"What chance in training comes from."`
 }
@@ -95,7 +95,7 @@ func standingText(st predict.Standing, period string) string {
 
 type predictTopCmd struct {
 	Data string `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
-	File string `type:"path" help:"The model's file; demand.model in the data folder when not given." placeholder:"FILE"`
+	File string `type:"input" help:"The model's file; demand.model in the data folder when not given." placeholder:"FILE"`
 	K    int    `short:"k" default:"20" help:"How many products." placeholder:"N"`
 	At   string `help:"The period in which this moment lies, instead of the one after the history; such as 2011-09-01 or 2011-09-01T14:00:00Z." placeholder:"TIME"`
 	JSON bool   `name:"json" help:"Print JSON."`

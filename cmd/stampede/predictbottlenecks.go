@@ -15,7 +15,7 @@ import (
 )
 
 type predictBottlenecksCmd struct {
-	Runs     string `type:"path" help:"Folder of recordings, files *.ndjson as predict record writes them." placeholder:"DIR"`
+	Runs     string `type:"input dir" help:"Folder of recordings, files *.ndjson as predict record writes them." placeholder:"DIR"`
 	Simulate int    `help:"Judge so many simulated runs, whose causes are planted, instead of recordings." placeholder:"N"`
 	Seed     uint64 `default:"2" help:"What chance in the simulation comes from."`
 	JSON     bool   `name:"json" help:"Print JSON."`

@@ -19,7 +19,7 @@ type proveCmd struct {
 	Only      []string `help:"Measure these criteria alone, by number." placeholder:"N"`
 	AllowSkip bool     `help:"What cannot be measured here does not count as not held."`
 	Yes       bool     `help:"Also a platform that 'stampede up' did not start on this machine."`
-	Prices    string   `type:"existingfile" help:"Prices to reckon with; else prices.yaml in the data folder, which is made to be edited." placeholder:"FILE"`
+	Prices    string   `type:"input" help:"Prices to reckon with; else prices.yaml in the data folder, which is made to be edited." placeholder:"FILE"`
 	Out       string   `type:"path" help:"Folder for report.html, report.json and report.txt; else prove in the data folder." placeholder:"DIR"`
 	JSON      bool     `name:"json" help:"Print the report as JSON."`
 	Seed      uint64   `default:"1" help:"Seed of the shoppers' choices."`

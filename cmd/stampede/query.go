@@ -104,8 +104,8 @@ func usage(err error) error {
 type queryAnalyzeCmd struct {
 	databaseFlags
 	SQL            string  `arg:"" optional:"" help:"The statement; - reads it from standard input."`
-	Plan           string  `help:"Read plans that EXPLAIN (as text or JSON) or auto_explain wrote, instead of running anything; needs no database." placeholder:"FILE"`
-	Trace          string  `help:"Read the statements of requests, and find those that run again and again in one; needs no database." placeholder:"FILE"`
+	Plan           string  `type:"input|-" help:"Read plans that EXPLAIN (as text or JSON) or auto_explain wrote, instead of running anything; needs no database." placeholder:"FILE"`
+	Trace          string  `type:"input|-" help:"Read the statements of requests, and find those that run again and again in one; needs no database." placeholder:"FILE"`
 	PlanOnly       bool    `help:"Explain without running."`
 	RollbackWrites bool    `help:"Run statements that write, too, and roll them back."`
 	JSON           bool    `name:"json" help:"Print JSON."`

@@ -15,7 +15,7 @@ import (
 
 type queryIndexesCmd struct {
 	databaseFlags
-	Statements  string        `help:"Statements to find indexes for, instead of those that the servers have counted; - is standard input." placeholder:"FILE"`
+	Statements  string        `type:"input|-" help:"Statements to find indexes for, instead of those that the servers have counted; - is standard input." placeholder:"FILE"`
 	Apply       bool          `help:"Create the indexes on every database with these tables, measure, and keep those that help."`
 	MinGain     float64       `default:"0.1" help:"By which part the p95 of statements must fall for an index to be kept." placeholder:"PART"`
 	WriteBudget float64       `default:"0.5" help:"How much more a written row may cost, as a part of what it costs now." placeholder:"PART"`

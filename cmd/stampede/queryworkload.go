@@ -22,7 +22,7 @@ type queryWorkloadCmd struct {
 	Top      int           `default:"15" help:"Statements and filters that are shown." placeholder:"N"`
 	Slow     time.Duration `default:"100ms" help:"From when on a statement is slow."`
 	Save     string        `type:"path" help:"Write what was counted so far to a file: at a deploy, to compare with later." placeholder:"FILE"`
-	Since    string        `type:"path" help:"Compare with a file that was saved: what got slower since, and what is new." placeholder:"FILE"`
+	Since    string        `type:"input|-" help:"Compare with a file that was saved: what got slower since, and what is new." placeholder:"FILE"`
 	JSON     bool          `name:"json" help:"Print JSON."`
 }
 

@@ -11,7 +11,7 @@ import (
 
 // roleFlags are common to the roles.
 type roleFlags struct {
-	Config string `type:"path" help:"YAML configuration file." placeholder:"FILE"`
+	Config string `type:"input" help:"YAML configuration file." placeholder:"FILE"`
 	Name   string `help:"Name of this process in logs, metrics and traces."`
 	Listen string `help:"Address to serve on: host:port, :port or unix:PATH." placeholder:"ADDR"`
 	Ops    string `help:"Address of metrics, health and profiles." placeholder:"ADDR"`

@@ -24,7 +24,7 @@ type shardCmd struct {
 // mapFlags say where the map of a platform is found.
 type mapFlags struct {
 	Data   string `type:"path" default:".stampede" help:"Data folder of the platform; .stampede when not given." placeholder:"DIR"`
-	Config string `type:"path" help:"YAML configuration file." placeholder:"FILE"`
+	Config string `type:"input" help:"YAML configuration file." placeholder:"FILE"`
 }
 
 // platform is the map of the platform that is configured or in the data folder; nil without one.

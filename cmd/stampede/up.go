@@ -24,7 +24,7 @@ type upCmd struct {
 	Limits     string `enum:"off,on,strict" default:"on" help:"Request limits at the edge by client and session: on leaves clients on this machine to their sessions' limits, strict holds everybody to a twenty-fifth."`
 	Chaos      bool   `help:"Allow faults to be injected (stampede chaos, the dashboard): a proxy on every link, so for test systems only."`
 	Products   int    `default:"10000" help:"Products of the synthetic catalogue, made when the catalogue is empty."`
-	Catalog    string `type:"existingfile" help:"Catalogue to import (JSON, NDJSON, CSV) instead of the synthetic one." placeholder:"FILE"`
+	Catalog    string `type:"input" help:"Catalogue to import (JSON, NDJSON, CSV) instead of the synthetic one." placeholder:"FILE"`
 	Fresh      bool   `help:"Drop the data first; only a folder that Stampede made."`
 	Detach     bool   `help:"Return when the platform is ready; stop it with 'stampede down'."`
 }

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,6 +62,9 @@ func (o UpOptions) Check() error {
 	if o.Clusters > o.Shards {
 		return fmt.Errorf("--clusters %d: at most one for each of the %d shards", o.Clusters, o.Shards)
 	}
+	if info, err := os.Stat(o.Data); err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("--data %s: is a file, or in one: name a folder, which is made when there is none", o.Data)
+	}
 	return nil
 }
 
@@ -91,6 +95,9 @@ type platform struct {
 func Up(ctx context.Context, o UpOptions) (err error) {
 	pipe := readyPipe()
 	p := &platform{o: o, progress: progressTo(o.Progress, pipe)}
+	for _, warning := range config.UnknownEnv(os.Environ()) {
+		p.progress("warning: %s", warning)
+	}
 	if err := p.open(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ const (
 	CSV    Format = "csv"
 )
 
+// ErrEmpty says that a file has no records, good or bad.
+var ErrEmpty = errors.New("there are no products in it: one is a line of NDJSON, an element of a JSON array, or a line of CSV below the one with the names")
+
 // ReaderOptions tune a Reader; the zero value works.
 type ReaderOptions struct {
 	// Format of the file; "" finds out by its first character.
@@ -82,13 +85,17 @@ func (r *Reader) Items() iter.Seq[shop.CatalogItem] {
 		default:
 			err = fmt.Errorf("catalog: unknown format %q: use ndjson, json or csv", format)
 		}
+		if err == nil && r.good+r.bad == 0 {
+			err = ErrEmpty
+		}
 		if !errors.Is(err, errStop) {
 			r.err = err
 		}
 	}
 }
 
-// Err is why the stream ended early, nil at the end of the file. Bad records are not errors.
+// Err is why the stream ended early, nil at the end of the file, which is ErrEmpty when there was no record in it. Bad records are
+// not errors.
 func (r *Reader) Err() error { return r.err }
 
 // Good and Bad count records so far.

@@ -88,9 +88,6 @@ func TestReadArray(t *testing.T) {
 			t.Errorf("%s: no error", broken)
 		}
 	}
-	if got := readAll("[]", ReaderOptions{}); got.err != nil || len(got.bad)+len(got.items) > 0 {
-		t.Errorf("empty array: %+v", got)
-	}
 }
 
 func TestReadCSV(t *testing.T) {
@@ -141,8 +138,13 @@ func TestReadFailures(t *testing.T) {
 	if n := len(slices.Collect(r.Items())); n != 0 || !errors.Is(r.Err(), failed) {
 		t.Errorf("%d items, %v", n, r.Err())
 	}
-	if got := readAll("", ReaderOptions{}); got.err != nil || len(got.items) != 0 {
-		t.Errorf("empty file: %+v", got)
+	for _, none := range []string{"", " \n", "[]", "sku,name,price\n", "\ufeff"} {
+		if got := readAll(none, ReaderOptions{}); !errors.Is(got.err, ErrEmpty) || len(got.bad)+len(got.items) != 0 {
+			t.Errorf("%q: %+v", none, got)
+		}
+	}
+	if got := readAll("[1]", ReaderOptions{}); got.err != nil || len(got.bad) != 1 {
+		t.Errorf("a bad record is a record: %+v", got)
 	}
 	if got := readAll("x", ReaderOptions{Format: "xml"}); got.err == nil {
 		t.Error("unknown format: no error")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/config"
@@ -38,7 +39,7 @@ var ErrNotRunning = errors.New("no platform is running")
 // ReadState returns the state of the platform in the data folder, or ErrNotRunning.
 func ReadState(data string) (State, error) {
 	raw, err := os.ReadFile(filepath.Join(data, StateFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return State{}, fmt.Errorf("%w in %s: start one with `stampede up --data %s`", ErrNotRunning, data, data)
 	}
 	if err != nil {

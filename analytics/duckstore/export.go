@@ -21,7 +21,7 @@ func (s *Store) Export(ctx context.Context, w io.Writer, query string, format an
 	case analytics.CSV:
 		how = "FORMAT csv, HEADER"
 	case analytics.JSON:
-		how = "FORMAT json"
+		how = "FORMAT json, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%fZ'"
 	default:
 		return fmt.Errorf("there is no format %q: take parquet, csv or json", format)
 	}

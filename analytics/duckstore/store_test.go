@@ -166,8 +166,8 @@ func TestExport(t *testing.T) {
 		t.Errorf("%d bytes %v", out.Len(), err)
 	}
 	out.Reset()
-	const lines = "{\"a\":1,\"b\":\"x\\\"y\"}\n{\"a\":2,\"b\":null}\n"
-	if err := s.Export(t.Context(), &out, `SELECT * FROM (VALUES (1, 'x"y'), (2, NULL)) v(a, b) ORDER BY a`, analytics.JSON); err != nil || out.String() != lines {
+	const lines = "{\"a\":\"2026-11-27T07:00:00.000000Z\",\"b\":\"x\\\"y\"}\n{\"a\":\"2026-11-27T08:00:00.500000Z\",\"b\":null}\n"
+	if err := s.Export(t.Context(), &out, `SELECT TIMESTAMP '2026-11-27 07:00:00' AS a, 'x"y' AS b UNION ALL SELECT TIMESTAMP '2026-11-27 08:00:00.5', NULL ORDER BY a`, analytics.JSON); err != nil || out.String() != lines {
 		t.Errorf("%q %v", out.String(), err)
 	}
 }

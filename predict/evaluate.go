@@ -130,7 +130,8 @@ func (o EvaluateOptions) checked(h History) (EvaluateOptions, error) {
 		return o, fmt.Errorf("%w: k has to be 1 to 10000", ErrOptions)
 	}
 	if o.To.Before(o.From) {
-		return o, fmt.Errorf("%w: the last day comes before the first", ErrOptions)
+		return o, fmt.Errorf("%w: from %s to %s: the last day comes before the first; the history ends on %s", ErrOptions,
+			o.From.Format(time.DateOnly), o.To.Format(time.DateOnly), h.Periods[n-1].Start.Format(time.DateOnly))
 	}
 	before, all := len(h.Before(o.From).Periods), len(h.Before(Day.after(Day.start(o.To))).Periods)
 	if before < leastPeriods || before == all {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -187,6 +188,9 @@ func (c predictEvaluateCmd) Run(ctx context.Context, s streams) error {
 	}
 	start := time.Now()
 	r, err := predict.Evaluate(ctx, h, predict.EvaluateOptions{From: from, To: to, K: c.K, Options: predict.Options{Seed: c.Seed}})
+	if errors.Is(err, predict.ErrOptions) {
+		err = usageError{err}
+	}
 	if err != nil {
 		return err
 	}

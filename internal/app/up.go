@@ -95,7 +95,7 @@ type platform struct {
 func Up(ctx context.Context, o UpOptions) (err error) {
 	pipe := readyPipe()
 	p := &platform{o: o, progress: progressTo(o.Progress, pipe)}
-	for _, warning := range config.UnknownEnv(os.Environ()) {
+	for _, warning := range envWarnings(os.Environ()) {
 		p.progress("warning: %s", warning)
 	}
 	if err := p.open(ctx); err != nil {

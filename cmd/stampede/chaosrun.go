@@ -13,6 +13,7 @@ import (
 	"github.com/stampede-shop/stampede/experiments"
 	"github.com/stampede-shop/stampede/internal/app"
 	"github.com/stampede-shop/stampede/internal/app/chaoslab"
+	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // chaosRunFlags say how experiments are run.
@@ -130,6 +131,11 @@ func (c chaosCampaignCmd) Run(ctx context.Context, s streams) error {
 	if c.Print {
 		return e.Write(s.Out)
 	}
-	_, _ = fmt.Fprintf(s.Err, "seed %d makes %d faults; repeat with: %s chaos campaign --seed %d --for %s\n", c.Seed, len(e.Faults), strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), c.Seed, c.For)
+	where := "--data " + local.ShellWord(c.Data)
+	if c.Ops != "" {
+		where = "--ops " + local.ShellWord(c.Ops)
+	}
+	_, _ = fmt.Fprintf(s.Err, "seed %d makes %d faults; repeat with: %s chaos campaign %s --seed %d --for %s\n", c.Seed, len(e.Faults),
+		strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), where, c.Seed, c.For)
 	return c.run(ctx, s, []*experiment.Experiment{e}, 0)
 }

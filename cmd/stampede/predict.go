@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/local"
 	"github.com/stampede-shop/stampede/predict"
 )
 
@@ -120,7 +121,7 @@ func (c predictTopCmd) Run(s streams) error {
 	}
 	m, err := predict.Load(file)
 	if err != nil {
-		return fmt.Errorf("%w\nMake one with: stampede predict train --history DIR --out %s", err, file)
+		return fmt.Errorf("%w\nMake one with: stampede predict train --history DIR --out %s", err, local.ShellWord(file))
 	}
 	top := m.Top(at, c.K)
 	if c.JSON {

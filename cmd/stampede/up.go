@@ -8,6 +8,7 @@ import (
 
 	"github.com/stampede-shop/stampede/internal/app"
 	"github.com/stampede-shop/stampede/internal/app/running"
+	"github.com/stampede-shop/stampede/internal/local"
 )
 
 type upCmd struct {
@@ -65,7 +66,7 @@ func (u upCmd) Run(ctx context.Context, s streams) error {
 
 func printURLs(s streams, st running.State) {
 	_, _ = fmt.Fprintf(s.Out, "shop        %s\noperations  %s  (token: %s)\nstop with   stampede down --data %s\n",
-		st.URL, st.Ops, filepath.Join(st.Data, "admin-token"), st.Data)
+		st.URL, st.Ops, filepath.Join(st.Data, "admin-token"), local.ShellWord(st.Data))
 }
 
 type downCmd struct {

@@ -107,7 +107,7 @@ func lockMarker(dir string) (*os.File, error) {
 		content := readMarker(f)
 		_ = f.Close()
 		return nil, fmt.Errorf("%w: %s is used by process %d; stop that one first (stampede down --data %s), or choose another --data",
-			ErrInUse, dir, content.Owner.Pid, dir)
+			ErrInUse, dir, content.Owner.Pid, ShellWord(dir))
 	}
 	return f, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stampede-shop/stampede/internal/app/config"
+	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // Files of a platform's data folder.
@@ -40,7 +41,7 @@ var ErrNotRunning = errors.New("no platform is running")
 func ReadState(data string) (State, error) {
 	raw, err := os.ReadFile(filepath.Join(data, StateFile))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return State{}, fmt.Errorf("%w in %s: start one with `stampede up --data %s`", ErrNotRunning, data, data)
+		return State{}, fmt.Errorf("%w in %s: start one with `stampede up --data %s`", ErrNotRunning, data, local.ShellWord(data))
 	}
 	if err != nil {
 		return State{}, err

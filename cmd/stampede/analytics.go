@@ -68,7 +68,7 @@ type analyticsQueryCmd struct {
 	SQL     string        `arg:"" help:"One SELECT; the table is events. - reads it from standard input."`
 	JSON    bool          `name:"json" help:"Print the result as JSON."`
 	MaxRows int           `default:"10000" help:"Rows at most."`
-	Timeout time.Duration `default:"30s" help:"After which the query is given up; at most 10 minutes."`
+	Timeout time.Duration `type:"span" default:"30s" help:"After which the query is given up; at most 10 minutes."`
 }
 
 func (analyticsQueryCmd) Help() string {
@@ -145,7 +145,7 @@ func printTable(s streams, res *analytics.Result) error {
 type analyticsReportCmd struct {
 	platformFlags
 	Name string        `arg:"" enum:"funnel,revenue,cohort,basket" help:"funnel, revenue, cohort or basket."`
-	Last time.Duration `default:"720h" help:"How far back it looks."`
+	Last time.Duration `type:"span" default:"720h" help:"How far back it looks."`
 	JSON bool          `name:"json" help:"Print it as JSON."`
 }
 

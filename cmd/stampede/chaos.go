@@ -145,7 +145,7 @@ type chaosInjectCmd struct {
 	chaosFlags
 	Fault  string        `arg:"" help:"One of stampede chaos list."`
 	Params []string      `arg:"" optional:"" help:"Its parameters." placeholder:"NAME=VALUE"`
-	For    time.Duration `help:"How long; until Ctrl-C, but no longer than the fault allows, when not given." placeholder:"D"`
+	For    time.Duration `type:"span" help:"How long; until Ctrl-C, but no longer than the fault allows, when not given." placeholder:"D"`
 }
 
 func (chaosInjectCmd) Help() string {

@@ -27,7 +27,7 @@ type chaosRunFlags struct {
 type chaosRunCmd struct {
 	chaosRunFlags
 	Names    []string      `arg:"" name:"experiment" help:"Names of stampede chaos list, or YAML files." placeholder:"NAME|FILE"`
-	Duration time.Duration `help:"How long each load lasts, instead of what experiments say; faults keep their times." placeholder:"D"`
+	Duration time.Duration `type:"span" help:"How long each load lasts, instead of what experiments say; faults keep their times." placeholder:"D"`
 }
 
 func (chaosRunCmd) Help() string {
@@ -102,7 +102,7 @@ func (c chaosRunFlags) tell(s streams, ch *chaoslab.Chaos, r *experiment.Report)
 type chaosCampaignCmd struct {
 	chaosRunFlags
 	Seed    uint64        `help:"Seed of the faults; one of its own, which is printed, when not given." placeholder:"N"`
-	For     time.Duration `default:"1m" help:"How long the load lasts."`
+	For     time.Duration `type:"span" default:"1m" help:"How long the load lasts."`
 	Users   int           `default:"20" help:"Shoppers at once."`
 	Least   string        `default:"99%" help:"Share of the answers that have to be good." placeholder:"SHARE"`
 	Without []string      `help:"Faults that are left out." placeholder:"FAULT"`

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -58,5 +59,19 @@ func checkInput(path string, file, dir bool) error {
 	case !info.IsDir() && !file:
 		return fmt.Errorf("%s: is a file; name a folder", path)
 	}
+	return nil
+}
+
+// decodeSpan is the type of flags that say how long something lasts: no time at all is wrong usage, and never means the default.
+func decodeSpan(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%s: a duration above 0s is needed, such as 90s, 5m or 1h30m", text)
+	}
+	target.SetInt(int64(d))
 	return nil
 }

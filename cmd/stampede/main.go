@@ -67,7 +67,7 @@ type streams struct {
 func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr})) }
 
 func newParser(s streams, exit func(code int)) (*kong.Kong, error) {
-	return kong.New(&cli{}, append(inputMappers(), kong.Name("stampede"), kong.UsageOnError(), kong.Writers(s.Out, s.Err),
+	return kong.New(&cli{}, append(inputMappers(), kong.NamedMapper("span", kong.MapperFunc(decodeSpan)), kong.Name("stampede"), kong.UsageOnError(), kong.Writers(s.Out, s.Err),
 		kong.Description("An e-commerce platform that stays fast and correct when everybody comes at once."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: false}), kong.Exit(exit))...)
 }

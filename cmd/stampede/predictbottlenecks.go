@@ -83,7 +83,7 @@ func printVerdicts(out io.Writer, verdicts []bottleneck.Verdict) error {
 type predictRecordCmd struct {
 	platformFlags
 	Out   string        `required:"" type:"path" help:"File for the recording." placeholder:"FILE"`
-	For   time.Duration `default:"10m" help:"For how long; Ctrl-C ends it earlier."`
+	For   time.Duration `type:"span" default:"10m" help:"For how long; Ctrl-C ends it earlier."`
 	Cause string        `help:"Which resource was made to saturate, such as pool/api-1:shard2, or none; the one that stayed full first when not given." placeholder:"RESOURCE"`
 }
 

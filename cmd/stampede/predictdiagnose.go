@@ -20,7 +20,7 @@ type predictDiagnoseCmd struct {
 	platformFlags
 	Runs    string        `type:"input dir" help:"Folder of recordings, as stampede chaos run --record writes them, to judge." placeholder:"DIR"`
 	Record  string        `type:"path" help:"Record a running platform into this file (.json.gz); what it was told to break meanwhile (up --chaos) is the label." placeholder:"FILE"`
-	For     time.Duration `default:"3m" help:"For how long to record."`
+	For     time.Duration `type:"span" default:"3m" help:"For how long to record."`
 	Details bool          `help:"List what was missed, and what was told wrongly."`
 	JSON    bool          `name:"json" help:"Print JSON."`
 }

@@ -20,7 +20,7 @@ type queryIndexesCmd struct {
 	MinGain     float64       `default:"0.1" help:"By which part the p95 of statements must fall for an index to be kept." placeholder:"PART"`
 	WriteBudget float64       `default:"0.5" help:"How much more a written row may cost, as a part of what it costs now." placeholder:"PART"`
 	Runs        int           `default:"40" help:"How often each statement is replayed." placeholder:"N"`
-	Build       time.Duration `default:"30m" help:"How long creating one index may take."`
+	Build       time.Duration `type:"span" default:"30m" help:"How long creating one index may take."`
 	JSON        bool          `name:"json" help:"Print JSON."`
 }
 

@@ -18,7 +18,7 @@ type queryWorkloadCmd struct {
 	platformFlags
 	Database string        `help:"Only this database: catalog, shard1 …" placeholder:"NAME"`
 	DSN      string        `name:"dsn" help:"Any PostgreSQL database, instead of the platform's." placeholder:"URL"`
-	Timeout  time.Duration `default:"30s" help:"How long a statement may run."`
+	Timeout  time.Duration `type:"span" default:"30s" help:"How long a statement may run."`
 	Top      int           `default:"15" help:"Statements and filters that are shown." placeholder:"N"`
 	Slow     time.Duration `default:"100ms" help:"From when on a statement is slow."`
 	Save     string        `type:"path" help:"Write what was counted so far to a file: at a deploy, to compare with later." placeholder:"FILE"`

@@ -25,7 +25,7 @@ func (catalogImportCmd) Help() string {
   stampede catalog import products.ndjson --stock 500
 Fields: sku, name, price (decimal, major units), description, brand, category (a/b/c), currency, image_url, popularity,
 rating, rating_count, attributes, stock. Importing again updates products and leaves their stock alone.
-Bad records are named by line and field; the good ones are kept. Exit code 1 when a record was bad, or there is none.`
+Bad records are named by line and field; the good ones are kept. Exit code 1 when there is no good one.`
 }
 
 func (c catalogImportCmd) Run(ctx context.Context, s streams) error {
@@ -73,7 +73,7 @@ func printLoad(s streams, r app.LoadReport, asJSON bool, err error) error {
 	switch {
 	case err != nil && r.Products+r.Bad == 0:
 		return err
-	case r.Bad > 0:
+	case r.Bad > 0 && r.Products == 0: // else the good ones are in, which is what was asked for; the bad ones are named
 		err = errors.Join(err, leftOut(r))
 	}
 	if asJSON {

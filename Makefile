@@ -65,7 +65,7 @@ lint: ## gofmt, go vet, staticcheck, shell syntax; generated code is current
 	go vet ./...
 	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
-	bash -n scripts/install scripts/scale .ci/run
+	bash -n scripts/install scripts/rolling scripts/scale .ci/run
 	@$(MAKE) --no-print-directory check-generated
 
 .PHONY: generate

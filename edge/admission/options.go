@@ -52,6 +52,9 @@ type Options struct {
 	Client func(*http.Request) string
 	// Known tells a client who is shopping already from one who has just come; among equals the former goes first. Default: all are.
 	Known func(*http.Request) bool
+	// Queued tells that a waiting room behind [Limiter.Guard] answers for a request: then it is not refused for want of processor time. A place
+	// costs no more than a refusal, who has one comes back later, and who was let in is not sent away again. Default: none does.
+	Queued func(*http.Request) bool
 	// Took is how long the service itself says that it took for an answer with these headers; 0 when it does not say. Default: the
 	// total of Server-Timing. Without it the time counts that passed here, in which may be waits for this process's processor.
 	Took func(http.Header) time.Duration
@@ -85,6 +88,9 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.Slack, 50*time.Millisecond)
 	if o.Known == nil {
 		o.Known = func(*http.Request) bool { return true }
+	}
+	if o.Queued == nil {
+		o.Queued = func(*http.Request) bool { return false }
 	}
 	if o.Took == nil {
 		o.Took = serverTiming

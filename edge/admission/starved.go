@@ -78,7 +78,8 @@ func spares(need float64, c Class, known bool) bool {
 }
 
 // Guard refuses requests before anything was spent on them, while this process itself lacks processor time: [Limiter.Wrap]
-// further in protects the service behind, but by then most of the work here is done. It belongs outermost.
+// further in protects the service behind, but by then most of the work here is done. It belongs outermost. What a waiting room
+// answers for ([Options.Queued]) it leaves to that.
 func (l *Limiter) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		now := time.Now()
@@ -88,7 +89,7 @@ func (l *Limiter) Guard(next http.Handler) http.Handler {
 			return
 		}
 		class, known := l.opts.Classify(r), l.opts.Known(r)
-		if spares(need, class, known) {
+		if spares(need, class, known) || class != Crawl && l.opts.Queued(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

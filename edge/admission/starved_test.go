@@ -198,3 +198,37 @@ func TestRefusedNewcomersAreNoBuyers(t *testing.T) {
 		}
 	})
 }
+
+// What a waiting room answers for is never refused for want of processor time, whoever asks; the rest is, and crawlers.
+func TestQueuedAreLeftToTheRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		known, open := false, false
+		l := newLimiter(t, Options{Known: func(*http.Request) bool { return known }, Delay: func() time.Duration { return time.Hour },
+			Queued: func(r *http.Request) bool { return open && r.Method == http.MethodPost }})
+		passed := func(method string) (n int) {
+			h := l.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n++ }))
+			for range 100 {
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "/", nil))
+			}
+			return n
+		}
+		for range int(tiers / quickest) { // until need is at its most
+			time.Sleep(lookEvery)
+			passed(http.MethodGet)
+		}
+		for _, known = range []bool{false, true} {
+			open = false
+			if n := passed(http.MethodPost); n == 100 {
+				t.Errorf("known %v: no cart is refused", known)
+			}
+			open = true
+			if n := passed(http.MethodPost); n != 100 {
+				t.Errorf("known %v: %d of 100 carts reach the room", known, n)
+			}
+			if n := passed(http.MethodGet); n != 0 {
+				t.Errorf("known %v: %d pages pass", known, n)
+			}
+		}
+	})
+}

@@ -10,7 +10,8 @@
 //     one admitted, are in a [Store]. Edges that share one share the queue.
 //   - Shoppers are admitted at the rate that the platform sustains: it begins at what it was seen to sustain, grows while [Options.Load]
 //     says that there is room and those who were let in have come, and shrinks when there is none.
-//   - Who waits is told when to look again, the sooner the nearer their turn. Who does not is gone: their turn costs a quarter of one.
+//   - Who waits is told when to look again, the sooner the nearer their turn. Who does not is gone: their turn costs a quarter of one, and
+//     less the longer they are missing.
 //   - Who waits for what is sold out is told at once.
 //   - Those who were shopping when the shop as a whole began to queue go on without a place.
 //

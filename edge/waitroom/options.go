@@ -25,6 +25,7 @@ type Room struct {
 type Load struct {
 	Exceeds bool // more is asked for than it can do: what opens the room of the shop
 	Full    bool // some of those who were let in, too, are refused: what lets in fewer
+	Short   bool // what stands before it can hardly do more: what lets in fewer, but not less than most of what was sustained
 	Room    bool // more of them could be served: what lets in more
 }
 

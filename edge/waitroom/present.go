@@ -1,6 +1,9 @@
 package waitroom
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	unseen  = 0 // nobody with that number was seen here: another edge may know them
@@ -8,8 +11,21 @@ const (
 
 	presentMax = 1 << 20 // numbers that are followed, four bytes each; those beyond count as present
 	slack      = 2 * time.Second
-	goneCost   = 0.25 // of an admission: who is gone takes nothing, but if they have only stood still they all come back
 )
+
+// What passing over somebody costs of an admission: who is gone takes nothing, but those who have only stood still for a moment come back
+// all at once. The longer somebody is missing the less likely that is, and those behind have waited for nobody.
+const (
+	goneCost  = 0.25
+	gonerCost = 0.03
+	goneHalf  = 5 * time.Second // after which the cost is half, down to gonerCost
+)
+
+// costOf is what passing over somebody costs who was to look by due.
+func costOf(due uint32, now time.Time) float64 {
+	late := time.Duration(now.Unix()-int64(due)) * time.Second
+	return max(gonerCost, goneCost*math.Exp2(-late.Seconds()/goneHalf.Seconds()))
+}
 
 // present follows who of those that have a place still look at it. Each is told when to look again; who does not is gone, and
 // gives the turn to somebody who is there. It is guarded by the room's mutex.
@@ -54,7 +70,7 @@ func (p *present) more(now time.Time, c Counts, budget float64) (n int64, cost f
 		each, due := 1.0, p.of(number, c.Admitted)
 		gone := due != nil && *due > settled && int64(*due) < now.Unix()
 		if gone {
-			each = goneCost
+			each = costOf(*due, now)
 		}
 		if cost+each > budget {
 			break
@@ -77,7 +93,7 @@ func (p *present) settle(now time.Time, admitted int64) (back float64) {
 			let[i] = settled
 		case due > settled && int64(due) < now.Unix():
 			let[i] = settled
-			back += 1 - goneCost
+			back += 1 - costOf(due, now)
 		}
 	}
 	n := 0

@@ -20,6 +20,7 @@ type rush struct {
 	asked   int   // places looked at in this tick
 	highest int   // of asked
 	joined  int
+	short   bool // what stands before the shop can hardly do more
 }
 
 func newRush(t *testing.T, capacity float64) *rush {
@@ -37,7 +38,7 @@ func (s *rush) load() Load {
 	for _, n := range s.came[max(0, len(s.came)-int(time.Second/tick)):] {
 		in += n
 	}
-	return Load{Exceeds: true, Full: float64(in) > 1.1*s.capacity, Room: float64(in) <= s.capacity}
+	return Load{Exceeds: true, Full: float64(in) > 1.1*s.capacity, Short: s.short, Room: !s.short && float64(in) <= s.capacity}
 }
 
 // look has somebody look at their place, and again when they are told to.
@@ -142,6 +143,26 @@ func TestGonePlacesAreCheap(t *testing.T) {
 	}
 }
 
+// Who comes after a crowd that has left waits until it is missed, and then for nobody: the shop is soon busy again.
+func TestNobodyWaitsForThoseWhoLeft(t *testing.T) {
+	t.Parallel()
+	const capacity = 100
+	s := newRush(t, capacity)
+	s.pass(t, 20*time.Second, capacity)
+	s.pass(t, 90*time.Second, 3*capacity)
+	clear(s.looks)
+	s.pass(t, 25*time.Second, 0)
+	if left := s.room.counts.Issued - s.room.counts.Admitted; left < 50*capacity {
+		t.Fatalf("only %d have left and still have a place", left)
+	}
+	s.pass(t, 10*time.Second, 3*capacity)
+	from := len(s.came)
+	s.pass(t, 10*time.Second, 3*capacity)
+	if share := s.served(from) / (10 * capacity); share < 0.3 {
+		t.Errorf("%.0f %% of what could be served", 100*share)
+	}
+}
+
 // After a moment in which the edge or the shop could do little the rate is soon back where it was.
 func TestRateRecovers(t *testing.T) {
 	t.Parallel()
@@ -153,6 +174,30 @@ func TestRateRecovers(t *testing.T) {
 	s.pass(t, 20*time.Second, 3*capacity)
 	if s.room.rate < capacity/2 {
 		t.Errorf("a rate of %.0f, 20 s after it was low", s.room.rate)
+	}
+}
+
+// While the edge lacks processor time, for whatever reason, the shop gets most of what it was seen to do, for as long as that lasts, and what
+// it can do soon after.
+func TestShopGoesOnWhileTheEdgeIsShort(t *testing.T) {
+	t.Parallel()
+	const capacity = 100
+	s := newRush(t, capacity)
+	s.pass(t, 20*time.Second, capacity)
+	s.pass(t, 20*time.Second, 3*capacity)
+	s.short = true
+	from := len(s.came)
+	s.pass(t, 20*time.Second, 3*capacity)
+	if share := s.served(from) / (20 * capacity); share < 0.7 {
+		t.Errorf("%.0f %% of what could be served", 100*share)
+	}
+	if s.room.rate > (shortLeast+0.05)*s.room.sustain {
+		t.Errorf("a rate of %.0f, %.0f were sustained: nothing was lowered", s.room.rate, s.room.sustain)
+	}
+	s.short = false
+	s.pass(t, 5*time.Second, 3*capacity)
+	if s.room.rate < 0.9*capacity {
+		t.Errorf("a rate of %.0f 5 s later", s.room.rate)
 	}
 }
 
@@ -184,14 +229,14 @@ func TestPresentIsBounded(t *testing.T) {
 	if p.see(now, 3, 4, Place{Admitted: true}) || p.see(now, presentMax+5, 4, Place{Again: 1}) || len(p.dues) != 3 {
 		t.Errorf("%d are kept", len(p.dues))
 	}
-	if n, cost := p.more(now.Add(time.Minute), Counts{Issued: 8, Admitted: 4}, 10); n != 4 || cost != 3+goneCost {
+	if n, cost := p.more(now.Add(time.Minute), Counts{Issued: 8, Admitted: 4}, 10); n != 4 || cost != 3+gonerCost {
 		t.Errorf("%d for %v, want 4 of whom one is gone", n, cost)
 	}
 	if back := p.settle(now.Add(time.Minute), 8); back != 0 || len(p.dues) > 1 {
 		t.Errorf("%v back, %d kept", back, len(p.dues))
 	}
 	p.see(now, 9, 8, Place{Again: 1})
-	if back := p.settle(now.Add(time.Minute), 9); back != 1-goneCost {
+	if back := p.settle(now.Add(time.Minute), 9); back != 1-gonerCost {
 		t.Errorf("%v back for somebody who was let in and has not come", back)
 	}
 }

@@ -118,6 +118,9 @@ func (q *Rooms) Open() bool {
 	return false
 }
 
+// ShopQueues tells whether the room of the shop as a whole queues now.
+func (q *Rooms) ShopQueues() bool { return q.shop != nil && q.shop.queue.Load() }
+
 func (q *Rooms) named(name string) *room {
 	for _, r := range q.list {
 		if r.Name == name {
@@ -143,7 +146,7 @@ func (q *Rooms) Hold(r *http.Request, session string) (held []string) {
 
 // Saw notes that a session shops while there is no queue for the shop, so that it may go on when there is one.
 func (q *Rooms) Saw(session string) {
-	if q.shop != nil && !q.shop.queue.Load() && q.known.add(session, time.Now()) {
+	if q.shop != nil && !q.ShopQueues() && q.known.add(session, time.Now()) {
 		q.shop.shops()
 	}
 }

@@ -31,6 +31,9 @@ func (n *Node) addAdmission(o *edge.Options) (err error) {
 		return nil
 	}
 	a := admission.Options{Initial: min(max(64, c.Min), c.Max), Min: c.Min, Max: c.Max, Target: c.Target, Slack: c.Slack, Ceiling: config.AdmissionCeiling, Patience: admissionPatience, Ahead: admissionAhead, Registerer: o.Registerer, Client: n.client}
+	if n.rooms != nil {
+		a.Queued = func(r *http.Request) bool { return n.rooms.ShopQueues() && buying(r) }
+	}
 	if n.cfg.Profile == config.ProfileShop {
 		a.Classify, a.Refuse = importance, tellBusy
 		if n.sessions != nil {

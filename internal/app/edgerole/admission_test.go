@@ -34,7 +34,7 @@ func TestImportance(t *testing.T) {
 }
 
 // shopEdge is an edge in front of a shop that answers with handler.
-func shopEdge(t *testing.T, handler http.HandlerFunc, change func(*config.Config)) *Node {
+func shopEdge(t testing.TB, handler http.HandlerFunc, change func(*config.Config)) *Node {
 	t.Helper()
 	origin := httptest.NewServer(handler)
 	t.Cleanup(origin.Close)

@@ -65,18 +65,22 @@ func (n *Node) runRooms(ctx context.Context) (stop func()) {
 	}
 }
 
-// exceeding is the share of requests that are refused when demand exceeds capacity.
-const exceeding = 0.05
+const (
+	exceeding = 0.05 // the share of requests that are refused when demand exceeds capacity
+	noPages   = 3    // the need at which the edge refuses all pages and still lacks processor time
+)
 
 // load is how the API stands, by what admission sees. Without servers there is no telling. Who is let in buys, so it is carts and
-// checkouts by which the rate goes: pages may be short at the same time, and are what gives way.
+// checkouts by which the rate goes: pages may be short at the same time, and are what gives way, to the API's want as to the edge's own.
 func (n *Node) load() waitroom.Load {
 	if n.admission == nil || n.Ready() != nil {
 		return waitroom.Load{Room: n.admission == nil}
 	}
 	s := n.admission.Stats()
 	waiting := s.Waiting[admission.Checkout.String()] + s.Waiting[admission.Cart.String()]
-	return waitroom.Load{Exceeds: s.Refused > exceeding, Full: s.RefusedBuyers > exceeding, Room: s.RefusedBuyers == 0 && waiting < max(1, s.Limit/4)}
+	short := s.Need >= noPages
+	return waitroom.Load{Exceeds: s.Refused > exceeding, Full: s.RefusedBuyers > exceeding, Short: short,
+		Room: !short && s.RefusedBuyers == 0 && waiting < max(1, s.Limit/4)}
 }
 
 func (n *Node) ensureSession(w http.ResponseWriter, r *http.Request) (string, error) {

@@ -162,6 +162,27 @@ func TestLoadOfAnEdge(t *testing.T) {
 	}
 }
 
+// While the edge lacks processor time pages are refused, and who comes to buy gets a place all the same; that the edge lacks it does not count
+// as if the API did.
+func TestPlacesAreGivenByAStarvedEdge(t *testing.T) {
+	t.Parallel()
+	n := shopEdge(t, func(http.ResponseWriter, *http.Request) {}, func(c *config.Config) {
+		c.Edge.Admission.Slack, c.Edge.Waitroom.After = time.Nanosecond, time.Millisecond
+	})
+	t.Cleanup(n.runRooms(context.Background()))
+	localtest.Eventually(t, "all pages are refused and the room of the shop is open", func() bool {
+		w := (visitor{}).call(n, "GET", "/products/1", "")
+		load := n.load()
+		return w.Code == http.StatusServiceUnavailable && n.rooms.ShopQueues() && load.Short && !load.Room && !load.Full
+	})
+	for range 50 {
+		v := visitor{}
+		if w := v.call(n, "POST", "/cart/add", `{"product_id":7}`); w.Code != http.StatusOK && v["place-"+config.ShopRoom] == "" {
+			t.Fatalf("a cart is refused: %d %s", w.Code, w.Body)
+		}
+	}
+}
+
 func TestWaitroomConfig(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

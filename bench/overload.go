@@ -16,6 +16,7 @@ import (
 const (
 	overloadUsers = "64"
 	overloadSpan  = "10s"
+	comeInTries   = 5 // for the generator to learn the catalogue
 )
 
 // offer is a rate, in saturating rates, and for how long it is offered.
@@ -128,15 +129,19 @@ func overload(ctx context.Context, data, scenario string, offers []offer) (resul
 		return result{}, err
 	}
 	load := func(args ...string) (r loadReport, err error) {
-		// Who comes first learns the catalogue; right after an overload they may still be refused.
-		if err := waitUntilServed(ctx, st.URL+"/products?limit=100"); err != nil {
-			return r, err
+		for range comeInTries {
+			// Who comes first learns the catalogue; right after an overload they may still be refused, also when one has just been served.
+			if err := waitUntilServed(ctx, st.URL+"/products?limit=100"); err != nil {
+				return r, err
+			}
+			out, loadErr := besideEdge(ctx, append([]string{"load", "--data", data, "--scenario", scenario, "--json"}, args...)...)
+			jsonErr := json.Unmarshal(out, &r)
+			if jsonErr == nil {
+				return r, nil // that some were refused is what is measured
+			}
+			err = errors.Join(loadErr, jsonErr)
 		}
-		out, err := besideEdge(ctx, append([]string{"load", "--data", data, "--scenario", scenario, "--json"}, args...)...)
-		if jsonErr := json.Unmarshal(out, &r); jsonErr != nil {
-			return r, errors.Join(err, jsonErr)
-		}
-		return r, nil // that some were refused is what is measured
+		return r, err
 	}
 	saturating, err := saturation(load)
 	if err != nil {

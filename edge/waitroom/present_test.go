@@ -201,6 +201,18 @@ func TestShopGoesOnWhileTheEdgeIsShort(t *testing.T) {
 	}
 }
 
+// A room that has just opened, of which nobody knows what can be sustained, lets in most of what it was told to begin with.
+func TestRoomOpensWhileTheEdgeIsShort(t *testing.T) {
+	t.Parallel()
+	room := newRush(t, 1).room
+	for range 100 {
+		room.adapt(Load{Short: true}, 10)
+	}
+	if want := shortLeast * room.opts.Rate; room.rate != want {
+		t.Errorf("a rate of %v, want %v", room.rate, want)
+	}
+}
+
 // Who is next looks every second, who is far away seldom, and the more wait the less often.
 func TestAgain(t *testing.T) {
 	t.Parallel()

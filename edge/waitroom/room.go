@@ -23,7 +23,7 @@ const (
 	unknownStock  = -1
 	raise, reduce = 1.02, 0.96      // of the rate, a tick: who is let in comes a second later
 	recovery      = 1.06            // the same below half of what the platform was seen to sustain: that cannot overrun it
-	shortLeast    = 0.75            // of what the platform was seen to sustain, which is let in when it is short
+	shortLeast    = 0.75            // of that, or of Options.Rate, is let in at least when what stands before the platform is short
 	used          = 0.7             // of the rate has come in: only then may it grow
 	coming        = 3 * time.Second // over which it is averaged how many come in
 	forgotten     = 5 * time.Minute // after which half is left of what the platform was seen to sustain
@@ -144,13 +144,13 @@ func (r *room) shops() {
 
 // adapt changes the rate by how the platform stands; r.mu is held. It does not grow by those who have not come yet: the platform has
 // room for as long as they stay away, and is overrun when they all come. What stands before the platform is short by all who look and wait,
-// of whom those let in are few: so much as was sustained before they get in any case.
+// of whom those let in are few: most of what was sustained before, or of what a room begins with, they get in any case.
 func (r *room) adapt(load Load, waiting int64) {
 	switch {
 	case load.Full:
 		r.rate = max(r.opts.MinRate, r.rate*reduce)
 	case load.Short:
-		r.rate = max(r.rate*reduce, min(r.rate, shortLeast*r.sustain), r.opts.MinRate)
+		r.rate = max(r.rate*reduce, min(r.rate, shortLeast*max(r.sustain, r.opts.Rate)), r.opts.MinRate)
 	case load.Room && waiting > 0 && r.rate < r.sustain/2:
 		r.rate = min(r.opts.MaxRate, r.rate*recovery)
 	case load.Room && waiting > 0 && r.coming >= used*r.rate:

@@ -11,12 +11,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"time"
 )
 
 const (
 	overloadUsers = "64"
 	overloadSpan  = "10s"
-	comeInTries   = 5 // for the generator to learn the catalogue
+	comeInTries   = 10 // for the generator to learn the catalogue
 )
 
 // offer is a rate, in saturating rates, and for how long it is offered.
@@ -140,6 +141,11 @@ func overload(ctx context.Context, data, scenario string, offers []offer) (resul
 				return r, nil // that some were refused is what is measured
 			}
 			err = errors.Join(loadErr, jsonErr)
+			select { // the edge needs a second or two until it refuses nobody any more
+			case <-ctx.Done():
+				return r, err
+			case <-time.After(time.Second):
+			}
 		}
 		return r, err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/stampede-shop/stampede/edge/limit"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/shop"
-	"github.com/stampede-shop/stampede/internal/web"
 )
 
 const (
@@ -127,8 +126,7 @@ func network(client string) string {
 
 func (n *Node) tellScalper(w http.ResponseWriter, r *http.Request) {
 	wait := int(scalperSpan / time.Second)
-	if web.WantsPage(r) {
-		web.Busy(w, r, wait)
+	if laterPage(http.StatusTooManyRequests, "This is in too many bags of your address")(w, r, wait) {
 		return
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(wait))

@@ -37,7 +37,6 @@ type Node struct {
 	admission *admission.Limiter
 	sessions  *account.Sessions
 	rooms     *waitroom.Rooms
-	scalpers  *scalpers
 	governor  *governor.Governor
 	bus       *edgeBus // nil: alone
 	demand    *edgeDemand

@@ -90,8 +90,7 @@ func (w *WAF) sift(r *http.Request, calls []batchCall, body []byte, mode Mode) [
 		return body
 	}
 	for p, which := range refused {
-		_, id := named(p, r)
-		line, _ := json.Marshal(map[string]any{"calls": which, "problem": json.RawMessage(p.JSON(id))}) // cannot fail
+		line, _ := json.Marshal(map[string]any{"calls": which, "problem": json.RawMessage(p.JSON(r.Header.Get("X-Request-Id")))}) // cannot fail
 		r.Header.Add(HeaderRefused, string(line))
 	}
 	left := make([][]byte, len(calls))

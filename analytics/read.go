@@ -62,6 +62,7 @@ type wireEvent struct {
 	Kind       string          `json:"kind"`
 	Shopper    string          `json:"shopper"`
 	Product    int64           `json:"product"`
+	ProductID  int64           `json:"product_id"` // the same, as the rest of the API calls it
 	Category   string          `json:"category"`
 	Query      string          `json:"query"`
 	Quantity   int32           `json:"quantity"`
@@ -161,6 +162,9 @@ func (w *wireEvent) event(o ReadOptions, now time.Time) (Event, error) {
 			return Event{}, &FieldError{"id", "must be a UUID of version 4 or 7"}
 		}
 	}
+	if w.Product != 0 && w.ProductID != 0 && w.Product != w.ProductID {
+		return Event{}, &FieldError{"product_id", "is another than product: they mean the same, send one"}
+	}
 	attributes := ""
 	if len(w.Attributes) > 0 && string(w.Attributes) != "null" {
 		if w.Attributes[0] != '{' {
@@ -168,7 +172,7 @@ func (w *wireEvent) event(o ReadOptions, now time.Time) (Event, error) {
 		}
 		attributes = string(w.Attributes)
 	}
-	e := Event{ID: id, Time: at, Kind: kind, Shopper: o.Shopper, Product: w.Product, Category: w.Category, Query: w.Query, Quantity: w.Quantity,
+	e := Event{ID: id, Time: at, Kind: kind, Shopper: o.Shopper, Product: orDefault(w.Product, w.ProductID), Category: w.Category, Query: w.Query, Quantity: w.Quantity,
 		Amount: w.Amount, Currency: w.Currency, Source: orDefault(w.Source, o.Source), Attributes: attributes}
 	if e.Shopper == 0 {
 		e.Shopper = HashShopper(w.Shopper)

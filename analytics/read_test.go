@@ -35,6 +35,17 @@ func TestReadJSON(t *testing.T) {
 	}
 }
 
+// product_id is another name of product.
+func TestReadJSONProductID(t *testing.T) {
+	t.Parallel()
+	for _, fields := range []string{`"product_id":7`, `"product":7,"product_id":7`, `"product":null,"product_id":7`, `"product":7,"product_id":null`} {
+		events, err := ReadJSON([]byte(`[{"kind":"view",`+fields+`}]`), at(noon))
+		if err != nil || events[0].Product != 7 {
+			t.Errorf("%s: %v %v", fields, events, err)
+		}
+	}
+}
+
 func TestReadJSONTimes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{
@@ -63,6 +74,8 @@ func TestReadJSONSaysWhatIsWrong(t *testing.T) {
 		`[{"kind":"order"}]`: {0, "kind"}, `[{"kind":"nothing"}]`: {0, "kind"}, `[{}]`: {0, "kind"},
 		`[{"kind":"view"},{"kind":"view","id":"x"}]`:                                        {1, "id"},
 		`[{"kind":"view","id":"` + DerivedID("an order").String() + `"}]`:                   {0, "id"},
+		`[{"kind":"view","product":7,"product_id":8}]`:                                      {0, "product_id"},
+		`[{"kind":"view","product_id":-1}]`:                                                 {0, "product"},
 		`[{"kind":"view","quantity":-1}]`:                                                   {0, "quantity"},
 		`[{"kind":"view","currency":"euro"}]`:                                               {0, "currency"},
 		`[{"kind":"view","attributes":[1]}]`:                                                {0, "attributes"},

@@ -150,5 +150,7 @@ func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 		e.opts.Log.Warn("request failed", "request_id", x.id, "method", r.Method, "path", r.URL.Path,
 			"status", p.Status, "attempts", x.attempts, "refused", x.refused, "err", err)
 	}
-	p.Write(w, "", x.id)
+	if p.Status != http.StatusServiceUnavailable || e.opts.Refuse == nil || !e.opts.Refuse(w, r, p.RetryAfter) {
+		p.Write(w, "", x.id)
+	}
 }

@@ -41,6 +41,9 @@ type Options struct {
 	// Admit says whether a hit may be answered straight from the connection; if not, the request goes through Admission
 	// as any other. It runs on each such hit, on nothing else, and must be quick. nil means always.
 	Admit func(*Visit) bool
+	// Refuse answers a request for which there is no origin (503) in words of its own, such as a page, and tells whether it did;
+	// retryAfter is in whole seconds. If not, and when it is nil, the answer is a problem (RFC 9457).
+	Refuse func(w http.ResponseWriter, r *http.Request, retryAfter int) bool
 	// SlowOnly makes every request go through net/http, also those that the cache could answer from the connection.
 	SlowOnly bool
 	// Middleware wraps the balancer, the first outermost; hits of the cache do not pass it.

@@ -70,6 +70,9 @@ type Options struct {
 	MaxClients int
 	// NoHeaders leaves RateLimit and RateLimit-Policy out of answers that are not refusals.
 	NoHeaders bool
+	// Refuse answers a request that is one too many (429) in words of its own, such as a page, and tells whether it did; retryAfter is
+	// in whole seconds. If not, and when it is nil, the answer is a problem (RFC 9457).
+	Refuse func(w http.ResponseWriter, r *http.Request, retryAfter int) bool
 
 	// Registerer receives the metrics; nil means no metrics.
 	Registerer prometheus.Registerer

@@ -29,6 +29,9 @@ func (l *Limiter) Wrap(next http.Handler) http.Handler {
 		}
 		l.say(r, d)
 		seconds := max(1, int(math.Ceil(d.Wait.Seconds())))
+		if l.opts.Refuse != nil && l.opts.Refuse(w, r, seconds) {
+			return
+		}
 		refuse(w, r, problem{Type: "too-many-requests", Status: http.StatusTooManyRequests, RetryAfter: seconds,
 			Detail: "too many requests from your " + d.By + ": wait " + strconv.Itoa(seconds) + " s, then go on more slowly"})
 	})

@@ -70,7 +70,7 @@ func TestAttacksOnTheEnvelope(t *testing.T) {
 		"type in a batch":     {"POST", "/batch", `{"requests":[{"path":"/users","method":"POST","headers":{"Content-Type":"image/png"},"body":{"name":"<script>alert(1)</script>"}}]}`, nil},
 		"batch of odd shape":  {"POST", "/batch", `{"requests":[{"method":"GET","path":"/cart","x":"<script>alert(1)</script>"}]}`, nil},
 		"coded body":          {"POST", "/users", `{"name":"Ann"}`, []string{"Content-Encoding", "gzip"}},
-		"method":              {"TRACE", "/", "", nil},
+		"odd method":          {"PROPFIND", "/products?q=1%27+OR+%271%27%3D%271", "", nil},
 		"repeated field":      {"POST", "/bag/add", "note=a&note=%3Cscript%3Ealert(1)%3C%2Fscript%3E&note=b", []string{"Content-Type", "application/x-www-form-urlencoded"}},
 		"password elsewhere":  {"POST", "/cart/add", `{"password":"1' OR '1'='1"}`, nil},
 	} {
@@ -79,6 +79,20 @@ func TestAttacksOnTheEnvelope(t *testing.T) {
 			if v := w.Inspect(r, body); v.Status != http.StatusForbidden {
 				t.Errorf("%s passes: %+v", name, v)
 				break
+			}
+		}
+	}
+}
+
+// A method that the shop has nowhere is for the shop to answer, which has the list; another origin never sees it.
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []Profile{ProfileShop, ProfilePlain} {
+		w := newWAF(t, Options{Profile: profile})
+		for _, method := range []string{"PROPFIND", "TRACE", "BREW"} {
+			r, body := typical(method, "/products", "")
+			if v := w.Inspect(r, body); v.Objects() != (profile == ProfilePlain) {
+				t.Errorf("%s, %s: %+v", profile, method, v)
 			}
 		}
 	}

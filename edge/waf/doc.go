@@ -8,6 +8,8 @@
 //     may be inspected, is refused, not let through. What was read is handed on whole, and no byte of it changed.
 //   - What is blocked gets 403 application/problem+json with the request's id, and one log line with that id: rules
 //     and the names of what they looked at, never values.
+//   - Of a batch ([Options.BatchPath]) each call is inspected as if it were sent alone, and only those that are objected to
+//     are refused: they do not reach the origin, which is told what to answer ([HeaderRefused]).
 //   - Rules are replaced at once and whole ([WAF.Reload]); a broken file changes nothing, and the error says which
 //     line.
 //   - With [ProfileShop] honest use of the Stampede API and storefront is let through, and attacks in the same fields

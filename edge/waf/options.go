@@ -71,7 +71,7 @@ type Options struct {
 	// is not inspected, anything else in them is. Default "sid" with ProfileShop, none otherwise.
 	TokenCookies []string
 	// BatchPath is the path of a call whose body is {"requests":[{"method","path","body"}]}: each is inspected as if
-	// sent alone. Default "/batch" with ProfileShop, none otherwise.
+	// sent alone, and those that are objected to are refused alone: see [HeaderRefused]. Default "/batch" with ProfileShop, none otherwise.
 	BatchPath string
 	// Skip lets a request pass without inspection. nil inspects all.
 	Skip func(*http.Request) bool

@@ -34,11 +34,17 @@ func verdictProblem(v Verdict) problem {
 		Detail: "the request looks like an attack and was not passed on; if it is none, write it differently, or tell us the request id and we look into it"}
 }
 
-// refuse sends p with the id of r, by which the log line is found.
-func refuse(w http.ResponseWriter, r *http.Request, p problem) {
+// named is p with the id of r, by which the log line is found.
+func named(p problem, r *http.Request) (problem, string) {
 	id := r.Header.Get("X-Request-Id")
 	if id != "" {
 		p.Instance = "urn:request:" + id
 	}
+	return p, id
+}
+
+// refuse sends p as the answer to r.
+func refuse(w http.ResponseWriter, r *http.Request, p problem) {
+	p, id := named(p, r)
 	p.Write(w, r.Method, id)
 }

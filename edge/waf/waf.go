@@ -110,24 +110,30 @@ func (w *WAF) Mode() Mode { return w.mode.Load().(Mode) } //nolint:forcetypeasse
 // Rules says how many rules are in force.
 func (w *WAF) Rules() int { return w.live.Load().rules.count }
 
-// Inspect says what the rules say of a request with this body, whatever the mode. It does not read r.Body.
-func (w *WAF) Inspect(r *http.Request, body []byte) (v Verdict) {
+// Inspect says what the rules say of a request with this body, whatever the mode; of a batch, what they say of the first of its
+// calls that they object to. It does not read r.Body.
+func (w *WAF) Inspect(r *http.Request, body []byte) Verdict {
+	calls, ok := w.batch(r, body)
+	if !ok {
+		return w.alone(r, body)
+	}
+	for _, c := range calls {
+		if v := w.alone(c.request, c.body); v.Objects() {
+			return v
+		}
+	}
+	return w.alone(r, nil) // what is left is the call itself
+}
+
+// alone inspects a request that is no batch, or a batch as if it were none.
+func (w *WAF) alone(r *http.Request, body []byte) (v Verdict) {
 	defer func() {
 		if p := recover(); p != nil { // in the engine: a request that breaks it must not pass
 			w.opts.Log.Error("the firewall failed on a request", "request_id", r.Header.Get("X-Request-Id"), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			v = Verdict{Status: http.StatusInternalServerError}
 		}
 	}()
-	g := w.live.Load()
-	if calls, ok := w.batch(r, body); ok {
-		for _, c := range calls {
-			if v = w.one(g, c.request, c.body); v.Objects() {
-				return v
-			}
-		}
-		body = nil // what is left is the call itself
-	}
-	return w.one(g, r, body)
+	return w.one(w.live.Load(), r, body)
 }
 
 func (w *WAF) one(g *generation, r *http.Request, body []byte) Verdict {

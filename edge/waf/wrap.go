@@ -26,8 +26,12 @@ func (w *WAF) Wrap(next http.Handler) http.Handler {
 			refuse(rw, r, bodyProblem(err))
 			return
 		}
-		v := w.measure(r, body)
-		if v.Objects() {
+		calls, isBatch := w.batch(r, body)
+		own := body
+		if isBatch {
+			own = nil // what is left is the call itself
+		}
+		if v := w.measure(r, own); v.Objects() {
 			w.report(r, v, mode)
 			if mode == ModeBlock {
 				w.m.requests.WithLabelValues("blocked").Inc()
@@ -41,13 +45,16 @@ func (w *WAF) Wrap(next http.Handler) http.Handler {
 		} else {
 			w.m.requests.WithLabelValues("passed").Inc()
 		}
+		if isBatch {
+			body = w.sift(r, calls, body, mode)
+		}
 		next.ServeHTTP(rw, withBody(r, body))
 	})
 }
 
 func (w *WAF) measure(r *http.Request, body []byte) Verdict {
 	start := time.Now()
-	v := w.Inspect(r, body)
+	v := w.alone(r, body)
 	w.m.seconds.Observe(time.Since(start).Seconds())
 	if v.Fast {
 		w.m.path.WithLabelValues("fast").Inc()

@@ -14,7 +14,7 @@ import (
 func adviceOf(found []diagnosis.Finding, foretold []bottleneck.Advice, now time.Time) []running.Advice {
 	list := make([]running.Advice, 0, len(found)+len(foretold))
 	for _, f := range found {
-		list = append(list, running.Advice{Found: true, Component: f.Component, Fault: f.Fault, Cause: f.Cause, Since: f.Since, Runbook: f.Runbook, Weight: f.Weight,
+		list = append(list, running.Advice{Found: true, Component: f.Component, Fault: f.Fault, Primary: f.Primary, Cause: f.Cause, Since: f.Since, Runbook: f.Runbook, Weight: f.Weight,
 			Advice: bottleneck.Advice{Title: f.Title, Resource: f.Fault + "/" + f.Component, Kind: f.Fault, Full: true, When: now, Evidence: f.Evidence,
 				Command: f.Command, Confidence: f.Confidence}})
 	}

@@ -23,7 +23,7 @@ type causedAlert struct {
 	Causes []alertCause `json:"causes,omitempty"`
 }
 
-// behind lists, by the name of an alert, the faults that can raise it: of any component, or of those whose names begin as what is before
+// behind lists, by the name of an alert, the faults that can raise it: of any component, or of those whose roles begin as what is before
 // the slash. Whatever else is found at the same time is a coincidence; it is shown as advice, and not with the alert.
 var behind = func() map[string][]string {
 	of := func(component string, faults ...string) (out []string) {
@@ -74,13 +74,25 @@ func explains(found running.Advice, a alert.Alert) bool {
 	if a.State == alert.Resolved || found.Since.After(a.Since.Add(foundLater)) {
 		return false
 	}
+	role := roleOf(found)
 	return slices.ContainsFunc(behind[a.Name], func(entry string) bool {
 		component, fault, of := strings.Cut(entry, "/")
 		if !of {
 			return entry == found.Fault
 		}
-		return fault == found.Fault && strings.HasPrefix(found.Component, component)
+		return fault == found.Fault && strings.HasPrefix(role, component)
 	})
+}
+
+// roleOf is what a component was when its fault began. A database server has the name of its folder, whoever is the primary.
+func roleOf(found running.Advice) string {
+	switch {
+	case found.Primary:
+		return "primary"
+	case strings.HasPrefix(found.Component, "primary"):
+		return "replica"
+	}
+	return found.Component
 }
 
 // withCauses puts to each alert what of all that was found can explain it.

@@ -18,6 +18,11 @@ func TestCausesOfAlerts(t *testing.T) {
 	found := func(component, fault string, since time.Duration) running.Advice {
 		return running.Advice{Found: true, Component: component, Fault: fault, Since: now.Add(since)}
 	}
+	primary := func(component, fault string) running.Advice {
+		a := found(component, fault, 0)
+		a.Primary = true
+		return a
+	}
 	lag, redis := found("replica-1", diagnosis.Lag, 0), found("redis", diagnosis.Down, 0)
 	for _, c := range []struct {
 		alert string
@@ -27,7 +32,10 @@ func TestCausesOfAlerts(t *testing.T) {
 	}{
 		{"dead-letters", alert.Firing, lag, false},
 		{"dead-letters", alert.Firing, found("replica-1", diagnosis.Down, 0), false}, // writes do not need it
-		{"dead-letters", alert.Firing, found("primary", diagnosis.Down, 0), true},
+		{"dead-letters", alert.Firing, primary("primary", diagnosis.Down), true},
+		{"dead-letters", alert.Firing, primary("replica-2", diagnosis.Down), true}, // which took writes since a failover
+		{"dead-letters", alert.Firing, found("primary", diagnosis.Down, 0), false}, // which is a standby since
+		{"replicas-gone", alert.Firing, found("primary", diagnosis.Down, 0), true},
 		{"dead-letters", alert.Firing, found("shard1", diagnosis.DiskFull, 0), true},
 		{"dead-letters", alert.Firing, found("nats", diagnosis.Unreachable, 0), false}, // what is not delivered is not given up
 		{"dead-letters", alert.Firing, redis, true},

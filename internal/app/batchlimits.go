@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/stampede-shop/stampede/edge/limit"
+	"github.com/stampede-shop/stampede/internal/app/edgerole"
 )
 
 // batchLimits are what each call of a batch passes, as the edge sees the batch alone. Every API process counts by itself.
@@ -13,8 +14,12 @@ func (s *stack) batchLimits() (func(http.Handler) http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	scalpers, err := edgerole.BatchScalpers(s.cfg, s.reg)
+	if err != nil {
+		return nil, err
+	}
 	return func(next http.Handler) http.Handler {
-		limited := l.Wrap(next)
+		limited := l.Wrap(scalpers(next))
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ","); first != "" { // the edge has dropped what it does not believe
 				as := *r

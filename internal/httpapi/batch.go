@@ -69,7 +69,7 @@ func (batchHeaders) Schema(huma.Registry) *huma.Schema {
 func (a *api) batchRoutes() []route {
 	return []route{{
 		method: "POST", path: batchPath, id: "batch", summary: "Several calls in one round trip", access: open, body: bodyOf[batchRequest](),
-		text: "Each call passes limits, authentication and sessions as if it were sent alone, with the cookies and the Authorization of the batch; a cookie " +
+		text: "Each call passes limits, firewall, authentication and sessions as if it were sent alone, with the cookies and the Authorization of the batch; a cookie " +
 			"that one sets is sent by those after it. Calls that change something are done one after the other, in order, and each sees what those " +
 			"before it did; neighbouring reads may be done at once. A failed call does not stop the others. An Idempotency-Key on the batch names its calls one by one. " +
 			"There are no batches in batches.",
@@ -88,7 +88,7 @@ func (a *api) batch(c *call) error {
 	if err != nil {
 		return err
 	}
-	run := &batchRun{api: a, outer: c.r, key: key, jar: newBatchJar(c.r), answers: make([]batchAnswer, len(in.Requests))}
+	run := &batchRun{api: a, outer: c.r, key: key, jar: newBatchJar(c.r), refused: refusedCalls(c.r.Header), answers: make([]batchAnswer, len(in.Requests))}
 	if err := run.plan(in.Requests); err != nil {
 		return err
 	}

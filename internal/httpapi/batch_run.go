@@ -23,6 +23,7 @@ type batchRun struct {
 	outer   *http.Request
 	key     string // the batch's Idempotency-Key
 	jar     *batchJar
+	refused map[int]*problem // calls that the edge refuses
 	calls   []*plannedCall
 	answers []batchAnswer
 	size    atomic.Int64 // bytes of bodies so far
@@ -33,7 +34,8 @@ type plannedCall struct {
 	index int
 	r     *http.Request
 	free  bool
-	shops bool // needs a session, and may begin one
+	no    *problem // what the edge wants it to be answered with, instead of being done
+	shops bool     // needs a session, and may begin one
 }
 
 // prepare makes the request of a call: its own headers, and of the batch's those that say who asks and from where.
@@ -62,7 +64,7 @@ func (b *batchRun) prepare(i int, one batchCall, u *url.URL) *plannedCall {
 	for name, value := range one.Headers {
 		r.Header.Set(name, value)
 	}
-	p := &plannedCall{index: i, r: r, free: r.Method == http.MethodGet || r.Method == http.MethodHead}
+	p := &plannedCall{index: i, r: r, no: b.refused[i], free: r.Method == http.MethodGet || r.Method == http.MethodHead}
 	if rt := b.api.routeOf(r); rt != nil {
 		p.shops = rt.access == shopper
 	}
@@ -81,7 +83,7 @@ func shortKey(key, suffix string) string {
 // ownHeaders belong to the batch itself, not to its calls.
 var ownHeaders = map[string]bool{"Accept": true, "Accept-Encoding": true, "Connection": true, "Content-Encoding": true, "Content-Length": true, "Content-Type": true,
 	"Cookie": true, "Expect": true, "Idempotency-Key": true, "If-Match": true, "If-None-Match": true, "If-Modified-Since": true,
-	"If-Unmodified-Since": true, "If-Range": true, "Range": true, "Stampede-Op": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
+	"If-Unmodified-Since": true, "If-Range": true, "Range": true, "Stampede-Op": true, headerRefused: true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
 	"Upgrade": true, "X-Request-Id": true}
 
 // do runs the calls: reads that follow each other at once, everything else in its turn. The first call that needs a session
@@ -115,7 +117,7 @@ func (b *batchRun) one(ctx context.Context, p *plannedCall) {
 	if ctx.Err() != nil {
 		WriteProblem(w, r, shop.Errorf(shop.CodeUnavailable, "the batch's time was used up before this call: it was not done, send it again"))
 	} else {
-		b.serve(w, r)
+		b.serve(w, r, b.api.handlerOf(p))
 	}
 	if w.over {
 		*w = batchWriter{header: http.Header{}, left: maxBody}
@@ -127,12 +129,12 @@ func (b *batchRun) one(ctx context.Context, p *plannedCall) {
 }
 
 // serve is the chain that a request of its own passes. A panic with half an answer ends this call, not the batch.
-func (b *batchRun) serve(w *batchWriter, r *http.Request) {
+func (b *batchRun) serve(w *batchWriter, r *http.Request, h http.Handler) {
 	defer func() {
 		if p := recover(); p != nil {
 			*w = batchWriter{header: http.Header{}, left: maxBody}
 			WriteProblem(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	b.api.chain.ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 }

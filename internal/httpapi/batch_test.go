@@ -166,6 +166,45 @@ func TestBatchIsDoneOnce(t *testing.T) {
 	b.want(b.do("POST", "/batch", add, "Idempotency-Key: "+long+"k"), 422, shop.CodeInvalid)
 }
 
+// Calls that the edge's firewall refuses are answered in its words and not done; the others are. Limits count all.
+func TestBatchWithRefusedCalls(t *testing.T) {
+	t.Parallel()
+	counted := 0
+	d := deps(t, newFake())
+	d.Around = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			counted++
+			next.ServeHTTP(w, r)
+		})
+	}
+	h, err := New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/batch", strings.NewReader(batchOf("GET /", `POST /cart/add {"product_id":1}`, "GET /", "GET /cart")))
+	r.Header.Add(headerRefused, `{"calls":[0],"problem":{"type":"/problems/request-blocked","title":"no","status":403,"detail":"an attack","instance":"urn:request:x","request_id":"x"}}`)
+	r.Header.Add(headerRefused, `{"calls":[2,77],"problem":{"type":"/problems/temporarily-unavailable","title":"later","status":503,"detail":"busy"}}`)
+	r.Header.Add(headerRefused, `{"calls":[3],"problem":{"status":200}}`) // is none
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	var got []answeredCall
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != 200 || len(got) != 4 {
+		t.Fatalf("%v, %d: %s", err, rec.Code, rec.Body)
+	}
+	var p problem
+	if err := json.Unmarshal(got[0].Body, &p); err != nil || got[0].Status != 403 || p.Type != problemType(codeBlocked) || p.Detail != "an attack" || p.RequestID != "x" ||
+		got[0].Headers["Content-Type"] != "application/problem+json" || got[0].Headers["X-Request-Id"] != "x" {
+		t.Errorf("%v %+v", err, got[0])
+	}
+	var cart shop.Cart
+	if err := json.Unmarshal(got[3].Body, &cart); err != nil || got[1].Status != 200 || cart.ItemCount != 1 || got[2].Status != 503 || got[2].Headers["Retry-After"] == "" {
+		t.Errorf("%v %+v", err, got)
+	}
+	if counted != 4 {
+		t.Errorf("%d calls were counted", counted)
+	}
+}
+
 func TestBatchPassesHeadersAndAuthorization(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

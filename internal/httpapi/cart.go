@@ -19,13 +19,13 @@ func (a *api) cartRoutes() []route {
 	key := []param{idempotencyKey}
 	return []route{
 		{method: "GET", path: "/cart", id: "getCart", summary: "The cart, at present prices", access: shopper, answers: cart, handle: a.getCart},
-		{method: "DELETE", path: "/cart", id: "clearCart", summary: "Empty the cart", access: shopper, params: key, answers: cart, handle: a.clearCart},
+		{method: "DELETE", path: "/cart", id: "clearCart", summary: "Empty the cart", access: shopper, params: key, answers: cart, codes: []shop.Code{shop.CodeIdempotencyMismatch}, handle: a.clearCart},
 		{method: "POST", path: "/cart/add", id: "addToCart", summary: "Add units of a product", access: shopper, params: key,
-			body: bodyOf[addInput](), answers: cart, codes: []shop.Code{shop.CodeNotFound, shop.CodeConflict}, handle: a.addToCart},
+			body: bodyOf[addInput](), answers: cart, codes: []shop.Code{shop.CodeNotFound, shop.CodeConflict, shop.CodeIdempotencyMismatch}, handle: a.addToCart},
 		{method: "PATCH", path: "/cart/items/{product_id}", id: "setQuantity", summary: "Set a line's quantity", access: shopper, params: key,
-			body: bodyOf[quantityInput](), answers: cart, codes: []shop.Code{shop.CodeConflict}, handle: a.setQuantity},
+			body: bodyOf[quantityInput](), answers: cart, codes: []shop.Code{shop.CodeConflict, shop.CodeIdempotencyMismatch}, handle: a.setQuantity},
 		{method: "DELETE", path: "/cart/items/{product_id}", id: "removeFromCart", summary: "Remove a line", access: shopper, params: key,
-			answers: cart, codes: []shop.Code{shop.CodeConflict}, handle: a.removeLine},
+			answers: cart, codes: []shop.Code{shop.CodeConflict, shop.CodeIdempotencyMismatch}, handle: a.removeLine},
 	}
 }
 
@@ -43,11 +43,17 @@ func (c *call) key() (string, error) {
 	return key, nil
 }
 
-// op names this edit, so that a repetition of it (by the shopper's Idempotency-Key, or by the edge that did not get
-// an answer) is done once. The same key on another edit is another edit. "" when nothing names it.
-func (c *call) op() (string, error) { return c.opOn(string(c.body)) }
+// op names this edit of a cart, so that a repetition of it (by the shopper's Idempotency-Key, or by the edge that did not get
+// an answer) is done once. A key names one edit of this method and path: see [shop.CartStore]. "" when nothing names it.
+func (c *call) op() (string, error) {
+	key, err := c.key()
+	if err != nil || key == "" {
+		return c.opOn(string(c.body))
+	}
+	return digest(key, c.r.Method, c.r.URL.Path)[:16] + "/" + digest(string(c.body))[:16], nil
+}
 
-// opOn is op for an edit whose content is not the whole body.
+// opOn is op for what is no edit of a cart: the same key on another content names something else.
 func (c *call) opOn(content string) (string, error) {
 	key, err := c.key()
 	if err != nil {
@@ -59,12 +65,17 @@ func (c *call) opOn(content string) (string, error) {
 		}
 		key = "edge " + key
 	}
+	return digest(key, c.r.Method, c.r.URL.Path, content)[:32], nil
+}
+
+// digest is 64 hex digits.
+func digest(parts ...string) string {
 	h := sha256.New()
-	for _, part := range []string{key, c.r.Method, c.r.URL.Path, content} {
+	for _, part := range parts {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
-	return hex.EncodeToString(h.Sum(nil))[:32], nil
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func (a *api) cart(c *call, cart shop.Cart, err error) error {

@@ -167,7 +167,7 @@ func textSchema(longest int) *huma.Schema {
 }
 
 var (
-	idempotencyKey = param{"Idempotency-Key", "header", "At most 255 printable ASCII characters; a repeated call under the same key is done once", textSchema(maxKeyLen)}
+	idempotencyKey = param{"Idempotency-Key", "header", "At most 255 printable ASCII characters; a repeated call under the same key is done once; with another body it is 422 (checkout: within 24 h; cart: among its last 16 edits)", textSchema(maxKeyLen)}
 	ifMatch        = param{"If-Match", "header", "The ETag that GET gave, under any content coding; 412 when it is old", &huma.Schema{Type: huma.TypeString}}
 	ifNoneMatch    = param{"If-None-Match", "header", "304 when the ETag is still the same", &huma.Schema{Type: huma.TypeString}}
 	notModified    = answer{status: http.StatusNotModified, doc: "As the client has it", headers: []string{"ETag"}}

@@ -35,7 +35,7 @@ func (a *api) eventRoutes() []route {
 	return []route{{method: "POST", path: "/events", id: "reportEvents", summary: "Report what shoppers do", access: open, deadline: eventDeadline,
 		text: "A JSON array of events, or one event a line (NDJSON), at most 10,000; all are taken or none. An event is an object with kind (view, click, search, add, " +
 			"remove, checkout, custom) and, where they are known, id (a UUID of version 4 or 7: the same event sent again counts once), time (RFC 3339, or milliseconds since " +
-			"1970; none means now), shopper, product, category, query, quantity, amount (minor units), currency, source and attributes (an object). With a session cookie the " +
+			"1970; none means now), shopper, product (or product_id, the same), category, query, quantity, amount (minor units), currency, source and attributes (an object). With a session cookie the " +
 			"shopper is the session's. Content-Type may be text/plain, as navigator.sendBeacon has it. Answered when the events are on file; 503 means send them again.",
 		takes:   []string{"application/json", "application/x-ndjson", "text/plain"},
 		answers: []answer{{status: http.StatusAccepted, doc: "They will be stored", body: eventAnswer{}}},

@@ -242,6 +242,12 @@ func (f *fakeShop) editCart(user, op string, change func(c *shop.Cart) error) (s
 	c := f.carts[user]
 	c.ID, c.Currency = user, "USD"
 	c.Items = slices.Clone(c.Items)
+	if name, _, keyed := strings.Cut(op, "/"); keyed && !f.ops[user+op] {
+		if f.ops[user+name] {
+			return c, shop.Errorf(shop.CodeIdempotencyMismatch, "another edit under the same key")
+		}
+		f.ops[user+name] = true
+	}
 	if op == "" || !f.ops[user+op] {
 		if err := change(&c); err != nil {
 			return c, err

@@ -116,6 +116,8 @@ func refusal(verdict *rows[string], cart shop.Cart) error {
 	switch v := verdict.all[0]; v {
 	case "ok", "seen", "same":
 		return nil
+	case "other":
+		return keyMismatch()
 	case "missing":
 		return shop.NotFound("cart line", "")
 	case "quantity":

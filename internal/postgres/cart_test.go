@@ -103,6 +103,23 @@ func cartOps(t *testing.T, w *world) {
 	if c, err := w.SetQuantity(ctx, user, "clear", 1, 9); err != nil || c.ItemCount != 1 {
 		t.Fatalf("repeated op on another call: %+v, %v", c, err)
 	}
+	if c, err := w.AddLine(ctx, user, "name/a", line(1, 1), "USD"); err != nil || c.ItemCount != 2 {
+		t.Fatalf("an op with a name: %+v, %v", c, err)
+	}
+	if c, err := w.AddLine(ctx, user, "name/a", line(1, 1), "USD"); err != nil || c.ItemCount != 2 {
+		t.Fatalf("repeated op with a name: %+v, %v", c, err)
+	}
+	for what, edit := range map[string]func() (shop.Cart, error){
+		"add":   func() (shop.Cart, error) { return w.AddLine(ctx, user, "name/b", line(1, 1), "USD") },
+		"set":   func() (shop.Cart, error) { return w.SetQuantity(ctx, user, "name/b", 1, 9) },
+		"clear": func() (shop.Cart, error) { return w.Clear(ctx, user, "name/b") },
+	} {
+		_, err := edit()
+		wantCode(t, err, shop.CodeIdempotencyMismatch)
+		if c, err := w.Cart(ctx, user); err != nil || c.ItemCount != 2 {
+			t.Fatalf("%s under the name of another op: %+v, %v", what, c, err)
+		}
+	}
 }
 
 func cartLimits(t *testing.T, w *world) {

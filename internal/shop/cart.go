@@ -51,7 +51,8 @@ func (c *Cart) Sum() {
 
 // CartStore keeps carts. Edits are committed without waiting for the disk (a crash loses at most the last second of
 // them) and are idempotent by op: an edit whose op id the cart has just seen changes nothing and returns the cart.
-// An empty op is never remembered.
+// An empty op is never remembered. Of an op with a slash, what is before it is what the shopper named the edit, and what is after it
+// tells edits apart: a name that the cart has just seen on another one is CodeIdempotencyMismatch.
 type CartStore interface {
 	// Cart returns the user's cart, an empty one (version 0) when there is none.
 	Cart(ctx context.Context, userID string) (Cart, error)

@@ -26,7 +26,7 @@ type page struct {
 	Body  any
 }
 
-var pageNames = []string{"home", "list", "product", "sale", "bag", "account", "order", "error", "busy", "waiting"}
+var pageNames = []string{"home", "list", "product", "sale", "bag", "account", "order", "error", "later", "waiting"}
 
 func parsePages() (map[string]*tmpl, error) {
 	base, err := template.New("base").Funcs(template.FuncMap{

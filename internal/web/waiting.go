@@ -32,9 +32,9 @@ func WantsPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.Contains(r.Header.Get("Content-Type"), "json")
 }
 
-// Busy answers a browser whose request was refused: 503, and the page is asked for again by itself. What was to be changed
-// was not, and is asked for again by the shopper alone.
-func Busy(w http.ResponseWriter, r *http.Request, retryAfter int) {
+// Later answers a browser whose request was refused for now, for the reason in title: after retryAfter seconds the page is asked for
+// again by itself. What was to be changed was not, and is asked for again by the shopper alone.
+func Later(w http.ResponseWriter, r *http.Request, status, retryAfter int, title string) {
 	h := w.Header()
 	h.Set("Retry-After", strconv.Itoa(retryAfter))
 	back := r.URL.RequestURI()
@@ -43,11 +43,12 @@ func Busy(w http.ResponseWriter, r *http.Request, retryAfter int) {
 	} else {
 		h.Set("Refresh", strconv.Itoa(retryAfter+1))
 	}
-	showAlone(w, http.StatusServiceUnavailable, "busy", page{Title: "The shop is very busy", Body: struct {
+	showAlone(w, status, "later", page{Title: title, Body: struct {
+		Title  string
 		Back   string
 		Reads  bool
 		Repeat int
-	}{back, r.Method == http.MethodGet, retryAfter + 1}})
+	}{title, back, r.Method == http.MethodGet, retryAfter + 1}})
 }
 
 // Blocked answers a browser whose request was refused for what is in it. Who meant no harm can name it by its id.

@@ -53,13 +53,13 @@ func TestWaitingPage(t *testing.T) {
 	}
 }
 
-func TestBusyPage(t *testing.T) {
+func TestLaterPage(t *testing.T) {
 	t.Parallel()
 	for method, refresh := range map[string]string{"GET": "4", "POST": ""} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest(method, "/bag/add", nil)
 		r.Header.Set("Referer", "http://"+r.Host+"/p/7-lamp")
-		Busy(w, r, 3)
-		if w.Code != 503 || w.Header().Get("Retry-After") != "3" || w.Header().Get("Refresh") != refresh {
+		Later(w, r, 429, 3, "Too fast")
+		if w.Code != 429 || !strings.Contains(w.Body.String(), "<h1>Too fast</h1>") || !strings.Contains(w.Body.String(), "in 4 s") || w.Header().Get("Retry-After") != "3" || w.Header().Get("Refresh") != refresh {
 			t.Errorf("%s: %d %v", method, w.Code, w.Header())
 		}
 		if method == "POST" && !strings.Contains(w.Body.String(), `href="/p/7-lamp"`) {

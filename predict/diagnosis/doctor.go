@@ -17,8 +17,9 @@ type Finding struct {
 	Evidence   []string  `json:"evidence"`
 	Command    string    `json:"command"`
 	Runbook    string    `json:"runbook"`
-	Confidence float64   `json:"confidence"` // 0 to 1
-	Weight     float64   `json:"weight"`     // what shoppers feel of it: 3 cannot buy, 2 is slow or at risk, 1 is to be known
+	Confidence float64   `json:"confidence"`        // 0 to 1
+	Primary    bool      `json:"primary,omitempty"` // a database server that took writes when this began; names do not change with roles
+	Weight     float64   `json:"weight"`            // what shoppers feel of it: 3 cannot buy, 2 is slow or at risk, 1 is to be known
 }
 
 // sign is that a sample looks like a fault.
@@ -33,6 +34,7 @@ type key struct{ component, fault string }
 // track is a fault that shows, or did a moment ago.
 type track struct {
 	since       time.Time
+	primary     bool   // the component was one when it began
 	hits        []bool // in the last samples
 	told        bool
 	gone, times int
@@ -74,7 +76,7 @@ func (d *Doctor) Observe(s Sample) {
 	}
 	for k, g := range shown {
 		if d.tracks[k] == nil {
-			d.tracks[k] = &track{since: s.At}
+			d.tracks[k] = &track{since: s.At, primary: d.past.led(k.component)}
 		}
 		d.tracks[k].last = g
 	}
@@ -126,7 +128,7 @@ func (d *Doctor) tell() {
 func (d *Doctor) explained(k key, t *track) bool {
 	now := d.past.samples[len(d.past.samples)-1].At
 	for other, o := range d.tracks {
-		if other != k && o.since.Sub(t.since) < explainWithin && hides(other, k) && (o.told || o.times > 0) {
+		if other != k && o.since.Sub(t.since) < explainWithin && hides(other, k, o.primary) && (o.told || o.times > 0) {
 			t.hidden = now
 			return true
 		}
@@ -143,7 +145,7 @@ const explainWithin = 8 * time.Second
 func finding(t *track) Finding {
 	g := t.last
 	f := about(g)
-	f.Component, f.Fault, f.Since, f.Evidence = g.component, g.fault, t.since, g.evidence
+	f.Component, f.Fault, f.Since, f.Evidence, f.Primary = g.component, g.fault, t.since, g.evidence, t.primary
 	f.Confidence = math.Round(100*math.Min(g.sure+0.01*float64(min(t.times, 5)), 0.99)) / 100
 	return f
 }

@@ -46,6 +46,32 @@ func watch(d *diagnosis.Doctor, fine, ill int, change map[string]float64) []diag
 	return d.Findings()
 }
 
+// Servers keep their names when a standby takes over: which of them was the primary when it died is told apart from its name, and what
+// waits for a primary is no fault by itself.
+func TestPrimaryByRole(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	for _, led := range []bool{true, false} {
+		d := diagnosis.New(diagnosis.Options{})
+		for i := range 30 {
+			v := well()
+			v["process.running/replica-2"], v["probe.ok/replica-2"] = 1, 1
+			if led && i < 25 {
+				v["replica.primary/primary"], v["replica.primary/replica-2"] = 0, 1
+			}
+			if i >= 25 { // and another is the primary at once
+				v["process.running/replica-2"], v["probe.ok/replica-2"], v["origin.5xx/api-1"] = 0, 0, 9
+			}
+			d.Observe(diagnosis.Sample{At: at.Add(time.Duration(i) * time.Second), Values: v})
+		}
+		found := d.Findings()
+		down := slices.IndexFunc(found, func(f diagnosis.Finding) bool { return f.Component == "replica-2" && f.Fault == diagnosis.Down })
+		if down < 0 || found[down].Primary != led || (len(found) == 1) != led {
+			t.Errorf("was the primary: %v, found %+v", led, found)
+		}
+	}
+}
+
 // Each fault is named from what it does to the figures, as the first and only one, with its evidence and what to do; and no longer when
 // it is over.
 func TestFaultsAreNamed(t *testing.T) {

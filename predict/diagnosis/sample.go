@@ -66,6 +66,14 @@ func (p *past) is(name string, want float64) bool {
 	return ok && v == want
 }
 
+// ledWithin is for how many samples a server is taken for what it was: what is wrong with a primary costs it its place before it shows.
+const ledWithin = 5
+
+// led tells whether a server was a primary in the last samples.
+func (p *past) led(node string) bool {
+	return slices.Contains(p.last("replica.primary/"+node, ledWithin), 1)
+}
+
 // sum is the growth within the last n samples.
 func (p *past) sum(name string, n int) (sum float64) {
 	for _, v := range p.last(name, n) {

@@ -70,15 +70,15 @@ func about(g sign) Finding {
 // graver are the faults of a component, those that explain the ones after them first.
 var graver = []string{Down, Hang, DiskFull, Unreachable, DiskSlow, Lag, Slow, Errors, Emptied}
 
-// hides tells whether a fault has another as its consequence.
-func hides(cause, k key) bool {
+// hides tells whether a fault has another as its consequence; primary, whether it is of the server that took writes.
+func hides(cause, k key, primary bool) bool {
 	if cause.component == k.component {
 		a, b := slices.Index(graver, cause.fault), slices.Index(graver, k.fault)
 		return a >= 0 && b > a || cause.fault == HotProduct && k.fault == Spike || (cause.fault == Spike || cause.fault == HotProduct) && k.fault == SlowClients
 	}
 	dead := cause.fault == Down || cause.fault == Hang || cause.fault == Unreachable
 	switch from := kind(cause.component); {
-	case dead && from == "database" && strings.HasPrefix(cause.component, "primary"):
+	case dead && from == "database" && primary:
 		// what waits for a primary is not slow or wrong by itself
 		return k.component == "payment" || kind(k.component) == "database" && k.fault != Down || kind(k.component) == "api" && (k.fault == Errors || k.fault == Slow) || k.fault == DiskFull
 	case cause.fault == DiskFull:

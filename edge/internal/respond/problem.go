@@ -22,12 +22,23 @@ type Problem struct {
 
 func (p Problem) Error() string { return p.Type + ": " + p.Detail }
 
+// JSON is p as a document, about the request with that id, which may be empty.
+func (p Problem) JSON(requestID string) []byte {
+	p.RequestID = requestID
+	p.Type = "/problems/" + p.Type
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
+	}
+	body, _ := json.Marshal(p) // strings and ints only: cannot fail
+	return body
+}
+
 // Write sends p as the answer to a request of that method and id; both may be empty.
 func (p Problem) Write(w http.ResponseWriter, method, requestID string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	if p.RequestID = requestID; requestID != "" {
+	if requestID != "" {
 		h.Set("X-Request-Id", requestID)
 	}
 	if p.RetryAfter > 0 {
@@ -36,11 +47,7 @@ func (p Problem) Write(w http.ResponseWriter, method, requestID string) {
 	if p.CloseConn {
 		h.Set("Connection", "close")
 	}
-	p.Type = "/problems/" + p.Type
-	if p.Title == "" {
-		p.Title = http.StatusText(p.Status)
-	}
-	body, _ := json.Marshal(p) // strings and ints only: cannot fail
+	body := p.JSON(requestID)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
 	if method != http.MethodHead {

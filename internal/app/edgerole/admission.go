@@ -89,11 +89,20 @@ func isCrawler(agent string) bool {
 
 // tellBusy refuses a request in the words of whoever made it: a page for a browser, a problem for a program.
 func tellBusy(w http.ResponseWriter, r *http.Request, retryAfter int) {
-	if web.WantsPage(r) {
-		web.Busy(w, r, retryAfter)
-		return
+	if !laterPage(http.StatusServiceUnavailable, "The shop is very busy")(w, r, retryAfter) {
+		admission.Refuse(w, r, retryAfter)
 	}
-	admission.Refuse(w, r, retryAfter)
+}
+
+// laterPage answers a browser that is refused for now with a page that says why, and when it looks again; false leaves it to a problem.
+func laterPage(status int, why string) func(w http.ResponseWriter, r *http.Request, retryAfter int) bool {
+	return func(w http.ResponseWriter, r *http.Request, retryAfter int) bool {
+		if !web.WantsPage(r) {
+			return false
+		}
+		web.Later(w, r, status, retryAfter, why)
+		return true
+	}
 }
 
 // tellBlocked answers a browser that the firewall refused with a page; false leaves it to a problem. What is not the shopper's doing is short-lived

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stampede-shop/stampede/edge/admission"
+	"github.com/stampede-shop/stampede/edge/limit"
 	"github.com/stampede-shop/stampede/internal/app/config"
 )
 
@@ -96,6 +98,27 @@ func TestBusyEdge(t *testing.T) {
 	}
 	if s := n.stats().Admission; s == nil || s.InFlight != 1 || s.Refused == 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What the edge refuses for want of a server, or because it is one too many, is a page for a browser too, and says when to come back.
+func TestRefusalsArePages(t *testing.T) {
+	t.Parallel()
+	limited := shopEdge(t, http.NotFound, func(c *config.Config) { c.Edge.Limits = "strict" })
+	alone := shopEdge(t, http.NotFound, func(c *config.Config) { c.Edge.Origins = []string{"http://127.0.0.1:1"} })
+	for accept, kind := range map[string]string{"text/html": "text/html", "application/json": "application/problem+json"} {
+		for status, n := range map[int]*Node{http.StatusTooManyRequests: limited, http.StatusServiceUnavailable: alone} {
+			w := call(n, "192.0.2.3:1", "GET", "/cart", "", "Accept", accept)
+			for n == limited && w.Code != status { // however slow the machine is, what may be sent is used up faster than it grows
+				for n.limits.Admit(limit.ClassReads, netip.MustParseAddr("192.0.2.3"), "") {
+				}
+				w = call(n, "192.0.2.3:1", "GET", "/cart", "", "Accept", accept)
+			}
+			if w.Code != status || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) || w.Header().Get("Retry-After") == "" ||
+				(w.Header().Get("Refresh") != "") != (kind == "text/html") || !strings.Contains(w.Header().Get("Cache-Control"), "no-store") {
+				t.Errorf("%s: %d %v %s", accept, w.Code, w.Header(), w.Body)
+			}
+		}
 	}
 }
 

@@ -37,7 +37,6 @@ type Node struct {
 	admission *admission.Limiter
 	sessions  *account.Sessions
 	rooms     *waitroom.Rooms
-	scalpers  *scalpers
 	governor  *governor.Governor
 	bus       *edgeBus // nil: alone
 	demand    *edgeDemand
@@ -108,6 +107,7 @@ func NewNode(cfg config.Config, name string, log *slog.Logger, reg prometheus.Re
 	}
 	if cfg.Edge.Profile == config.ProfileShop {
 		o.RetryUnsafe, o.Bypass, o.Validators = retryUnsafe, func(r *http.Request) bool { return !forEverybody(r) }, anyCoding
+		o.Refuse = laterPage(http.StatusServiceUnavailable, "The shop is away for a moment")
 	}
 	for _, step := range []func() error{
 		func() error { return n.addLimits(&o) }, func() error { return n.addScalpers(&o) }, func() error { return n.addWaitroom(&o, cfg) },
@@ -139,7 +139,11 @@ func (n *Node) Close() {
 // addLimits puts limits and bounds before everything else. A hit that is answered straight from the connection only asks
 // whether it is one too many.
 func (n *Node) addLimits(o *edge.Options) (err error) {
-	n.limits, err = limit.New(limit.Options{Mode: limit.Mode(n.cfg.Limits), TrustedProxies: o.TrustedProxies, Registerer: o.Registerer, Log: o.Log})
+	opts := limit.Options{Mode: limit.Mode(n.cfg.Limits), TrustedProxies: o.TrustedProxies, Registerer: o.Registerer, Log: o.Log}
+	if n.cfg.Profile == config.ProfileShop {
+		opts.Refuse = laterPage(http.StatusTooManyRequests, "Too much at once")
+	}
+	n.limits, err = limit.New(opts)
 	if err != nil {
 		return err
 	}

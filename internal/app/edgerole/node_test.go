@@ -45,6 +45,20 @@ func TestForEverybody(t *testing.T) {
 	}
 }
 
+// A method that the API does not have is answered there, which knows those that the path has, or at the edge when it cannot be passed on.
+func TestOddMethods(t *testing.T) {
+	t.Parallel()
+	n := shopEdge(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", "GET for "+r.Method)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}, nil)
+	for method, allow := range map[string]string{"PROPFIND": "GET for PROPFIND", "BREW": "GET for BREW", "TRACE": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"} {
+		if w := call(n, "192.0.2.1:1", method, "/products", ""); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != allow {
+			t.Errorf("%s: %d %v %s", method, w.Code, w.Header(), w.Body)
+		}
+	}
+}
+
 func TestAnyCoding(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

@@ -1,6 +1,7 @@
 package edgerole
 
 import (
+	"fmt"
 	"hash/maphash"
 	"net/http"
 	"net/netip"
@@ -13,9 +14,9 @@ import (
 
 	"github.com/stampede-shop/stampede/edge"
 	"github.com/stampede-shop/stampede/edge/limit"
+	"github.com/stampede-shop/stampede/internal/app/config"
 	"github.com/stampede-shop/stampede/internal/app/opshttp"
 	"github.com/stampede-shop/stampede/internal/shop"
-	"github.com/stampede-shop/stampede/internal/web"
 )
 
 const (
@@ -73,19 +74,34 @@ func (n *Node) addScalpers(o *edge.Options) error {
 	if n.sessions == nil || most == 0 || n.cfg.Limits == string(limit.ModeOff) {
 		return nil
 	}
-	n.scalpers = newScalpers(most)
+	s := newScalpers(most)
 	if o.Registerer != nil {
-		if err := o.Registerer.Register(n.scalpers.refused); err != nil {
+		if err := o.Registerer.Register(s.refused); err != nil {
 			return err
 		}
 	}
-	o.Admission = append(o.Admission, n.oneCartEach)
+	o.Admission = append(o.Admission, func(next http.Handler) http.Handler { return n.oneCartEach(s, next) })
 	return nil
+}
+
+// BatchScalpers is the same count for the calls of batches, in an API process: the edge sees a batch alone. It goes around what
+// does a call.
+func BatchScalpers(cfg config.Config, reg prometheus.Registerer) (func(http.Handler) http.Handler, error) {
+	cfg.Edge.Profile = config.ProfileShop // it is the shop itself
+	o, n := &edge.Options{Registerer: reg}, &Node{cfg: cfg.Edge}
+	var err error
+	if n.sessions, err = edgeSessions(cfg); err != nil {
+		return nil, fmt.Errorf("session.keys: %w", err)
+	}
+	if err = n.addScalpers(o); err != nil || len(o.Admission) == 0 {
+		return func(next http.Handler) http.Handler { return next }, err
+	}
+	return o.Admission[0], nil
 }
 
 // oneCartEach refuses to put a product into yet another cart of a client that has it in too many. Clients on this machine
 // are let be, as they are by the limits, so that load can be generated here. A cart without a session is a new one.
-func (n *Node) oneCartEach(next http.Handler) http.Handler {
+func (n *Node) oneCartEach(s *scalpers, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/cart/add" && r.URL.Path != "/bag/add" {
 			next.ServeHTTP(w, r)
@@ -101,12 +117,12 @@ func (n *Node) oneCartEach(next http.Handler) http.Handler {
 		if cart == "" {
 			cart = r.Header.Get("X-Request-Id")
 		}
-		if n.scalpers.admit(network(client), product, cart, time.Now()) {
+		if s.admit(network(client), product, cart, time.Now()) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		n.scalpers.refused.Inc()
-		n.tellScalper(w, r)
+		s.refused.Inc()
+		tellScalper(w, r)
 	})
 }
 
@@ -125,10 +141,9 @@ func network(client string) string {
 	return p.String()
 }
 
-func (n *Node) tellScalper(w http.ResponseWriter, r *http.Request) {
+func tellScalper(w http.ResponseWriter, r *http.Request) {
 	wait := int(scalperSpan / time.Second)
-	if web.WantsPage(r) {
-		web.Busy(w, r, wait)
+	if laterPage(http.StatusTooManyRequests, "This is in too many bags of your address")(w, r, wait) {
 		return
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(wait))

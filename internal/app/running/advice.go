@@ -15,6 +15,7 @@ type Advice struct {
 	Found     bool      `json:"found"`
 	Component string    `json:"component,omitempty"`
 	Fault     string    `json:"fault,omitempty"`
+	Primary   bool      `json:"primary,omitempty"` // Component is a database server that took writes when this began
 	Cause     string    `json:"cause,omitempty"`
 	Since     time.Time `json:"since,omitzero"`
 	Runbook   string    `json:"runbook,omitempty"`

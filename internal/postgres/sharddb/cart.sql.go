@@ -20,6 +20,7 @@ present AS (
 verdict AS (
     SELECT CASE
         WHEN $3::text <> '' AND $3::text = ANY (cart.recent_ops) THEN 'seen'
+        WHEN $3::text LIKE '%/%' AND split_part($3::text, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(cart.recent_ops) AS o (op)) THEN 'other'
         WHEN present.lines > 0 AND cart.currency <> $4::text THEN 'currency'
         WHEN present.units + $5::bigint > $6::bigint THEN 'quantity'
         WHEN present.others >= $7::bigint THEN 'lines'
@@ -111,6 +112,7 @@ const clearCart = `-- name: ClearCart :one
 WITH verdict AS (
     SELECT CASE
         WHEN $1::text <> '' AND $1::text = ANY (c.recent_ops) THEN 'seen'
+        WHEN $1::text LIKE '%/%' AND split_part($1::text, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(c.recent_ops) AS o (op)) THEN 'other'
         WHEN NOT EXISTS (SELECT 1 FROM cart_items i WHERE i.user_id = $2::text) THEN 'same'
         ELSE 'ok' END AS status
     FROM carts c WHERE c.user_id = $2::text),
@@ -299,7 +301,8 @@ SELECT set_config('synchronous_commit', 'off', true)
 `
 
 // Cart edits are sent as one pipelined, implicit transaction: RelaxCommit, EnsureCart, LockCart, the edit, ReadCart.
-// Each edit answers with what became of it: ok, seen (the op was applied before), or the reason why not.
+// Each edit answers with what became of it: ok, seen (the op was applied before), other (it begins, up to a
+// slash, like one that was, and goes on differently), or the reason why not.
 func (q *Queries) RelaxCommit(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, relaxCommit)
 	return err
@@ -345,6 +348,7 @@ present AS (
 verdict AS (
     SELECT CASE
         WHEN $3::text <> '' AND $3::text = ANY (cart.recent_ops) THEN 'seen'
+        WHEN $3::text LIKE '%/%' AND split_part($3::text, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(cart.recent_ops) AS o (op)) THEN 'other'
         WHEN NOT EXISTS (SELECT 1 FROM present) THEN 'missing'
         WHEN (SELECT p.quantity FROM present p) = $4::bigint THEN 'same'
         ELSE 'ok' END AS status

@@ -17,6 +17,7 @@ WITH wanted AS (
 verdict AS MATERIALIZED (
     SELECT w.user_id, w.op, w.product_id, w.sku, w.name, w.quantity, w.unit_price, w.currency, CASE
         WHEN w.op <> '' AND w.op = ANY (cart.recent_ops) THEN 'seen'
+        WHEN w.op LIKE '%/%' AND split_part(w.op, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(cart.recent_ops) AS o (op)) THEN 'other'
         WHEN present.lines > 0 AND cart.currency <> w.currency THEN 'currency'
         WHEN present.units + w.quantity > @max_quantity::bigint THEN 'quantity'
         WHEN present.others >= @max_lines::bigint THEN 'lines'

@@ -1,5 +1,6 @@
 -- Cart edits are sent as one pipelined, implicit transaction: RelaxCommit, EnsureCart, LockCart, the edit, ReadCart.
--- Each edit answers with what became of it: ok, seen (the op was applied before), or the reason why not.
+-- Each edit answers with what became of it: ok, seen (the op was applied before), other (it begins, up to a
+-- slash, like one that was, and goes on differently), or the reason why not.
 
 -- name: RelaxCommit :exec
 SELECT set_config('synchronous_commit', 'off', true);
@@ -20,6 +21,7 @@ present AS (
 verdict AS (
     SELECT CASE
         WHEN @op::text <> '' AND @op::text = ANY (cart.recent_ops) THEN 'seen'
+        WHEN @op::text LIKE '%/%' AND split_part(@op::text, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(cart.recent_ops) AS o (op)) THEN 'other'
         WHEN present.lines > 0 AND cart.currency <> @currency::text THEN 'currency'
         WHEN present.units + @quantity::bigint > @max_quantity::bigint THEN 'quantity'
         WHEN present.others >= @max_lines::bigint THEN 'lines'
@@ -46,6 +48,7 @@ present AS (
 verdict AS (
     SELECT CASE
         WHEN @op::text <> '' AND @op::text = ANY (cart.recent_ops) THEN 'seen'
+        WHEN @op::text LIKE '%/%' AND split_part(@op::text, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(cart.recent_ops) AS o (op)) THEN 'other'
         WHEN NOT EXISTS (SELECT 1 FROM present) THEN 'missing'
         WHEN (SELECT p.quantity FROM present p) = @quantity::bigint THEN 'same'
         ELSE 'ok' END AS status
@@ -70,6 +73,7 @@ SELECT status::text FROM verdict;
 WITH verdict AS (
     SELECT CASE
         WHEN @op::text <> '' AND @op::text = ANY (c.recent_ops) THEN 'seen'
+        WHEN @op::text LIKE '%/%' AND split_part(@op::text, '/', 1) IN (SELECT split_part(o.op, '/', 1) FROM unnest(c.recent_ops) AS o (op)) THEN 'other'
         WHEN NOT EXISTS (SELECT 1 FROM cart_items i WHERE i.user_id = @user_id::text) THEN 'same'
         ELSE 'ok' END AS status
     FROM carts c WHERE c.user_id = @user_id::text),

@@ -18,7 +18,10 @@ func (r *run) arrivals() *schedule.Arrivals {
 
 // offer calls send for each arrival when it is due, and returns when the last one has been offered.
 func (r *run) offer(ctx context.Context, arrivals *schedule.Arrivals, count *counters, send func(clock *metronome, due time.Time) bool) {
-	clock := newMetronome()
+	clock := &metronome{}
+	if !r.opts.timers {
+		clock = newMetronome()
+	}
 	defer clock.stop()
 	for {
 		at, ok := arrivals.Next()

@@ -2,12 +2,13 @@ package loadsim
 
 import (
 	"context"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -45,7 +46,7 @@ func TestOfferEmitsExactlyTheIntendedArrivals(t *testing.T) {
 			}
 			want = append(want, at)
 		}
-		r := &run{started: time.Now(), until: time.Now().Add(time.Minute)}
+		r := &run{Runner: &Runner{}, started: time.Now(), until: time.Now().Add(time.Minute)}
 		var count counters
 		r.offer(context.Background(), curve.Arrivals(o), &count, func(_ *metronome, due time.Time) bool {
 			if time.Now().Before(due) {
@@ -78,21 +79,23 @@ func TestOpenModel(t *testing.T) {
 }
 
 // stall serves a list after every request that comes in the stalled time has waited for its end.
-func stall(t *testing.T) (url string, begin, end func()) {
-	var mu sync.Mutex
-	var held chan struct{}
-	body := []byte(`[{"id":1,"name":"x","price":1}]`)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		mu.Lock()
-		wait := held
-		mu.Unlock()
-		if wait != nil {
-			<-wait
-		}
-		_, _ = w.Write(body)
-	}))
-	t.Cleanup(s.Close)
-	return s.URL, func() { mu.Lock(); held = make(chan struct{}); mu.Unlock() }, func() { mu.Lock(); close(held); held = nil; mu.Unlock() }
+type stall struct {
+	mu   sync.Mutex
+	held chan struct{}
+}
+
+func (s *stall) begin() { s.mu.Lock(); s.held = make(chan struct{}); s.mu.Unlock() }
+
+func (s *stall) end() { s.mu.Lock(); close(s.held); s.held = nil; s.mu.Unlock() }
+
+func (s *stall) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	wait := s.held
+	s.mu.Unlock()
+	if wait != nil {
+		<-wait
+	}
+	_, _ = io.WriteString(w, `[{"id":1,"name":"x","price":1}]`)
 }
 
 // No coordinated omission: a server that stalls for a second makes all the requests late that were due in that second, not
@@ -100,90 +103,79 @@ func stall(t *testing.T) (url string, begin, end func()) {
 // there were not, the report says that it is not valid.
 func TestNoCoordinatedOmission(t *testing.T) {
 	t.Parallel()
-	for _, maxUsers := range []int{1000, 5} {
-		url, begin, end := stall(t)
-		plan := play(t, "load: {model: open, rate: 100, arrivals: even, duration: 3s}\nshoppers: [{steps: [browse: 1]}]")
-		var ticks atomic.Int64
-		rep, err := Run(t.Context(), Options{Target: url, Scenario: plan, MaxUsers: maxUsers, Progress: func(Snapshot) {
-			switch ticks.Add(1) {
-			case 1:
-				begin()
-			case 2:
-				end()
-			}
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkMath(t, rep)
-		l := rep.ResponseTimes["browse"]
-		// a third of the requests were due in the stalled second; they took from a second down to nothing
-		if l.Count != 300 || l.P50 > 0.6 || l.P90 < 0.5 || l.P99 < 0.9 || l.Max < 0.95 || l.Avg < 0.12 {
-			t.Errorf("at most %d users: %+v", maxUsers, l)
-		}
-		if crowded := rep.Generator.Crowded > 0; crowded != (maxUsers == 5) || crowded && rep.Summary.Valid {
-			t.Errorf("at most %d users: %+v valid %v", maxUsers, rep.Generator, rep.Summary.Valid)
-		}
-		// the same as a closed model sees it: as many late ones as there are shoppers
-		if maxUsers == 5 {
-			late := 0
-			for _, p := range rep.Series {
-				if p.P99 > 0.5 {
-					late++
+	for name, maxUsers := range map[string]int{"enough shoppers": 1000, "too few": 5} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var shop stall
+				var ticks atomic.Int64
+				rep := inside(t, &shop, "load: {model: open, rate: 100, arrivals: even, duration: 3s}\nshoppers: [{steps: [browse: 1]}]", func(o *Options) {
+					o.MaxUsers = maxUsers
+					o.Progress = func(Snapshot) {
+						switch ticks.Add(1) {
+						case 1:
+							shop.begin()
+						case 2:
+							shop.end()
+						}
+					}
+				})
+				l := rep.ResponseTimes["browse"]
+				// a third of the requests were due in the stalled second; they took from a second down to nothing
+				if l.Count != 300 || l.P50 > 0.1 || l.P90 < 0.5 || l.P99 < 0.9 || l.Max < 0.95 || l.Max > 1.1 || l.Avg < 0.12 {
+					t.Errorf("%+v", l)
 				}
-			}
-			if late == 0 {
-				t.Errorf("the time series shows nothing: %+v", rep.Series)
-			}
-		}
+				if crowded := rep.Generator.Crowded > 0; crowded != (maxUsers == 5) || crowded && rep.Summary.Valid {
+					t.Errorf("%+v valid %v", rep.Generator, rep.Summary.Valid)
+				}
+				if late := slices.IndexFunc(rep.Series, func(p Point) bool { return p.P99 > 0.5 }); late < 0 {
+					t.Errorf("the time series shows nothing: %+v", rep.Series)
+				}
+			})
+		})
 	}
 }
 
 // In an open model of sessions each arrival is somebody new.
 func TestSessionsArrive(t *testing.T) {
 	t.Parallel()
-	s := newFakeShop(t)
-	plan := play(t, `
+	const yaml = `
 load: {model: open, per: session, arrivals: even, rate: 40, duration: 1500ms}
 think: 1ms-5ms
-shoppers: [{steps: [{view: 2}, {add: 1}, {checkout: 1}]}]`)
-	r := simulate(t, s, func(o *Options) { o.Users, o.Duration, o.Scenario, o.enough = 0, 0, plan, nil })
-	if r.Generator.Due != 60 || r.Summary.Orders == 0 || r.Summary.Orders != s.orders.Load() || r.Summary.Failed != 0 || r.Summary.Journeys > 60 {
-		t.Errorf("%s", r.text())
-	}
-	// each that was sent in time came to its end, but for those whom the end of time has cut short
-	if r.Generator.Unsent == 0 && r.Generator.Lag.P99 < 0.05 && r.Summary.Journeys < 50 {
-		t.Errorf("%d sessions of 60\n%s", r.Summary.Journeys, r.text())
-	}
-	r = simulate(t, s, func(o *Options) {
-		o.Users, o.Duration, o.Scenario, o.enough, o.MaxUsers, o.Think = 0, 0, plan, nil, 1, 30*time.Millisecond
+shoppers: [{steps: [{view: 2}, {add: 1}, {checkout: 1}]}]`
+	s := newFakeShop(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := inside(t, s.Config.Handler, yaml, nil)
+		if r.Generator.Due != 60 || r.Generator.Unsent != 0 || r.Summary.Orders != s.orders.Load() || r.Summary.Failed != 0 {
+			t.Errorf("%s", r.text())
+		}
+		// each comes to its end, but for those whom the end of time has cut short
+		if r.Summary.Journeys < 58 || r.Summary.Journeys > 60 || r.Summary.Orders < 58 {
+			t.Errorf("%d sessions of 60\n%s", r.Summary.Journeys, r.text())
+		}
+		r = inside(t, s.Config.Handler, yaml, func(o *Options) { o.MaxUsers, o.Think = 1, 30*time.Millisecond })
+		if r.Summary.Valid || r.Generator.Crowded == 0 || r.Generator.Unsent < r.Generator.Crowded || r.Generator.PeakUsers != 1 {
+			t.Errorf("one shopper at a time: %+v, valid %v", r.Generator, r.Summary.Valid)
+		}
 	})
-	if r.Summary.Valid || r.Generator.Crowded == 0 || r.Generator.Unsent < r.Generator.Crowded || r.Generator.PeakUsers != 1 {
-		t.Errorf("one shopper at a time: %+v, valid %v", r.Generator, r.Summary.Valid)
-	}
 }
 
 // The number of shoppers of a closed model follows the curve up and down.
 func TestClosedModelFollowsTheCurve(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	var first, last atomic.Int64
-	plan := play(t, `
-load: {users: 10, stages: [{for: 1500ms, at: 0.2}, {for: 200ms, to: 2}, {for: 800ms, at: 2}, {for: 2500ms, at: 0.3}]}
+	synctest.Test(t, func(t *testing.T) {
+		var users []int64 // at each second
+		r := inside(t, s.Config.Handler, `
+load: {users: 10, stages: [{for: 1500ms, at: 0.2}, {for: 200ms, to: 2}, {for: 800ms, at: 2}, {for: 2600ms, at: 0.3}]}
 think: 20ms
-shoppers: [{steps: [{browse: 1}]}]`)
-	r := simulate(t, s, func(o *Options) {
-		o.Users, o.Duration, o.Scenario, o.enough = 0, 0, plan, nil
-		o.Progress = func(p Snapshot) {
-			if p.Elapsed < 1400*time.Millisecond {
-				first.Store(p.Users)
-			}
-			last.Store(p.Users) // the stage before ended one and a half seconds ago at least
+shoppers: [{steps: [{browse: 1}]}]`, func(o *Options) {
+			o.Progress = func(p Snapshot) { users = append(users, p.Users) }
+		})
+		if want := []int64{2, 20, 3, 3, 3}; !slices.Equal(users, want) || r.Generator.PeakUsers != 20 {
+			t.Errorf("%v shoppers after each second, want %v; %d at most\n%s", users, want, r.Generator.PeakUsers, r.text())
 		}
 	})
-	if first.Load() > 2 || r.Generator.PeakUsers != 20 || last.Load() > 4 {
-		t.Errorf("%d after a second, %d at most, %d at the end\n%s", first.Load(), r.Generator.PeakUsers, last.Load(), r.text())
-	}
 }
 
 // share: the parts add up, and each is within one of the others.

@@ -56,6 +56,7 @@ type Options struct {
 	Progress func(Snapshot)
 
 	enough func() bool // ends the load early; tests wait for what they are about instead of for a time
+	timers bool        // arrivals wait by the runtime's timers, which a test's clock can move, and not by the kernel's
 }
 
 func (o Options) withDefaults() Options {

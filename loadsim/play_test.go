@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -104,14 +105,17 @@ shoppers:
 
 func TestPageThatIsNoShop(t *testing.T) {
 	t.Parallel()
+	var seen atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
 		if r.URL.Path == "/gone" {
 			w.WriteHeader(http.StatusNotFound)
 		}
 		_, _ = w.Write([]byte("<html>"))
 	}))
 	defer srv.Close()
-	rep, err := Run(t.Context(), Options{Target: srv.URL, Scenario: play(t, "load: {users: 2, duration: 300ms}\nshoppers: [{steps: [{get: /here}, {get: /gone}]}]")})
+	rep, err := Run(t.Context(), Options{Target: srv.URL, GoodWithin: time.Minute, enough: after(&seen, 30),
+		Scenario: play(t, "load: {users: 2, duration: 1m}\nshoppers: [{steps: [{get: /here}, {get: /gone}]}]")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,38 +129,39 @@ func TestPageThatIsNoShop(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	s := newFakeShop(t)
-	var first sync.Map
 	var tooEarly, told atomic.Int64
-	f := func(w http.ResponseWriter, r *http.Request) bool {
+	f := func(w http.ResponseWriter, r *http.Request) bool { // whoever comes for the first time is put off for a second
 		if r.URL.Path != "/products/7" {
 			return false
 		}
-		who := r.RemoteAddr
-		if at, ok := first.LoadAndDelete(who); ok {
-			if time.Since(at.(time.Time)) < time.Second {
-				tooEarly.Add(1)
-			}
-			return false
+		c, err := r.Cookie("told")
+		if err != nil {
+			told.Add(1)
+			http.SetCookie(w, &http.Cookie{Name: "told", Value: strconv.FormatInt(time.Now().UnixNano(), 10)})
+			w.Header().Set("Retry-After", "1")
+			reply(w, http.StatusServiceUnavailable, map[string]any{"detail": "busy"})
+			return true
 		}
-		first.Store(who, time.Now())
-		told.Add(1)
-		w.Header().Set("Retry-After", "1")
-		reply(w, http.StatusServiceUnavailable, map[string]any{"detail": "busy"})
-		return true
+		if at, _ := strconv.ParseInt(c.Value, 10, 64); time.Since(time.Unix(0, at)) < time.Second {
+			tooEarly.Add(1)
+		}
+		return false
 	}
 	s.fault.Store(&f)
 	const yaml = "load: {users: 4, duration: 2500ms}\npopularity: {product: 7}\nshoppers: [{steps: [{view: 1, of: hot}]}]\n"
-	r := short(t, s, yaml+"retry: {times: 1, longest: 5s}", func(o *Options) { o.OwnConnections = true })
-	if tooEarly.Load() != 0 || r.Summary.Retries == 0 || r.Summary.Retries > told.Load() || r.Errors["http_503"].Count != told.Load() || len(r.Errors) != 1 {
-		t.Errorf("told %d times, %d too early\n%s", told.Load(), tooEarly.Load(), r.text())
-	}
-	if good := r.ResponseTimes["view"].Count - told.Load(); good != r.Summary.Retries || r.ResponseTimes["view"].Max > 0.9 {
-		t.Errorf("%d good answers, the wait is no response time: %+v", good, r.ResponseTimes["view"])
-	}
-	r = short(t, s, yaml+"retry: {times: 1, longest: 100ms}", func(o *Options) { o.Duration = 300 * time.Millisecond })
-	if r.Summary.Retries != 0 || r.Summary.Abandoned[leftPutOff] == 0 {
-		t.Errorf("%s", r.text())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := inside(t, s.Config.Handler, yaml+"retry: {times: 1, longest: 5s}", nil)
+		if tooEarly.Load() != 0 || r.Summary.Retries < 4 || r.Summary.Retries > told.Load() || r.Errors["http_503"].Count != told.Load() || len(r.Errors) != 1 {
+			t.Errorf("told %d times, %d too early\n%s", told.Load(), tooEarly.Load(), r.text())
+		}
+		if good := r.ResponseTimes["view"].Count - told.Load(); good != r.Summary.Retries || r.ResponseTimes["view"].Max > 0.1 {
+			t.Errorf("%d good answers, the wait is no response time: %+v", good, r.ResponseTimes["view"])
+		}
+		r = inside(t, s.Config.Handler, yaml+"retry: {times: 1, longest: 100ms}", nil)
+		if r.Summary.Retries != 0 || r.Summary.Abandoned[leftPutOff] == 0 {
+			t.Errorf("%s", r.text())
+		}
+	})
 }
 
 // Cookies stay within a session, and each session on connections of its own opens one.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,8 @@ import (
 // join makes a member that counts what it hears. Its name is its own connection's, as in a process of its own.
 func join(t *testing.T, url, id string, o BusOptions) (*Bus, *atomic.Int32) {
 	t.Helper()
-	if o.Heartbeat == 0 {
-		o.Heartbeat = 100 * time.Millisecond
-	}
+	o.Heartbeat = cmp.Or(o.Heartbeat, 100*time.Millisecond)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second) // whoever lives answers by then, however busy the machine is
 	b, err := NewBus(connect(t, url), "inv", id, o)
 	must(t, err)
 	t.Cleanup(b.Close)
@@ -60,10 +60,18 @@ func TestSlowMemberIsNamedAndSilencedSubscriberIsNot(t *testing.T) {
 	cancel, err := slow.Subscribe(func([]byte) { <-release })
 	must(t, err)
 	know(t, a, "good", "slow")
-	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
-	defer stop()
+	onlySlow := func() error { // what a broadcast says when its time ends while it waits for slow alone
+		t.Helper()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		said := make(chan error, 1)
+		go func() { said <- a.Broadcast(ctx, nil) }()
+		eventually(t, "nobody else is waited for", func() bool { return slices.Equal(a.waitedFor(), []string{"slow"}) || len(said) > 0 })
+		stop()
+		return <-said
+	}
 	var who *UnacknowledgedError
-	if err := a.Broadcast(ctx, nil); !errors.As(err, &who) || !slices.Equal(who.Members, []string{"slow"}) {
+	if err := onlySlow(); !errors.As(err, &who) || !slices.Equal(who.Members, []string{"slow"}) {
 		t.Fatalf("%v, want an error that names slow", err)
 	}
 	cancel()
@@ -71,12 +79,20 @@ func TestSlowMemberIsNamedAndSilencedSubscriberIsNot(t *testing.T) {
 	must(t, a.Broadcast(t.Context(), nil))
 	cancelPanic, err := slow.Subscribe(func([]byte) { panic("!") })
 	must(t, err)
-	ctx2, stop2 := context.WithTimeout(t.Context(), 3*time.Second)
-	defer stop2()
-	if err := a.Broadcast(ctx2, nil); !errors.As(err, &who) {
+	if err := onlySlow(); !errors.As(err, &who) {
 		t.Fatalf("%v, want an error: the subscriber panicked", err)
 	}
 	cancelPanic()
+}
+
+// waitedFor are the members whom the broadcasts under way wait for.
+func (b *Bus) waitedFor() (list []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, w := range b.waiting {
+		list = append(list, ids(w.missing)...)
+	}
+	return list
 }
 
 func TestLeavingAndDeadMembersAreNotWaitedForLong(t *testing.T) {
@@ -110,7 +126,7 @@ func TestMemberLearnsOfItsGapAfterServerRestart(t *testing.T) {
 	t.Parallel()
 	p := startNATS(t)
 	var gaps atomic.Int32
-	a, _ := join(t, p.url, "a", BusOptions{})
+	a, _ := join(t, p.url, "a", BusOptions{Timeout: 2 * time.Second})
 	b, heard := join(t, p.url, "b", BusOptions{OnGap: func() { gaps.Add(1) }})
 	know(t, a, "b")
 	eventually(t, "b is counted", b.Live)
@@ -118,7 +134,7 @@ func TestMemberLearnsOfItsGapAfterServerRestart(t *testing.T) {
 	eventually(t, "the loss is noticed", func() bool { return errors.Is(a.Broadcast(t.Context(), nil), ErrDisconnected) })
 	eventually(t, "b does not trust itself", func() bool { return !b.Live() })
 	p.start(t)
-	eventually(t, "b is told of its gap", func() bool { return gaps.Load() == 1 })
+	eventually(t, "b is told of its gap", func() bool { return gaps.Load() > 0 })
 	eventually(t, "a is back", a.nc.IsConnected)
 	eventually(t, "b is back", b.nc.IsConnected)
 	must(t, a.Broadcast(t.Context(), nil))
@@ -137,7 +153,7 @@ func TestNobodyTrustsItselfOnceABroadcastGaveUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := startNATS(t)
-			a, _ := join(t, p.url, "a", BusOptions{})
+			a, _ := join(t, p.url, "a", BusOptions{Timeout: 2 * time.Second})
 			b, heard := join(t, p.url, "b", BusOptions{})
 			know(t, a, "b")
 			eventually(t, "b is counted", b.Live)

@@ -52,7 +52,7 @@ func TestBrownout(t *testing.T) {
 // crowd reads from 48 goroutines for as long as 20 writes take.
 func (f *fixture) crowd(t *testing.T, limit int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var served, refused, running, most atomic.Int64
 	var wg sync.WaitGroup

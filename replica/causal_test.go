@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,42 +79,51 @@ func (f *fixture) sessions(sets []*replica.Set, writes int, share float64) (onRe
 	return replicas.Load(), total.Load()
 }
 
-// Two processes with two replicas each. Not parallel: how many reads the replicas get depends on how soon they replay, and so on
-// what else runs.
-func TestNoSessionMissesItsOwnWrite(t *testing.T) {
-	f := setup(t, replica.Options{})
-	second, secondDSN := f.Standby(t)
-	f.exec(f.set.Primary(), "CREATE TABLE s (id int PRIMARY KEY, v int NOT NULL)")
-	f.require()
-	var sets []*replica.Set
+// processes are two, with two replicas each, whose reads wait for a replica as long as wait says; 0 is the default.
+func (f *fixture) processes(secondDSN string, wait time.Duration) (sets []*replica.Set) {
+	f.t.Helper()
 	for range 2 {
-		s := replica.New(pool(t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.ReplicaDSN)}, {Name: "two", Pool: pool(t, secondDSN)}}, replica.Options{})
-		t.Cleanup(s.Close)
+		s := replica.New(pool(f.t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(f.t, f.ReplicaDSN)}, {Name: "two", Pool: pool(f.t, secondDSN)}},
+			patient(replica.Options{TokenWait: wait, Interval: time.Second}))
+		f.t.Cleanup(s.Close)
 		s.Require(f.set.Required())
 		sets = append(sets, s)
 	}
 	f.eventually("both processes use both replicas", func() bool {
 		for _, s := range sets {
 			if st := s.Status(); st[1].Breaker != "closed" || st[2].Breaker != "closed" {
-				_ = s.View(t.Context(), func(context.Context, replica.Reader) error { return nil }) // a probe
+				_ = s.View(f.t.Context(), func(context.Context, replica.Reader) error { return nil }) // a probe
 				return false
 			}
 		}
 		return true
 	})
+	return sets
+}
+
+// How soon a replica replays is the machine's affair: where the share of reads on replicas is asked for, reads wait for one longer than
+// by default.
+func TestNoSessionMissesItsOwnWrite(t *testing.T) {
+	t.Parallel()
+	f := setup(t, replica.Options{})
+	second, secondDSN := f.Standby(t)
+	f.exec(f.set.Primary(), "CREATE TABLE s (id int PRIMARY KEY, v int NOT NULL)")
+	f.require()
+	waiting, hasty := f.processes(secondDSN, time.Second), f.processes(secondDSN, 0)
 	one, two := f.admin, pool(t, second.AdminDSN())
 	for _, phase := range []struct {
 		name   string
+		sets   []*replica.Set
 		paused [][]*pgxpool.Pool // who is, by turns
 		share  float64           // of writes
 		least  float64           // of reads on replicas
 	}{
-		{"normally", nil, 0.02, 0.9},
-		{"with one of them paused, by turns", [][]*pgxpool.Pool{{one}, {two}}, 0.02, 0.9},
-		{"with both paused half of the time", [][]*pgxpool.Pool{{one, two}, nil}, 0.2, 0},
+		{"normally", waiting, nil, 0.02, 0.9},
+		{"with one of them paused, by turns", waiting, [][]*pgxpool.Pool{{one}, {two}}, 0.02, 0.9},
+		{"with both paused half of the time", hasty, [][]*pgxpool.Pool{{one, two}, nil}, 0.2, 0},
 	} {
 		stop := f.pausing(phase.paused)
-		on, all := f.sessions(sets, 15, phase.share)
+		on, all := f.sessions(phase.sets, 15, phase.share)
 		stop()
 		t.Logf("%s %d of %d reads were on replicas", phase.name, on, all)
 		if float64(on) < phase.least*float64(all) {
@@ -215,7 +225,7 @@ func TestReadersCannotWrite(t *testing.T) {
 
 func TestWrite(t *testing.T) {
 	t.Parallel()
-	f := setup(t, replica.Options{WriteWait: 15 * time.Second})
+	f := setup(t, replica.Options{})
 	ctx, c := replica.WithCollector(t.Context())
 	set := func(v int) error {
 		return f.set.Write(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -269,7 +279,12 @@ func TestCommitWithoutAnAnswerIsUnknown(t *testing.T) {
 			return err
 		}
 		l.freeze()
-		time.AfterFunc(100*time.Millisecond, cancel)
+		heed := func(what []byte) {
+			if bytes.Contains(what, []byte("COMMIT;")) {
+				cancel()
+			}
+		}
+		l.heed.Store(&heed)
 		return nil
 	})
 	l.thaw()
@@ -282,7 +297,7 @@ func TestCommitWithoutAnAnswerIsUnknown(t *testing.T) {
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	f := setup(t, replica.Options{})
-	g := replica.NewGroup(pool(t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.ReplicaDSN)}}, replica.Options{Interval: 50 * time.Millisecond})
+	g := replica.NewGroup(pool(t, f.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.ReplicaDSN)}}, patient(replica.Options{}))
 	t.Cleanup(g.Close)
 	var sets []*replica.Set
 	for _, db := range []string{"a", "b"} {

@@ -13,8 +13,9 @@ import (
 
 // link carries the connections of a pool, and can hang: nothing is refused or closed, nothing arrives either.
 type link struct {
-	traffic sync.RWMutex // held to stop it
-	delay   atomic.Int64 // nanoseconds that everything takes
+	traffic sync.RWMutex                      // held to stop it
+	delay   atomic.Int64                      // nanoseconds that everything takes
+	heed    atomic.Pointer[func(what []byte)] // hears of everything before it is carried
 }
 
 func (l *link) freeze() { l.traffic.Lock() }
@@ -63,6 +64,9 @@ func (l *link) carry(to, from net.Conn) {
 	for {
 		n, err := from.Read(buf)
 		time.Sleep(time.Duration(l.delay.Load())) // the way is long
+		if heed := l.heed.Load(); heed != nil {
+			(*heed)(buf[:n])
+		}
 		l.traffic.RLock()
 		if n > 0 {
 			if _, werr := to.Write(buf[:n]); werr != nil {

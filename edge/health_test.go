@@ -107,7 +107,7 @@ func TestHungOriginLosesItsRequests(t *testing.T) {
 	t.Parallel()
 	dead := hang(t)
 	b := tcpBackend(t, "b")
-	s := start(t, Options{Origins: []string{dead}, HealthTimeout: 100 * time.Millisecond}, b)
+	s := start(t, Options{Origins: []string{dead}, HealthTimeout: 500 * time.Millisecond}, b)
 	for range 5 { // two in three would otherwise wait for the whole Timeout
 		if res, body := s.do(t, "GET", "/", ""); res.StatusCode != 200 {
 			t.Fatalf("got %d %s", res.StatusCode, body)

@@ -128,9 +128,9 @@ func TestLongWorkIsNotGivenToAnother(t *testing.T) {
 	t.Parallel()
 	js := streams(t, localtest.NATS(t))
 	l := newLedger()
-	consume(t, js, ConsumerOptions{Durable: "d", Topics: []string{"t"}, AckWait: 300 * time.Millisecond, Handler: func(ctx context.Context, m Message) error {
+	consume(t, js, ConsumerOptions{Durable: "d", Topics: []string{"t"}, AckWait: 1500 * time.Millisecond, Handler: func(ctx context.Context, m Message) error {
 		err := l.handle(ctx, m)
-		pause(ctx, 1200*time.Millisecond, nil) // the long work: four times AckWait
+		pause(ctx, 4*time.Second, nil) // the long work: more than twice AckWait
 		return err
 	}})
 	publish(t, js, "t", "x")
@@ -155,7 +155,7 @@ func TestDeliveriesWithoutAWordEndAsDeadLetter(t *testing.T) {
 	must(t, err)
 	publish(t, js, "t", "x")
 	for range 2 { // taken, and never heard of again
-		_, err := cons.Next(jetstream.FetchMaxWait(5 * time.Second))
+		_, err := cons.Next(jetstream.FetchMaxWait(time.Minute))
 		must(t, err)
 	}
 	c.Start()
@@ -188,10 +188,11 @@ func TestDeadLetterThatCannotBeStoredIsNotDropped(t *testing.T) {
 
 func TestStopInterruptsAfterDrainTimeoutAndGivesBack(t *testing.T) {
 	t.Parallel()
+	const ackWait = 50 * time.Second // longer than anything a busy machine needs, shorter than the test waits
 	js := streams(t, localtest.NATS(t))
 	begun := make(chan struct{})
 	var once sync.Once
-	c := consume(t, js, ConsumerOptions{Durable: "d", Topics: []string{"t"}, DrainTimeout: 20 * time.Millisecond, Handler: func(ctx context.Context, _ Message) error {
+	c := consume(t, js, ConsumerOptions{Durable: "d", Topics: []string{"t"}, AckWait: ackWait, DrainTimeout: 20 * time.Millisecond, Handler: func(ctx context.Context, _ Message) error {
 		once.Do(func() { close(begun) })
 		<-ctx.Done()
 		return ctx.Err()
@@ -203,9 +204,9 @@ func TestStopInterruptsAfterDrainTimeoutAndGivesBack(t *testing.T) {
 	c.Start() // stays stopped
 	l := newLedger()
 	began := time.Now()
-	consume(t, js, ConsumerOptions{Durable: "d", Topics: []string{"t"}, Handler: l.handle})
+	consume(t, js, ConsumerOptions{Durable: "d", Topics: []string{"t"}, AckWait: ackWait, Handler: l.handle})
 	eventually(t, "another one handles it", func() bool { ids, _ := l.count(); return ids == 1 })
-	if d := time.Since(began); d > 10*time.Second {
+	if d := time.Since(began); d >= ackWait {
 		t.Fatalf("it took %v: the message waited for AckWait", d)
 	}
 }

@@ -61,7 +61,7 @@ func (f *fenced) process(t *testing.T, name string) *stack {
 	s := &stack{cfg: config.Config{Redis: config.RedisConfig{Addr: f.redis}}, log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(s.close)
 	s.set = replica.New(pool(t, f.pair.PrimaryDSN), []replica.Replica{{Name: "one", Pool: pool(t, f.pair.ReplicaDSN)}},
-		replica.Options{Name: catalogName, Interval: 20 * time.Millisecond, TokenWait: 50 * time.Millisecond, ReadWait: 200 * time.Millisecond})
+		replica.Options{Name: catalogName, Interval: 20 * time.Millisecond, CheckTimeout: 20 * time.Second, MaxLatency: time.Minute, MaxLag: time.Hour, TokenWait: 50 * time.Millisecond, ReadWait: 200 * time.Millisecond})
 	s.onClose(s.set.Close)
 	var err error
 	if s.nc, err = queue.Connect(f.nats, queue.ConnectOptions{Name: name}); err != nil {

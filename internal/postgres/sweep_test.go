@@ -131,7 +131,7 @@ func TestDeadShard(t *testing.T) {
 	t.Cleanup(pool.Close)
 	ring := must(shard.NewRing(shard.Info{ID: "only"}))
 	cluster := must(shard.New(ring, map[string]*pgxpool.Pool{"only": pool}, shard.Options{}))
-	s := postgres.NewShards(cluster, postgres.ShardOptions{Timeout: 300 * time.Millisecond})
+	s := postgres.NewShards(cluster, postgres.ShardOptions{Timeout: 3 * time.Second})
 	check(t, s.SetAvailable(t.Context(), "test", 1, 5))
 	server.Kill()
 	for pool.Ping(t.Context()) == nil { // backends outlive their postmaster by a moment

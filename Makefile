@@ -43,9 +43,9 @@ test-clickhouse: ## test the event store, and a whole platform with it, on Click
 	@test -e $(LIBCHDB) || { cd bin/chdb && npm pack --silent $(CHDB) | xargs tar xzf && rm -f *.tgz; }
 	STAMPEDE_LIBCHDB=$(LIBCHDB) go test -count=1 -timeout 8m ./analytics/clickstore/...
 
-# Tests with a long form read STAMPEDE_SOAK, and go on for STAMPEDE_SOAK_FOR each.
+# Tests with a long form read STAMPEDE_SOAK, mostly by localtest.Rounds, and go on for STAMPEDE_SOAK_FOR each.
 SOAK_FOR ?= 10m
-SOAKED = $(sort $(dir $(shell grep -rl --include='*_test.go' STAMPEDE_SOAK .)))
+SOAKED = $(sort $(dir $(shell grep -rlE --include='*_test.go' 'STAMPEDE_SOAK|localtest\.Rounds' .)))
 SOAK = STAMPEDE_SOAK=1 STAMPEDE_SOAK_FOR=$(SOAK_FOR) go test -count=1 -timeout 0
 
 .PHONY: soak

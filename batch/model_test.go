@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stampede-shop/stampede/batch"
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 )
 
 // deed is a request of the property test: what shall become of it is written on it.
@@ -143,6 +144,10 @@ func drawDeeds(rt *rapid.T) []deed {
 // Whatever is submitted, when and with which fate: one outcome each, and every rule of the package holds.
 func TestEveryDeedHasOneOutcome(t *testing.T) {
 	t.Parallel()
+	localtest.Rounds(t, 1, func(int) { everyDeed(t) })
+}
+
+func everyDeed(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		deeds := drawDeeds(rt)
 		l := &ledger{done: map[int]int{}, seen: map[int]int{}, under: map[string]int{}, since: map[context.Context]time.Time{}, running: map[context.Context]bool{}, names: map[string]bool{},

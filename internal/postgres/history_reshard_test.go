@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 	"github.com/stampede-shop/stampede/shard/move"
 )
@@ -22,7 +23,7 @@ func checkHistoryThroughAMove(t *testing.T, w *world) {
 	o, next := w.topology(t)
 	m := move.New(o)
 	moved := 0
-	rounds(t, 1, func(round int) {
+	localtest.Rounds(t, 1, func(round int) {
 		if round > 0 {
 			at := rand.N(len(next.Shards))
 			s := next.Shards[at]
@@ -63,7 +64,7 @@ func (w *world) roundsThrough(t *testing.T, m *move.Mover, next move.Topology) (
 // The whole shop goes on while the weights of its shards change over and over, and movers die at any step: its short form is
 // TestShopGoesOnWhileAShardComesIn.
 func TestShopGoesOnThroughMoves(t *testing.T) {
-	if soaking(t) == 0 {
+	if localtest.Soaking(t) == 0 {
 		t.Skip("make soak runs it")
 	}
 	t.Parallel()
@@ -75,7 +76,7 @@ func TestShopGoesOnThroughMoves(t *testing.T) {
 		products[i] = w.product(t, 1_000_000)
 	}
 	stop := w.shoppers(t, s, products)
-	rounds(t, 1, func(round int) {
+	localtest.Rounds(t, 1, func(round int) {
 		if round > 0 {
 			x := next.Shards[rand.N(len(next.Shards))]
 			x.Weight = 1 + (x.Weight+rand.N(3))%4

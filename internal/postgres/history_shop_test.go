@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -234,7 +235,7 @@ func TestHistoryOfCheckouts(t *testing.T) { bothWays(t, checkHistoryOfCheckouts)
 func checkHistoryOfCheckouts(t *testing.T, w *world) {
 	var recovered atomic.Int64
 	defer w.worker(t, &recovered)()
-	rounds(t, 5, func(int) {
+	localtest.Rounds(t, 5, func(int) {
 		initial, products := map[int64]int64{}, []shop.Product{}
 		for range 3 {
 			p := w.product(t, 2+rand.Int64N(5))

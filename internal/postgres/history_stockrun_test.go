@@ -14,6 +14,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
 
@@ -188,7 +189,7 @@ func (c *caller) call(kind string) {
 func TestHistoryOfStock(t *testing.T) { bothWays(t, checkHistoryOfStock) }
 
 func checkHistoryOfStock(t *testing.T, w *world) {
-	rounds(t, 8, func(int) { w.stockRound(t, 3, nil) })
+	localtest.Rounds(t, 8, func(int) { w.stockRound(t, 3, nil) })
 	w.clean(t)
 }
 

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -59,33 +58,4 @@ func told(m porcupine.Model, ops []porcupine.Operation) string {
 		fmt.Fprintf(&b, "%5d..%-5s client %d: %s\n", o.Call, ret, o.ClientId, m.DescribeOperation(o.Input, o.Output))
 	}
 	return b.String()
-}
-
-// soaking is for how long a long test goes on; 0 in `make test`, where it is to be short. `make soak` sets STAMPEDE_SOAK, and
-// STAMPEDE_SOAK_FOR tells how long.
-func soaking(t testing.TB) time.Duration {
-	t.Helper()
-	if os.Getenv("STAMPEDE_SOAK") == "" {
-		return 0
-	}
-	text := os.Getenv("STAMPEDE_SOAK_FOR")
-	if text == "" {
-		return 10 * time.Minute
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatalf("STAMPEDE_SOAK_FOR=%s: %v", text, err)
-	}
-	return d
-}
-
-// rounds runs a test so many times, or as long as it is to soak; each run has its number.
-func rounds(t testing.TB, short int, run func(round int)) {
-	t.Helper()
-	long, began := soaking(t), time.Now()
-	n := 0
-	for ; n < short || time.Since(began) < long; n++ {
-		run(n)
-	}
-	t.Logf("%d rounds in %v", n, time.Since(began).Round(time.Millisecond))
 }

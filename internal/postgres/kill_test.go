@@ -29,7 +29,7 @@ func checkKilledBetweenAnyTwoSteps(t *testing.T, w *world) {
 	if batched {
 		points = append(points, postgres.BatchCrashPoints...)
 	}
-	rounds(t, 1, func(int) {
+	localtest.Rounds(t, 1, func(int) {
 		for _, point := range points {
 			w.killedAt(t, point, batched)
 		}

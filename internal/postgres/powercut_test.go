@@ -78,7 +78,7 @@ func (g *grid) keyOn(server int, next func() string) string {
 func TestPowerCutLosesNoOrder(t *testing.T) {
 	t.Parallel()
 	g := newGrid(t, writesLate, 2)
-	rounds(t, 3, func(int) {
+	localtest.Rounds(t, 3, func(int) {
 		const stock = 40
 		var products []shop.Product
 		for range 5 {
@@ -125,14 +125,14 @@ func (g *grid) sellUntilDark(products []shop.Product, d *diary) (stop func()) {
 func TestPowerCutBetweenAnyTwoSteps(t *testing.T) {
 	t.Parallel()
 	g := newGrid(t, writesLate, 2)
-	rounds(t, 1, func(int) {
+	localtest.Rounds(t, 1, func(int) {
 		for _, point := range slices.Concat(shop.CrashPoints, postgres.BatchCrashPoints) {
 			// a short run makes sure of the points before which something must be on disk
 			sure := slices.Contains([]string{"opened", "reserved", "charged", "confirmed", "batch-open", "batch-stock", "batch-pay", "batch-close"}, point)
-			if sure || rand.N(3) == 0 || soaking(t) > 0 {
+			if sure || rand.N(3) == 0 || localtest.Soaking(t) > 0 {
 				g.cutAt(t, g.batched, point)
 			}
-			if slices.Contains(shop.CrashPoints, point) && (sure || soaking(t) > 0) {
+			if slices.Contains(shop.CrashPoints, point) && (sure || localtest.Soaking(t) > 0) {
 				g.cutAt(t, g.plain, point)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/internal/postgres"
 	"github.com/stampede-shop/stampede/internal/shop"
 )
@@ -25,7 +26,7 @@ func TestSagaFollowsItsModel(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			reached := map[string]int{}
-			rounds(t, 1, func(n int) {
+			localtest.Rounds(t, 1, func(n int) {
 				t.Run(fmt.Sprint(n), func(t *testing.T) { // the audit reads all there is: a long run begins anew now and then
 					w := newWorld(t)
 					if way == "batched" {
@@ -36,7 +37,7 @@ func TestSagaFollowsItsModel(t *testing.T) {
 			})
 			t.Logf("points passed: %v", reached)
 			for _, point := range shop.CrashPoints {
-				if soaking(t) > 0 && reached[point] == 0 {
+				if localtest.Soaking(t) > 0 && reached[point] == 0 {
 					t.Errorf("no checkout ever came to %q", point)
 				}
 			}
@@ -47,7 +48,7 @@ func TestSagaFollowsItsModel(t *testing.T) {
 func checkSagaFollowsItsModel(t *testing.T, w *world, reached map[string]int) {
 	asks, failed := 0, false
 	rapid.Check(t, func(rt *rapid.T) {
-		if asks > sagaAsks && !failed && soaking(t) == 0 {
+		if asks > sagaAsks && !failed && localtest.Soaking(t) == 0 {
 			return
 		}
 		c := &clerk{world: w, pay: w.pay, reached: reached, fatalf: func(format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stampede-shop/stampede/internal/local/localtest"
 	"github.com/stampede-shop/stampede/shard"
 	"github.com/stampede-shop/stampede/shard/move"
 )
@@ -52,19 +53,23 @@ func TestCrashAtEveryStep(t *testing.T) {
 	w.seed(t, a)
 	stop := w.load(t, a, b)
 	o := w.options(t)
-	_, err := move.New(o).Begin(t.Context(), w.top.With(move.Shard{ID: "shard3", DSN: w.dsns["shard3"]}))
-	check(t, err)
 	run := func(m *move.Mover) error { _, err := m.Run(t.Context()); return err }
-	for _, point := range move.CrashPoints {
-		reached, err := dying(o, point, run)
-		if !reached {
-			t.Fatalf("%s was not reached: %v", point, err)
+	var next move.Topology
+	localtest.Rounds(t, 1, func(round int) { // it comes in, and then its share changes
+		next = w.top.With(move.Shard{ID: "shard3", DSN: w.dsns["shard3"], Weight: 1 + round%3})
+		_, err := move.New(o).Begin(t.Context(), next)
+		check(t, err)
+		for _, point := range move.CrashPoints {
+			reached, err := dying(o, point, run)
+			if !reached {
+				t.Fatalf("%s was not reached: %v", point, err)
+			}
 		}
-	}
-	check(t, run(move.New(o)))
+		check(t, run(move.New(o)))
+	})
 	n, longest := stop()
 	t.Logf("%d writes, the longest took %v", n, longest)
-	w.audit(t, w.top.With(move.Shard{ID: "shard3", DSN: w.dsns["shard3"]}))
+	w.audit(t, next)
 }
 
 // Aborting is possible at any point before the new map is in force, and only there; everything is then as it was.

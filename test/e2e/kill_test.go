@@ -83,7 +83,7 @@ func TestKillEachUnderLoad(t *testing.T) {
 			}
 			eventually(t, time.Minute, victim+" is back", func() error { return p.runs(victim, before) })
 			wg.Wait()
-			t.Logf("%d requests, %d bad, %d late, %d orders", r.Summary.TotalRequests, r.bad(), r.Errors["slow"].Count, r.Summary.Orders)
+			t.Logf("%d requests, %d bad, %d late, %d orders; errors %v", r.Summary.TotalRequests, r.bad(), r.Errors["slow"].Count, r.Summary.Orders, r.Errors)
 			r.hardlyBad(t)
 			p.audit(t)
 		})

@@ -34,7 +34,7 @@ func TestWarmStore(t *testing.T) {
 	url := localtest.NATS(t)
 	one, nc := newWarmStore(t, url)
 	two, _ := newWarmStore(t, url)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := nc.FlushWithContext(ctx); err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func serve(dir string) {
 		os.Exit(1)
 	}
 	s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		os.Exit(1)
 	}
 	url := s.ClientURL()

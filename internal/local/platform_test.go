@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const patience = time.Minute
+const patience = 3 * time.Minute // nothing is waited for in vain, so it costs nothing but a failure its time
 
 // tempData is a folder that is reachable for an unprivileged account, which t.TempDir is not always.
 func tempData(t *testing.T) string {

@@ -24,7 +24,7 @@ type Process struct {
 	Ready  func(ctx context.Context) error // one look, nil when ready; nil func: ready once started
 	After  func(ctx context.Context) error // runs each time it has become ready, before others start
 
-	StartTimeout time.Duration  // how long the first start may take; 0 is 30 s
+	StartTimeout time.Duration  // how long the first start may take; 0 is a minute
 	StartTries   int            // how often it may end by itself during the first start; 0 is 3
 	StopSignal   syscall.Signal // 0 is SIGTERM
 	StopTimeout  time.Duration  // how long it may drain before it is killed; 0 is 15 s
@@ -34,7 +34,7 @@ type Process struct {
 
 func (p Process) withDefaults() Process {
 	if p.StartTimeout == 0 {
-		p.StartTimeout = 30 * time.Second
+		p.StartTimeout = time.Minute
 	}
 	if p.StartTries == 0 {
 		p.StartTries = 3

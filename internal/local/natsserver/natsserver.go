@@ -54,7 +54,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-const startTimeout = 20 * time.Second
+const startTimeout = time.Minute
 
 // Run runs the server until ctx ends, then lets clients drain and returns nil. It returns an error when
 // the server cannot start, or ends by itself.

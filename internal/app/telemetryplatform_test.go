@@ -25,7 +25,7 @@ import (
 	"github.com/stampede-shop/stampede/telemetry/spans"
 )
 
-// observed is a process that measures itself, with heap profiles of two deploys kept.
+// observed is a process that measures itself, with heap profiles of two deploys kept, of an hour ago and of now.
 func observed(t *testing.T, name string) (*roleops.Measuring, opshttp.Member) {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,8 @@ func observed(t *testing.T, name string) (*roleops.Measuring, opshttp.Member) {
 	if err := m.Open(config.TelemetryConfig{Enabled: true, Dir: dir, Profile: true, Flight: true, Spans: true, Slow: time.Second}, name, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"heap-20261127T120000.000Z-old.pb.gz", "heap-20261127T130000.000Z-new.pb.gz"} {
+	for deploy, ago := range map[string]time.Duration{"old": 62 * time.Minute, "new": 2 * time.Minute} {
+		file := time.Now().UTC().Add(-ago).Format("heap-20060102T150405.000Z-") + deploy + ".pb.gz"
 		f, err := os.Create(filepath.Join(dir, name, file))
 		if err != nil {
 			t.Fatal(err)
@@ -67,6 +68,7 @@ func askOps(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorde
 
 func TestProfilesByTheOperationsEndpoint(t *testing.T) {
 	t.Parallel()
+	ago := func(d time.Duration) string { return time.Now().UTC().Add(-d).Format(time.RFC3339) } // by default the last minutes are asked for
 	_, api := observed(t, "api-1")
 	h := (&platformOps{token: "t", members: func() []opshttp.Member { return []opshttp.Member{api} }, status: func() any { return nil }}).handler()
 	for _, c := range []struct {
@@ -77,7 +79,7 @@ func TestProfilesByTheOperationsEndpoint(t *testing.T) {
 		{"/admin/profile?kind=heap&deploy=new", `"type":"inuse_space","unit":"bytes","root":{"name":"all"`, 200},
 		{"/admin/profile?kind=heap&deploy=new&base=deploy:old", `"base":`, 200},
 		{"/admin/profile?kind=heap&base=previous&type=alloc_space", `"base":`, 200},
-		{"/admin/profile?kind=heap&from=2026-11-27T12:30:00Z&to=2026-11-27T13:30:00Z&base=2026-11-27T11:30:00Z", `"base":`, 200},
+		{"/admin/profile?kind=heap&from=" + ago(32*time.Minute) + "&to=" + ago(-28*time.Minute) + "&base=" + ago(92*time.Minute), `"base":`, 200},
 		{"/admin/profile?kind=heap&deploy=new&format=folded", ";", 200},
 		{"/admin/profile?kind=heap&deploy=none", "there is none: kind heap, deploy none", 404},
 		{"/admin/profile?kind=cpu", "there is none: kind cpu", 404},

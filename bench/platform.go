@@ -85,6 +85,9 @@ func stampede(ctx context.Context, args ...string) ([]byte, error) {
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
+		if args[0] == "audit" { // what does not hold is its result
+			errOut.Write(out.Bytes())
+		}
 		return out.Bytes(), fmt.Errorf("stampede %s: %w\n%s", args[0], err, errOut.String())
 	}
 	return out.Bytes(), nil

@@ -13,6 +13,9 @@ import (
 type AuditOptions struct {
 	// Settle is how long to wait before looking again at what seemed wrong. 0 means 2 s, negative not at all.
 	Settle time.Duration
+	// Patience bounds the time for which to go on looking while each look finds fewer wrong: a worker that is behind after a rush is
+	// setting it right. 0 means a minute, negative one more look.
+	Patience time.Duration
 	// Grace is for how long after its last change a row may be waiting for the worker. 0 means 30 s, negative none.
 	Grace time.Duration
 	// OutboxAge is how old an undelivered event may be. 0 means 5 min.
@@ -33,6 +36,7 @@ func (o *AuditOptions) setDefaults() {
 		*d = max(*d, 0)
 	}
 	set(&o.Settle, 2*time.Second)
+	set(&o.Patience, time.Minute)
 	set(&o.Grace, 30*time.Second)
 	set(&o.OutboxAge, 5*time.Minute)
 	set(&o.Timeout, 30*time.Second)
@@ -48,7 +52,7 @@ type CatalogueReader interface {
 
 // Audit reconciles stock, reservations, orders, payments and outbox over all shards, and, when catalog is not nil, the
 // availability that the catalogue shows with the stock. The shop may be live: what is wrong in passing, because two
-// shards cannot be read at one moment, is looked at a second time and counts only if it is wrong in the same way.
+// shards cannot be read at one moment, is looked at again, as long as there is progress, and counts only if it stays wrong in the same way.
 // It reads page by page and changes nothing.
 func Audit(ctx context.Context, catalog CatalogueReader, shards *Shards, o AuditOptions) (AuditReport, error) {
 	o.setDefaults()
@@ -57,15 +61,27 @@ func Audit(ctx context.Context, catalog CatalogueReader, shards *Shards, o Audit
 	if err != nil {
 		return AuditReport{}, err
 	}
-	if len(first) > 0 && o.Settle > 0 && !pause(ctx, o.Settle) {
-		return AuditReport{}, ctx.Err()
-	}
-	still, err := a.again(ctx, first)
+	still, err := a.settle(ctx, first)
 	if err != nil {
 		return AuditReport{}, err
 	}
 	a.flight["settling"] = int64(len(first) - len(still))
 	return a.report(still), nil
+}
+
+// settle looks again at what seemed wrong, until a look finds no less of it than the one before.
+func (a *auditor) settle(ctx context.Context, first []finding) (still []finding, err error) {
+	still = first
+	for began := time.Now(); len(still) > 0; {
+		if a.o.Settle > 0 && !pause(ctx, a.o.Settle) {
+			return nil, ctx.Err()
+		}
+		before := len(still)
+		if still, err = a.again(ctx, still); err != nil || len(still) == before || time.Since(began) > a.o.Patience {
+			return still, err
+		}
+	}
+	return still, nil
 }
 
 // finding is a row that breaks a rule. Two findings are the same if the row broke it in the same way.
@@ -99,9 +115,6 @@ func (a *auditor) pass(ctx context.Context) ([]finding, error) {
 
 // again returns those findings that a second look confirms.
 func (a *auditor) again(ctx context.Context, first []finding) ([]finding, error) {
-	if len(first) == 0 {
-		return nil, nil
-	}
 	second := &auditor{s: a.s, catalog: a.catalog, o: a.o, checked: map[string]int64{}, flight: map[string]int64{}}
 	now, err := second.lookAt(ctx, first)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -253,6 +254,39 @@ func (m *mender) Products(ctx context.Context, ids []int64) ([]shop.Product, err
 		m.mend()
 		m.mend = nil
 	}
+	return nil, nil
+}
+
+// A worker that is behind sets one thing right at each look: the audit goes on looking for as long as it does.
+func TestAuditWaitsForAWorkerThatIsBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var wrong []shop.Product
+	for range 12 {
+		p := w.product(t, 20)
+		w.exec(t, shop.ProductKey(p.ID), `UPDATE stock SET available = available + 1 WHERE product_id = $1`, p.ID)
+		wrong = append(wrong, p)
+	}
+	var mu sync.Mutex
+	behind := readers(func() { // runs at each look on each shard, after the stock was read
+		mu.Lock()
+		defer mu.Unlock()
+		if len(wrong) > 0 {
+			w.exec(t, shop.ProductKey(wrong[0].ID), `UPDATE stock SET available = available - 1 WHERE product_id = $1`, wrong[0].ID)
+			wrong = wrong[1:]
+		}
+	})
+	report, err := postgres.Audit(t.Context(), behind, w.Shards, postgres.AuditOptions{Settle: time.Millisecond, Grace: -1})
+	check(t, err)
+	if !report.OK || report.InFlight["settling"] != 12 {
+		t.Fatalf("%v, %+v", broken(report), report.InFlight)
+	}
+}
+
+type readers func()
+
+func (r readers) Products(context.Context, []int64) ([]shop.Product, error) {
+	r()
 	return nil, nil
 }
 

@@ -26,7 +26,7 @@ type pace struct {
 }
 
 var (
-	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 500 * time.Millisecond, 6 * time.Second, 20 * time.Second, 40_000, 40, 1500, 64}
+	thorough = pace{8 * time.Second, 4 * time.Second, 30 * time.Second, 8 * time.Second, 25 * time.Second, 500 * time.Millisecond, 6 * time.Second, 20 * time.Second, 40_000, 32, 1500, 64}
 	quick    = pace{3 * time.Second, 2 * time.Second, 8 * time.Second, 4 * time.Second, 8 * time.Second, 500 * time.Millisecond, 3 * time.Second, 20 * time.Second, 10_000, 8, 400, 48}
 )
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -69,16 +70,23 @@ func Audit(ctx context.Context, catalog CatalogueReader, shards *Shards, o Audit
 	return a.report(still), nil
 }
 
-// settle looks again at what seemed wrong, until a look finds no less of it than the one before.
+// settle looks again at what seemed wrong, until a look finds no less of it than the one before; more often at what somebody may yet set right.
 func (a *auditor) settle(ctx context.Context, first []finding) (still []finding, err error) {
 	still = first
-	for began := time.Now(); len(still) > 0; {
+	began, idle := time.Now(), 0
+	for len(still) > 0 {
 		if a.o.Settle > 0 && !pause(ctx, a.o.Settle) {
 			return nil, ctx.Err()
 		}
 		before := len(still)
-		if still, err = a.again(ctx, still); err != nil || len(still) == before || time.Since(began) > a.o.Patience {
-			return still, err
+		if still, err = a.again(ctx, still); err != nil {
+			return nil, err
+		}
+		if idle++; len(still) < before {
+			idle = 0
+		}
+		if late := slices.ContainsFunc(still, func(f finding) bool { return f.late }); idle > 0 && !late || idle >= looks || time.Since(began) > a.o.Patience {
+			break
 		}
 	}
 	return still, nil
@@ -89,7 +97,11 @@ type finding struct {
 	rule    string
 	subject string // an order id, a product id, a shard
 	detail  string
+	late    bool // somebody may yet set it right: the worker, the event store
 }
+
+// looks are how many looks in a row may find no less of what somebody may yet set right: who was killed or stood still needs seconds to go on.
+const looks = 5
 
 // auditor carries one audit.
 type auditor struct {

@@ -96,7 +96,7 @@ func (a *auditor) eventsOwned(ctx context.Context) (all []finding, err error) {
 		}
 		a.checked[ruleEventsOwned] += int64(len(ids))
 		for _, id := range slices.DeleteFunc(ids, func(id string) bool { return there[id] }) {
-			all = append(all, finding{ruleEventsOwned, id, "is in the event store and on no shard"})
+			all = append(all, finding{rule: ruleEventsOwned, subject: id, detail: "is in the event store and on no shard"})
 		}
 	}
 }

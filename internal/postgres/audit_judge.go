@@ -17,11 +17,11 @@ type judgement struct {
 }
 
 func (j *judgement) say(rule, format string, args ...any) {
-	j.found = append(j.found, finding{rule, j.d.id, fmt.Sprintf(format, args...)})
+	j.found = append(j.found, finding{rule: rule, subject: j.d.id, detail: fmt.Sprintf(format, args...)})
 }
 
 func (j *judgement) await(rule, format string, args ...any) {
-	j.later = append(j.later, finding{rule, j.d.id, fmt.Sprintf(format, args...)})
+	j.later = append(j.later, finding{rule: rule, subject: j.d.id, detail: fmt.Sprintf(format, args...), late: true})
 }
 
 // places checks that each row is where the ring wants it, and that nothing is in two places.

@@ -116,7 +116,7 @@ func (a *auditor) keys(ctx context.Context) (all []finding, err error) {
 				cursor = r.Key
 				a.checked[ruleKeyPlacement]++
 				if owner, err := a.s.c.Locate(r.Key); err != nil || owner != n.ID {
-					all = append(all, finding{ruleKeyPlacement, r.Key, fmt.Sprintf("is in %s of %s, belongs to %s", r.Tables, n.ID, owner)})
+					all = append(all, finding{rule: ruleKeyPlacement, subject: r.Key, detail: fmt.Sprintf("is in %s of %s, belongs to %s", r.Tables, n.ID, owner)})
 				}
 			}
 			mu.Unlock()
@@ -142,7 +142,7 @@ func (a *auditor) outbox(ctx context.Context) (all []finding, err error) {
 		a.flight["outbox"] += box.Waiting
 		a.flight["open_checkouts"] += open
 		if box.Old > 0 {
-			all = append(all, finding{ruleOutboxFresh, n.ID, fmt.Sprintf("%d events are older than %s, the oldest of %s",
+			all = append(all, finding{rule: ruleOutboxFresh, subject: n.ID, detail: fmt.Sprintf("%d events are older than %s, the oldest of %s",
 				box.Old, a.o.OutboxAge, box.Oldest)})
 		}
 		return err
@@ -157,7 +157,7 @@ func (a *auditor) twiceBought(ctx context.Context) (all []finding, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, r := range found {
-			all = append(all, finding{ruleBoughtOnce, r.UserID, fmt.Sprintf("version %d of the cart has %d orders", r.CartVersion, r.Orders)})
+			all = append(all, finding{rule: ruleBoughtOnce, subject: r.UserID, detail: fmt.Sprintf("version %d of the cart has %d orders", r.CartVersion, r.Orders)})
 		}
 		return err
 	})

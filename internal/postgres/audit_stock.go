@@ -23,7 +23,7 @@ func (a *auditor) stock(ctx context.Context) (all []finding, err error) {
 		}
 		mu.Lock()
 		for _, id := range orphans {
-			all = append(all, finding{ruleStockBalance, shop.ProductKey(id), "units are reserved but there is no stock row"})
+			all = append(all, finding{rule: ruleStockBalance, subject: shop.ProductKey(id), detail: "units are reserved but there is no stock row"})
 		}
 		mu.Unlock()
 		size := 20 * a.o.Page
@@ -69,7 +69,7 @@ func (a *auditor) stockByID(ctx context.Context, ids map[int64]bool) (all []find
 		mu.Lock()
 		defer mu.Unlock()
 		for _, id := range orphans {
-			bad = append(bad, finding{ruleStockBalance, shop.ProductKey(id), "units are reserved but there is no stock row"})
+			bad = append(bad, finding{rule: ruleStockBalance, subject: shop.ProductKey(id), detail: "units are reserved but there is no stock row"})
 		}
 		all = append(all, bad...)
 		return err
@@ -82,13 +82,13 @@ func (a *auditor) judgeStock(ctx context.Context, node string, found []sharddb.A
 	for _, r := range found {
 		subject := shop.ProductKey(r.ProductID)
 		if off := r.Available + r.Taken - r.Received; off != 0 {
-			all = append(all, finding{ruleStockBalance, subject, fmt.Sprintf("%+d units: available and taken are not what was received", off)})
+			all = append(all, finding{rule: ruleStockBalance, subject: subject, detail: fmt.Sprintf("%+d units: available and taken are not what was received", off)})
 		}
 		if r.Available < 0 {
-			all = append(all, finding{ruleStockNegative, subject, fmt.Sprintf("available is %d", r.Available)})
+			all = append(all, finding{rule: ruleStockNegative, subject: subject, detail: fmt.Sprintf("available is %d", r.Available)})
 		}
 		if owner, err := a.s.c.Locate(subject); err != nil || owner != node {
-			all = append(all, finding{ruleStockPlacement, subject, fmt.Sprintf("is on %s, belongs to %s", node, owner)})
+			all = append(all, finding{rule: ruleStockPlacement, subject: subject, detail: fmt.Sprintf("is on %s, belongs to %s", node, owner)})
 		}
 	}
 	wrong, compared, err := a.compareCatalogue(ctx, found)
@@ -124,7 +124,7 @@ func (a *auditor) compareCatalogue(ctx context.Context, found []sharddb.AuditSto
 		for _, p := range products {
 			r := stock[p.ID]
 			if has := shop.AvailabilityOf(r.Available); has != p.Availability && !r.Young {
-				all = append(all, finding{ruleAvailability, shop.ProductKey(p.ID), fmt.Sprintf("the catalogue says %s, the stock is %s", p.Availability, has)})
+				all = append(all, finding{rule: ruleAvailability, subject: shop.ProductKey(p.ID), detail: fmt.Sprintf("the catalogue says %s, the stock is %s", p.Availability, has)})
 			}
 		}
 	}

@@ -12,15 +12,7 @@ import (
 func inside(t *testing.T, shop http.Handler, yaml string, change func(*Options)) *Report {
 	t.Helper()
 	o := Options{Target: "http://shop.test", Scenario: play(t, yaml), Seed: 7, Transport: direct{shop}, timers: true}
-	if change != nil {
-		change(&o)
-	}
-	r, err := Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkMath(t, r)
-	return r
+	return played(t, o, change)
 }
 
 // direct is a Transport that leads to a handler.

@@ -184,6 +184,12 @@ func simulate(t *testing.T, s *fakeShop, change func(*Options)) *Report {
 		Target: s.URL, Users: 4, Duration: time.Minute, Seed: 7, GoodWithin: time.Minute,
 		enough: func() bool { return s.orders.Load() >= 8 },
 	}
+	return played(t, o, change)
+}
+
+// played is the report of a load with what the test changes of its options, which may be nil.
+func played(t *testing.T, o Options, change func(*Options)) *Report {
+	t.Helper()
 	if change != nil {
 		change(&o)
 	}

@@ -121,13 +121,20 @@ func TestShopStaysBusy(t *testing.T) {
 	}
 }
 
+// crowded is a shop that was as busy as it can be, and then had three times as many before it for so long.
+func crowded(t *testing.T, capacity float64, long time.Duration) *rush {
+	t.Helper()
+	s := newRush(t, capacity)
+	s.pass(t, 20*time.Second, capacity)
+	s.pass(t, long, 3*capacity)
+	return s
+}
+
 // When all who wait leave at once, those who come after are let in soon, and not faster than a multiple of the rate.
 func TestGonePlacesAreCheap(t *testing.T) {
 	t.Parallel()
 	const capacity = 100
-	s := newRush(t, capacity)
-	s.pass(t, 20*time.Second, capacity)
-	s.pass(t, 60*time.Second, 3*capacity)
+	s := crowded(t, capacity, 60*time.Second)
 	waiting := s.room.counts.Issued - s.room.counts.Admitted
 	clear(s.looks)
 	s.pass(t, farMost*2*time.Second, 0)
@@ -147,9 +154,7 @@ func TestGonePlacesAreCheap(t *testing.T) {
 func TestNobodyWaitsForThoseWhoLeft(t *testing.T) {
 	t.Parallel()
 	const capacity = 100
-	s := newRush(t, capacity)
-	s.pass(t, 20*time.Second, capacity)
-	s.pass(t, 90*time.Second, 3*capacity)
+	s := crowded(t, capacity, 90*time.Second)
 	clear(s.looks)
 	s.pass(t, 25*time.Second, 0)
 	if left := s.room.counts.Issued - s.room.counts.Admitted; left < 50*capacity {
@@ -167,9 +172,7 @@ func TestNobodyWaitsForThoseWhoLeft(t *testing.T) {
 func TestRateRecovers(t *testing.T) {
 	t.Parallel()
 	const capacity = 100
-	s := newRush(t, capacity)
-	s.pass(t, 20*time.Second, capacity)
-	s.pass(t, 20*time.Second, 3*capacity)
+	s := crowded(t, capacity, 20*time.Second)
 	s.room.rate = s.room.opts.MinRate
 	s.pass(t, 20*time.Second, 3*capacity)
 	if s.room.rate < capacity/2 {
@@ -182,9 +185,7 @@ func TestRateRecovers(t *testing.T) {
 func TestShopGoesOnWhileTheEdgeIsShort(t *testing.T) {
 	t.Parallel()
 	const capacity = 100
-	s := newRush(t, capacity)
-	s.pass(t, 20*time.Second, capacity)
-	s.pass(t, 20*time.Second, 3*capacity)
+	s := crowded(t, capacity, 20*time.Second)
 	s.short = true
 	from := len(s.came)
 	s.pass(t, 20*time.Second, 3*capacity)

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 )
 
 // headerRefused has the calls of a batch that the edge's firewall has taken out, and what they are to be answered with (edge/waf, HeaderRefused).
@@ -34,18 +33,13 @@ func refusedCalls(h http.Header) map[int]*problem {
 // ServeHTTP answers with the problem, the way the edge does.
 func (p *problem) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
 	if p.RequestID != "" {
 		h.Set("X-Request-Id", p.RequestID)
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfter(0))
 	}
-	body := encode(p)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.Status)
-	w.Write(body) //nolint:errcheck // the client may be gone
+	p.send(w, nil)
 }
 
 // handlerOf does a call, or refuses it. Either way it counts against the limits.

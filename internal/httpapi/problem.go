@@ -142,21 +142,27 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error, more func(h
 		"Surrogate-Control", "Surrogate-Key", "Location"} {
 		h.Del(name)
 	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
 	if k.status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", `Cookie realm="stampede"`)
 	}
 	if k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests {
 		h.Set("Retry-After", retryAfter(e.RetryAfter))
 	}
-	body := encode(problem{Type: problemType(e.Code), Title: k.title, Status: k.status, Detail: e.Detail,
-		Errors: e.Fields, Lines: linesOf(e), OrderID: e.OrderID})
+	p := problem{Type: problemType(e.Code), Title: k.title, Status: k.status, Detail: e.Detail,
+		Errors: e.Fields, Lines: linesOf(e), OrderID: e.OrderID}
+	p.send(w, more)
+}
+
+// send answers with p; more, if there is, has the last word on headers.
+func (p *problem) send(w http.ResponseWriter, more func(h http.Header)) {
+	h, body := w.Header(), encode(p)
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if more != nil {
 		more(h)
 	}
-	w.WriteHeader(k.status)
+	w.WriteHeader(p.Status)
 	w.Write(body) //nolint:errcheck // the client may be gone
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/stampede-shop/stampede/chaos/command"
 	"github.com/stampede-shop/stampede/chaos/link"
 	"github.com/stampede-shop/stampede/internal/app/running"
-	"github.com/stampede-shop/stampede/internal/local"
 )
 
 // Chaos injects faults into a platform that runs: by its operations endpoint where it was started with --chaos, else, as far as
@@ -89,7 +88,7 @@ func isStatus(err error, status int) bool {
 // Status is the platform's.
 func (c *Chaos) Status(ctx context.Context) (st running.Status, err error) {
 	if c.client == nil {
-		return st, fmt.Errorf("%w in %s: start one with `stampede up --data %s`", running.ErrNotRunning, c.data, local.ShellWord(c.data))
+		return st, running.NotRunning(c.data)
 	}
 	return st, c.client.Do(ctx, http.MethodGet, "/admin/status", nil, &st)
 }

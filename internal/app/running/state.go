@@ -37,11 +37,16 @@ type State struct {
 // ErrNotRunning says that no platform runs with this data folder.
 var ErrNotRunning = errors.New("no platform is running")
 
+// NotRunning is ErrNotRunning, and says what to do about it.
+func NotRunning(data string) error {
+	return fmt.Errorf("%w in %s: start one with `stampede up --data %s`", ErrNotRunning, data, local.ShellWord(data))
+}
+
 // ReadState returns the state of the platform in the data folder, or ErrNotRunning.
 func ReadState(data string) (State, error) {
 	raw, err := os.ReadFile(filepath.Join(data, StateFile))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return State{}, fmt.Errorf("%w in %s: start one with `stampede up --data %s`", ErrNotRunning, data, local.ShellWord(data))
+		return State{}, NotRunning(data)
 	}
 	if err != nil {
 		return State{}, err
